@@ -1,0 +1,130 @@
+#include "data/planted_files.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "kernels/core/check.h"
+
+namespace hotrow {
+namespace {
+
+constexpr int64_t kBlockLines = 1024;
+
+// A file that gets its name only when it is complete.
+class PendingFile {
+ public:
+  PendingFile(std::string path, bool gzip) : path_(std::move(path)), partial_(path_ + ".partial") {
+    errno = 0;
+    stream_ = gzopen(partial_.c_str(), gzip ? "wb1" : "wbT");
+    check(stream_ != nullptr);
+  }
+  PendingFile(const PendingFile&) = delete;
+  PendingFile& operator=(const PendingFile&) = delete;
+  ~PendingFile() {
+    if (stream_ != nullptr) gzclose_w(stream_);
+    std::error_code ignored;
+    if (!published_) std::filesystem::remove(partial_, ignored);
+  }
+
+  const std::string& path() const { return path_; }
+
+  void write(std::string_view text) {
+    errno = 0;
+    check(gzwrite(stream_, text.data(), static_cast<unsigned>(text.size())) ==
+          static_cast<int>(text.size()));
+  }
+  void close() {
+    errno = 0;
+    check(gzclose_w(std::exchange(stream_, nullptr)) == Z_OK);
+  }
+  void publish() {
+    std::error_code error;
+    std::filesystem::rename(partial_, path_, error);
+    errno = error.value();
+    check(!error);
+    published_ = true;
+  }
+
+ private:
+  void check(bool ok) const {
+    require<DataError>(ok,
+                       "[{}] cannot be written: got '{}', expected a folder with room to write in",
+                       path_, std::strerror(errno));
+  }
+
+  std::string path_, partial_;
+  gzFile stream_ = nullptr;
+  bool published_ = false;
+};
+
+void make_folder(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  require<DataError>(std::filesystem::is_directory(folder),
+                     "[{}] cannot be used as the output folder: got '{}', expected a folder",
+                     folder, error ? error.message() : "a file");
+}
+
+using Drawn = std::vector<std::pair<double, int>>;
+
+// Writes `rows` samples and keeps their (p, label) in `drawn`, if any. `done` counts all lines.
+void write_lines(PlantedWorld& world, PendingFile& file, int64_t rows, Drawn* drawn, int64_t& done,
+                 const PlantedProgress& progress) {
+  PlantedSample sample;
+  std::string text;
+  for (int64_t row = 0; row < rows;) {
+    text.clear();
+    for (int64_t end = std::min(rows, row + kBlockLines); row < end; ++row, ++done) {
+      world.draw(sample);
+      world.append_line(sample, text);
+      if (drawn != nullptr) drawn->emplace_back(sample.probability, sample.label);
+    }
+    file.write(text);
+    if (progress) progress(done);
+  }
+  file.close();
+}
+
+std::string facts_json(const PlantedConfig& config, const PlantedTruth& truth) {
+  return fmt::format(
+      "{{\"best_auc\": {:.6f}, \"best_log_loss\": {:.6f}, \"base_rate\": {:.6f}, \"rows\": {}, "
+      "\"test_rows\": {}, \"seed\": {}}}\n",
+      truth.best_auc, truth.best_log_loss, truth.base_rate, config.rows, config.test_rows,
+      config.seed);
+}
+
+}  // namespace
+
+PlantedFiles write_planted(const PlantedConfig& config, const PlantedProgress& progress) {
+  require(config.rows >= 1, "[planted] rows: got {}, expected at least 1", config.rows);
+  require(config.test_rows >= 1, "[planted] test rows: got {}, expected at least 1",
+          config.test_rows);
+  make_folder(config.folder);
+  const std::filesystem::path folder = config.folder;
+  const std::string ending = config.gzip ? ".tsv.gz" : ".tsv";
+  PendingFile train((folder / ("train" + ending)).string(), config.gzip);
+  PendingFile test((folder / ("test" + ending)).string(), config.gzip);
+  PendingFile facts((folder / "planted.json").string(), false);
+
+  PlantedWorld world(config.seed);
+  Drawn drawn;
+  drawn.reserve(static_cast<size_t>(config.test_rows));
+  int64_t done = 0;
+  write_lines(world, train, config.rows, nullptr, done, progress);
+  write_lines(world, test, config.test_rows, &drawn, done, progress);
+  const PlantedTruth truth = planted_truth(drawn);
+  facts.write(facts_json(config, truth));
+  facts.close();
+  for (PendingFile* file : {&train, &test, &facts}) file->publish();
+  return {train.path(), test.path(), facts.path(), truth};
+}
+
+}  // namespace hotrow

@@ -1,0 +1,44 @@
+#include "engine/ops/loss.h"
+
+#include "engine/step.h"
+#include "kernels/core/check.h"
+
+namespace hotrow {
+namespace {
+
+std::vector<Tensor> infer(std::span<const Tensor> in, const Attributes&) {
+  require(in[0].cols == 1 && in[1].cols == 1 && in[0].axis == in[1].axis,
+          "[loss] shapes do not fit: got p ({}, {}) and target ({}, {}), expected (B, 1) twice",
+          in[0].rows, in[0].cols, in[1].rows, in[1].cols);
+  return {{DType::kFloat32, {Axis::kFixed}, 1, 1}};
+}
+
+void forward(const Context& c) {
+  dispatch(c.device(), [&](auto stream) {
+    loss_forward_backward(c.out().data, nullptr, c.in(0).data, c.in(1).data, c.in(0).rows(),
+                          c.attributes<LossConfig>(), stream);
+  });
+}
+
+void backward(const Context& c) {
+  require(!c.accumulate(0),
+          "[loss] got predictions that another op reads too, expected the loss to be the only one");
+  dispatch(c.device(), [&](auto stream) {
+    loss_forward_backward(c.out().data, c.in_grad(0).data, c.in(0).data, c.in(1).data,
+                          c.in(0).rows(), c.attributes<LossConfig>(), stream);
+  });
+}
+
+constexpr Op kLoss{.name = "loss",
+                   .infer = infer,
+                   .forward = forward,
+                   .backward = backward,
+                   .saves = {.inputs = true, .outputs = true}};
+
+}  // namespace
+
+Var loss(Tape& tape, Var p, Var target, const LossConfig& config) {
+  return tape.apply(kLoss, Attributes::of(config), {p, target})[0];
+}
+
+}  // namespace hotrow

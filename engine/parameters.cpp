@@ -1,0 +1,64 @@
+#include "engine/parameters.h"
+
+#include <algorithm>
+
+#include "engine/dispatch.h"
+#include "kernels/core/check.h"
+#include "kernels/dense_update.h"
+
+namespace hotrow {
+
+int Parameters::add(const std::string& name, int64_t rows, int64_t cols) {
+  const auto known =
+      std::find_if(list_.begin(), list_.end(), [&](const Parameter& p) { return p.name == name; });
+  if (known != list_.end()) {
+    require(known->rows == rows && known->cols == cols,
+            "[parameters] '{}' was added with another shape: got ({}, {}), expected ({}, {})", name,
+            rows, cols, known->rows, known->cols);
+    return static_cast<int>(known - list_.begin());
+  }
+  require(!allocated_, "[parameters] '{}' comes too late: got it after allocate(), expected before",
+          name);
+  list_.push_back({name, rows, cols, floats_});
+  floats_ += static_cast<int64_t>(align_up(static_cast<size_t>(rows * cols) * sizeof(float)) /
+                                  sizeof(float));
+  return static_cast<int>(list_.size()) - 1;
+}
+
+void Parameters::allocate(bool for_training, UpdateKind kind) {
+  require(!allocated_, "[parameters] allocate: got a second call, expected one");
+  const size_t bytes = static_cast<size_t>(floats_) * sizeof(float);
+  values_ = Arena(bytes);
+  if (for_training) {
+    gradients_ = Arena(bytes);
+    state_ = Arena(static_cast<size_t>(dense_update_state_size(kind, floats_)) * sizeof(float));
+  }
+  allocated_ = true;
+}
+
+Matrix Parameters::matrix(const Arena& block, int i) const {
+  const Parameter& p = list_[static_cast<size_t>(i)];
+  float* data = block.data() == nullptr ? nullptr : block.as<float>() + p.offset;
+  return {data, {p.rows, p.cols}};
+}
+
+void Parameters::update(const UpdateRule& rule) {
+  dispatch(Device::kCpu, [&](auto stream) {
+    dense_update(values_.as<float>(), state_.as<float>(), gradients_.as<const float>(), floats_,
+                 rule, stream);
+  });
+}
+
+int64_t Parameters::count() const {
+  int64_t n = 0;
+  for (const Parameter& p : list_) n += p.rows * p.cols;
+  return n;
+}
+
+std::vector<MemoryUse> Parameters::memory() const {
+  return {{"MLP parameters", values_.size()},
+          {"MLP gradients", gradients_.size()},
+          {"MLP optimizer state", state_.size()}};
+}
+
+}  // namespace hotrow

@@ -1,0 +1,181 @@
+#include "engine/plan.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "kernels/core/check.h"
+
+namespace hotrow {
+namespace {
+
+size_t at(Var v) { return static_cast<size_t>(v.index); }
+
+class Planner {
+ public:
+  Planner(const Tape& tape, const std::vector<Var>& results, PlanOptions options)
+      : tape_(tape), results_(results) {
+    require(!results.empty(), "[plan] got no result, expected at least one");
+    plan_.options = options;
+  }
+
+  Plan run() {
+    find_order();
+    find_gradients();
+    find_lifetimes();
+    place();
+    return std::move(plan_);
+  }
+
+ private:
+  bool training() const { return plan_.options.mode == Mode::kTrain; }
+  const Record& record(int r) const { return tape_.records()[static_cast<size_t>(r)]; }
+
+  // Records that a result depends on, in the order in which they were recorded.
+  void find_order() {
+    std::vector<bool> needed(tape_.vars().size());
+    for (Var v : results_) needed[at(v)] = true;
+    for (int r = static_cast<int>(tape_.records().size()) - 1; r >= 0; --r) {
+      const Record& rec = record(r);
+      if (std::none_of(rec.out.begin(), rec.out.end(), [&](Var v) { return needed[at(v)]; }))
+        continue;
+      plan_.order.push_back(r);
+      for (Var v : rec.in) needed[at(v)] = true;
+    }
+    std::reverse(plan_.order.begin(), plan_.order.end());
+    plan_.times = static_cast<int>(plan_.order.size()) * (training() ? 2 : 1);
+  }
+
+  void find_gradients() {
+    plan_.runs_backward.resize(tape_.records().size());
+    plan_.has_gradient.resize(tape_.vars().size());
+    plan_.accumulate.resize(tape_.records().size());
+    if (!training()) return;
+    std::vector<bool> wants(tape_.vars().size());
+    for (size_t v = 0; v < wants.size(); ++v)
+      wants[v] = tape_.vars()[v].kind == Tape::Kind::kParameter;
+    for (int r : plan_.order) {
+      const Record& rec = record(r);
+      if (rec.op->backward == nullptr) continue;
+      const bool any =
+          std::any_of(rec.in.begin(), rec.in.end(), [&](Var v) { return wants[at(v)]; }) ||
+          (rec.op->updates_tables != nullptr && rec.op->updates_tables(rec.attributes));
+      for (Var v : rec.out) wants[at(v)] = any;
+    }
+    // A record runs backward if the loss reaches one of its outputs. The first writer of a
+    // gradient, in the order of the backward pass, overwrites; so nothing is ever cleared.
+    std::vector<bool> reached(tape_.vars().size());
+    reached[at(results_[0])] = true;
+    for (auto r = plan_.order.rbegin(); r != plan_.order.rend(); ++r) {
+      const Record& rec = record(*r);
+      if (std::none_of(rec.out.begin(), rec.out.end(),
+                       [&](Var v) { return reached[at(v)] && wants[at(v)]; }))
+        continue;
+      plan_.runs_backward[static_cast<size_t>(*r)] = true;
+      std::vector<bool>& accumulate = plan_.accumulate[static_cast<size_t>(*r)];
+      for (Var v : rec.in) {
+        accumulate.push_back(reached[at(v)]);
+        if (wants[at(v)]) reached[at(v)] = plan_.has_gradient[at(v)] = true;
+      }
+    }
+  }
+
+  void find_lifetimes() {
+    plan_.values.resize(tape_.vars().size());
+    plan_.gradients.resize(tape_.vars().size());
+    plan_.scratch.resize(tape_.records().size());
+    for (size_t v = 0; v < plan_.values.size(); ++v) {
+      const Tape::VarInfo& info = tape_.vars()[v];
+      if (info.kind == Tape::Kind::kInput)
+        plan_.values[v] = {info.tensor.bytes(), 0, plan_.times - 1};
+    }
+    for (int i = 0; i < static_cast<int>(plan_.order.size()); ++i) {
+      const int r = plan_.order[static_cast<size_t>(i)];
+      use_forward(record(r), plan_.forward_time(i));
+      if (plan_.runs_backward[static_cast<size_t>(r)]) use_backward(r, plan_.backward_time(i));
+    }
+    for (Var v : results_) plan_.values[at(v)].dies = plan_.times - 1;
+  }
+
+  void use_forward(const Record& rec, int time) {
+    for (Var v : rec.in) read(v, time);
+    for (Var v : rec.out) plan_.values[at(v)] = {tape_.tensor(v).bytes(), time, time};
+  }
+
+  void use_backward(int r, int time) {
+    const Record& rec = record(r);
+    if (rec.op->saves.inputs) {
+      for (Var v : rec.in) read(v, time);
+    }
+    for (Var v : rec.out) {
+      if (rec.op->saves.outputs) read(v, time);
+      if (plan_.has_gradient[at(v)]) plan_.gradients[at(v)].dies = time;
+    }
+    for (Var v : rec.in) {
+      if (!plan_.has_gradient[at(v)] || tape_.info(v).kind == Tape::Kind::kParameter) continue;
+      // Later records come earlier in the backward pass: the last one seen here is the first
+      // writer.
+      plan_.gradients[at(v)].bytes = tape_.tensor(v).bytes();
+      plan_.gradients[at(v)].born = time;
+    }
+    if (rec.op->scratch != nullptr) {
+      plan_.scratch[static_cast<size_t>(r)] = {
+          rec.op->scratch(tape_.tensors(rec.in), rec.attributes), time, time};
+    }
+  }
+
+  void read(Var v, int time) {
+    Slot& slot = plan_.values[at(v)];
+    slot.dies = std::max(slot.dies, time);
+  }
+
+  // Largest first, each at the lowest offset that is free for its whole life.
+  void place() {
+    std::vector<Slot*> slots;
+    for (std::vector<Slot>* list : {&plan_.values, &plan_.gradients, &plan_.scratch}) {
+      for (Slot& slot : *list) {
+        if (slot.bytes > 0) slots.push_back(&slot);
+      }
+    }
+    std::stable_sort(slots.begin(), slots.end(),
+                     [](const Slot* a, const Slot* b) { return a->bytes > b->bytes; });
+    std::vector<const Slot*> placed;  // by offset
+    for (Slot* slot : slots) {
+      size_t offset = 0;
+      for (const Slot* other : placed) {
+        const bool together =
+            !plan_.options.reuse || (slot->born <= other->dies && other->born <= slot->dies);
+        if (!together) continue;
+        if (offset + slot->bytes <= other->offset) break;
+        offset = std::max(offset, align_up(other->offset + other->bytes));
+      }
+      slot->offset = offset;
+      plan_.arena_bytes = std::max(plan_.arena_bytes, align_up(offset + slot->bytes));
+      placed.insert(
+          std::upper_bound(placed.begin(), placed.end(), slot,
+                           [](const Slot* a, const Slot* b) { return a->offset < b->offset; }),
+          slot);
+    }
+    for (size_t v = 0; v < plan_.values.size(); ++v) {
+      if (tape_.vars()[v].kind == Tape::Kind::kInput)
+        plan_.input_bytes += align_up(plan_.values[v].bytes);
+    }
+  }
+
+  const Tape& tape_;
+  const std::vector<Var>& results_;
+  Plan plan_;
+};
+
+}  // namespace
+
+Plan make_plan(const Tape& tape, const std::vector<Var>& results, PlanOptions options) {
+  return Planner(tape, results, options).run();
+}
+
+std::vector<MemoryUse> Plan::memory() const {
+  const char* rest =
+      options.mode == Mode::kTrain ? "activations, their gradients, scratch" : "activations";
+  return {{"batch", input_bytes}, {rest, arena_bytes - std::min(arena_bytes, input_bytes)}};
+}
+
+}  // namespace hotrow

@@ -1,0 +1,42 @@
+// An embedding table: a sink of gradients, not a Var.
+//
+// It has no gradient member on purpose. The backward pass of a lookup sorts row ids, sums segments
+// and applies the optimizer to the rows in place, so nothing of the table's size, sparse or dense,
+// is ever made.
+#pragma once
+
+#include <string>
+
+#include "engine/arena.h"
+#include "kernels/core/view.h"
+#include "kernels/update_rule.h"
+
+namespace hotrow {
+
+class Table {
+ public:
+  // Rows are zero until the caller fills them. `trainable` false: lookups never change it.
+  Table(std::string name, int64_t rows, int64_t dim, bool trainable = true);
+
+  const std::string& name() const { return name_; }
+  int64_t rows() const { return rows_; }
+  int64_t dim() const { return dim_; }
+  bool trainable() const { return trainable_; }
+  Matrix weights() const { return {weights_.as<float>(), {rows_, dim_}}; }
+
+  // Takes zeroed optimizer state: (R, D) for Adagrad, (R) row-wise, (2, R, D) for Adam, none for
+  // SGD.
+  void prepare_state(UpdateKind kind);
+  float* state() const { return state_.as<float>(); }
+
+  size_t weight_bytes() const { return weights_.size(); }
+  size_t state_bytes() const { return state_.size(); }
+
+ private:
+  std::string name_;
+  int64_t rows_, dim_;
+  bool trainable_;
+  Arena weights_, state_;
+};
+
+}  // namespace hotrow

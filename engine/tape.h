@@ -1,0 +1,126 @@
+// A program, recorded once: which ops run in which order on which values. No math happens here.
+#pragma once
+
+#include <array>
+#include <cstring>
+#include <deque>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "engine/parameters.h"
+#include "engine/tensor.h"
+
+namespace hotrow {
+
+class Context;
+class Table;
+
+// The attributes of one record: up to 64 bytes of a plain struct.
+class Attributes {
+ public:
+  template <class T>
+  static Attributes of(const T& value) {
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= kBytes);
+    Attributes attributes;
+    std::memcpy(attributes.bytes_.data(), &value, sizeof(T));
+    return attributes;
+  }
+  template <class T>
+  T as() const {
+    T value;
+    std::memcpy(&value, bytes_.data(), sizeof(T));
+    return value;
+  }
+
+ private:
+  static constexpr size_t kBytes = 64;
+  std::array<std::byte, kBytes> bytes_{};
+};
+
+// What its backward pass reads; everything else may be overwritten once the forward pass is
+// through.
+struct Saves {
+  bool inputs = false;
+  bool outputs = false;
+};
+
+// An op is five plain pointers and no state. Contract of the functions:
+// - infer checks the inputs against the attributes, throws InvalidArgument `[op] ...` or gives the
+// outputs;
+// - forward writes every live row of its outputs;
+// - backward reads the gradients of its outputs, which it may overwrite, and for each input i whose
+//   in_grad(i) has data overwrites it or, where accumulate(i) says so, adds to it. Null: no
+//   gradient flows.
+struct Op {
+  const char* name;
+  std::vector<Tensor> (*infer)(std::span<const Tensor> in, const Attributes& attributes);
+  void (*forward)(const Context& context);
+  void (*backward)(const Context& context);
+  Saves saves;
+  // Bytes that backward needs to itself; null: none.
+  size_t (*scratch)(std::span<const Tensor> in, const Attributes& attributes) = nullptr;
+  // True if backward must run even when no input wants a gradient, because it updates tables; null:
+  // never.
+  bool (*updates_tables)(const Attributes& attributes) = nullptr;
+};
+
+struct Record {
+  const Op* op;
+  Attributes attributes;
+  std::vector<Var> in, out;
+};
+
+// The bags of one sparse feature: offsets (B + 1) and ids (N), both of the tape's id type.
+struct SparseVar {
+  Var offsets, ids;
+};
+
+class Tape {
+ public:
+  enum class Kind { kInput, kParameter, kValue };
+  struct VarInfo {
+    std::string name;
+    Tensor tensor;
+    Kind kind;
+    int source;  // of a parameter: its index in Parameters; of a value: the record that makes it
+  };
+
+  // `batch` is the largest number of samples in a step. Ids are int32 unless a table or a batch is
+  // too large for it, then int64.
+  Tape(Parameters& parameters, int64_t batch, DType id_type = DType::kInt32);
+
+  // Filled by the caller before each step; (B, cols) fp32.
+  Var input(const std::string& name, int64_t cols);
+  // At most `max_ids` ids a batch in all bags together.
+  SparseVar sparse_input(const std::string& name, int64_t max_ids);
+  // A trainable (rows, cols) of the shared Parameters.
+  Var parameter(const std::string& name, int64_t rows, int64_t cols);
+  // Appends a record; infers or throws.
+  std::vector<Var> apply(const Op& op, const Attributes& attributes, std::vector<Var> in);
+  // Keeps a list of tables alive at one address, for attributes to point to.
+  std::span<Table* const> keep(std::vector<Table*> tables);
+
+  int64_t batch() const { return batch_; }
+  int sparse_inputs() const { return sparse_inputs_; }
+  Parameters& parameters() const { return *parameters_; }
+  const std::vector<VarInfo>& vars() const { return vars_; }
+  const std::vector<Record>& records() const { return records_; }
+  const VarInfo& info(Var v) const { return vars_[static_cast<size_t>(v.index)]; }
+  const Tensor& tensor(Var v) const { return info(v).tensor; }
+  std::vector<Tensor> tensors(std::span<const Var> vars) const;
+
+ private:
+  Var add(std::string name, Tensor tensor, Kind kind, int source);
+
+  Parameters* parameters_;
+  int64_t batch_;
+  DType id_type_;
+  int sparse_inputs_ = 0;
+  std::vector<VarInfo> vars_;
+  std::vector<Record> records_;
+  std::deque<std::vector<Table*>> kept_;
+};
+
+}  // namespace hotrow

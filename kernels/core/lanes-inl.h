@@ -1,0 +1,35 @@
+// Element-wise loops for Highway kernels: include after <hwy/highway.h> in a file that
+// foreach_target.h compiles once per instruction set.
+#include <cstdint>
+
+#include "kernels/core/parallel.h"
+
+#if defined(HOTROW_KERNELS_CORE_LANES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef HOTROW_KERNELS_CORE_LANES_INL_H_
+#undef HOTROW_KERNELS_CORE_LANES_INL_H_
+#else
+#define HOTROW_KERNELS_CORE_LANES_INL_H_
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace hotrow {
+namespace HWY_NAMESPACE {
+
+// Calls body(tag, i) for whole vectors of elements i, i + 1, ... of `range` and for what is left
+// one element at a time. Both do the same arithmetic, so bits do not depend on where a range is
+// cut.
+template <class Body>
+HWY_INLINE void for_each_vector(Range range, const Body& body) {
+  const hwy::HWY_NAMESPACE::ScalableTag<float> vector;
+  const hwy::HWY_NAMESPACE::CappedTag<float, 1> single;
+  const int64_t lanes = static_cast<int64_t>(hwy::HWY_NAMESPACE::Lanes(vector));
+  int64_t i = range.begin;
+  for (; i + lanes <= range.end; i += lanes) body(vector, i);
+  for (; i < range.end; ++i) body(single, i);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace hotrow
+HWY_AFTER_NAMESPACE();
+
+#endif

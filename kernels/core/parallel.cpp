@@ -1,0 +1,147 @@
+// A pool of our own, not OpenMP's: there a loop ends only when every thread has arrived, and those
+// that wait spin, so that a neighbour's process on one core stalls every loop for a whole time
+// slice. Here a loop ends when its tasks are done; a thread that the system has not run yet is not
+// waited for.
+#include "kernels/core/parallel.h"
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "kernels/core/check.h"
+
+namespace hotrow {
+namespace {
+
+thread_local int t_worker = 0;
+thread_local bool t_inside = false;  // a body is running on this thread
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+// About 50 microseconds: longer than the gaps between the loops of a step.
+constexpr int kSpins = 2000;
+
+class Pool {
+ public:
+  ~Pool() { stop(); }
+
+  void resize(int threads) {
+    const std::lock_guard lock(mutex_);
+    stop();
+    stopping_.store(false);
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+    size_.store(threads);
+  }
+
+  int size() const { return size_.load(std::memory_order_relaxed); }
+
+  void run(int64_t tasks, void (*body)(void*, int64_t), void* context) {
+    const std::lock_guard lock(mutex_);
+    body_.store(body, std::memory_order_relaxed);
+    context_.store(context, std::memory_order_relaxed);
+    tasks_.store(tasks, std::memory_order_relaxed);
+    done_.store(0, std::memory_order_relaxed);
+    const uint32_t loop = publish();
+    drain(loop);
+    for (int spin = 0; done_.load(std::memory_order_acquire) != tasks; ++spin) {
+      spin < kSpins ? pause() : std::this_thread::yield();
+    }
+  }
+
+ private:
+  // A ticket is the number of the loop and of its next task, so that a thread which comes late
+  // can't take a task of a loop whose body it has not read.
+  static uint32_t loop_of(uint64_t ticket) { return static_cast<uint32_t>(ticket >> 32); }
+  static int64_t task_of(uint64_t ticket) { return static_cast<int64_t>(ticket & 0xFFFFFFFFu); }
+
+  uint32_t publish() {
+    const uint32_t loop = loop_of(ticket_.load(std::memory_order_relaxed)) + 1;
+    ticket_.store(uint64_t{loop} << 32, std::memory_order_release);
+    announced_.store(loop);
+    if (sleepers_.load() > 0) announced_.notify_all();
+    return loop;
+  }
+
+  void drain(uint32_t loop) {
+    t_inside = true;
+    for (;;) {
+      uint64_t ticket = ticket_.load(std::memory_order_acquire);
+      const int64_t task = task_of(ticket);
+      if (loop_of(ticket) != loop || task >= tasks_.load(std::memory_order_relaxed)) break;
+      auto* body = body_.load(std::memory_order_relaxed);
+      void* context = context_.load(std::memory_order_relaxed);
+      if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
+      body(context, task);
+      done_.fetch_add(1, std::memory_order_release);
+    }
+    t_inside = false;
+  }
+
+  void work(int index) {
+    t_worker = index;
+    uint32_t last = announced_.load();
+    while (!stopping_.load(std::memory_order_relaxed)) {
+      for (int spin = 0; spin < kSpins && announced_.load(std::memory_order_acquire) == last;
+           ++spin)
+        pause();
+      if (announced_.load(std::memory_order_acquire) == last) {
+        sleepers_.fetch_add(1);
+        announced_.wait(last);
+        sleepers_.fetch_sub(1);
+      }
+      last = announced_.load(std::memory_order_acquire);
+      drain(last);
+    }
+  }
+
+  void stop() {
+    stopping_.store(true);
+    tasks_.store(0);
+    publish();
+    for (std::thread& worker : workers_) worker.join();
+    workers_.clear();
+  }
+
+  std::mutex mutex_;  // one loop at a time
+  std::vector<std::thread> workers_;
+  std::atomic<int> size_{1};
+  std::atomic<bool> stopping_{false};
+  std::atomic<int> sleepers_{0};
+  std::atomic<uint32_t> announced_{0};
+  alignas(64) std::atomic<uint64_t> ticket_{0};
+  std::atomic<int64_t> tasks_{0};
+  std::atomic<void (*)(void*, int64_t)> body_{nullptr};
+  std::atomic<void*> context_{nullptr};
+  alignas(64) std::atomic<int64_t> done_{0};
+};
+
+Pool& pool() {
+  static Pool pool;
+  return pool;
+}
+
+}  // namespace
+
+void set_num_threads(int n) {
+  require(n >= 1, "[num-threads] got {}, expected at least 1", n);
+  pool().resize(n);
+}
+
+int num_threads() { return pool().size(); }
+
+int worker_index() { return t_worker; }
+
+void detail::parallel_run(int64_t tasks, void (*body)(void*, int64_t), void* context) {
+  if (tasks <= 1 || t_inside || num_threads() == 1) {
+    for (int64_t task = 0; task < tasks; ++task) body(context, task);
+  } else {
+    pool().run(tasks, body, context);
+  }
+}
+
+}  // namespace hotrow

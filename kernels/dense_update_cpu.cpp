@@ -1,0 +1,123 @@
+#include "kernels/dense_update.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/dense_update_cpu.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target.h.
+#include <hwy/highway.h>
+
+#include "kernels/core/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace hotrow {
+namespace HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+void sgd_range(float* w, const float* g, float lr, Range range) {
+  for_each_vector(range, [=](auto d, int64_t i) HWY_ATTR {
+    hn::StoreU(hn::NegMulAdd(hn::Set(d, lr), hn::LoadU(d, g + i), hn::LoadU(d, w + i)), d, w + i);
+  });
+}
+
+void adagrad_range(float* w, float* s, const float* g, float lr, float eps, Range range) {
+  for_each_vector(range, [=](auto d, int64_t i) HWY_ATTR {
+    const auto gi = hn::LoadU(d, g + i);
+    const auto si = hn::MulAdd(gi, gi, hn::LoadU(d, s + i));
+    const auto root = hn::Add(hn::Sqrt(si), hn::Set(d, eps));
+    const auto step = hn::Div(hn::Mul(hn::Set(d, lr), gi), root);
+    hn::StoreU(si, d, s + i);
+    hn::StoreU(hn::Sub(hn::LoadU(d, w + i), step), d, w + i);
+  });
+}
+
+// The attributes of one Adam step, as the kernel uses them.
+struct AdamStep {
+  float keep2, take1, take2;  // beta2, 1 - beta1, 1 - beta2
+  float size, root2, eps;     // lr / (1 - beta1^t), sqrt(1 - beta2^t)
+};
+
+void adam_range(float* w, float* m, float* v, const float* g, const UpdateRule& rule, Range range) {
+  const double t = static_cast<double>(rule.step);
+  const AdamStep c = {static_cast<float>(rule.beta2),
+                      static_cast<float>(1 - rule.beta1),
+                      static_cast<float>(1 - rule.beta2),
+                      static_cast<float>(rule.learning_rate / (1 - std::pow(rule.beta1, t))),
+                      static_cast<float>(std::sqrt(1 - std::pow(rule.beta2, t))),
+                      static_cast<float>(rule.eps)};
+  for_each_vector(range, [=](auto d, int64_t i) HWY_ATTR {
+    const auto gi = hn::LoadU(d, g + i);
+    const auto m0 = hn::LoadU(d, m + i);
+    const auto m1 = hn::MulAdd(hn::Set(d, c.take1), hn::Sub(gi, m0), m0);
+    const auto kept = hn::Mul(hn::Set(d, c.keep2), hn::LoadU(d, v + i));
+    const auto v1 = hn::MulAdd(hn::Set(d, c.take2), hn::Mul(gi, gi), kept);
+    const auto root = hn::Add(hn::Div(hn::Sqrt(v1), hn::Set(d, c.root2)), hn::Set(d, c.eps));
+    const auto step = hn::Div(hn::Mul(hn::Set(d, c.size), m1), root);
+    hn::StoreU(m1, d, m + i);
+    hn::StoreU(v1, d, v + i);
+    hn::StoreU(hn::Sub(hn::LoadU(d, w + i), step), d, w + i);
+  });
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace hotrow
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace hotrow {
+namespace {
+
+HWY_EXPORT(sgd_range);
+HWY_EXPORT(adagrad_range);
+HWY_EXPORT(adam_range);
+
+// Tasks of 32 KiB an array.
+constexpr int64_t kGrain = int64_t{1} << 13;
+
+}  // namespace
+
+int64_t dense_update_state_size(UpdateKind kind, int64_t n) {
+  switch (kind) {
+    case UpdateKind::kSgd:
+      return 0;
+    case UpdateKind::kAdagrad:
+    case UpdateKind::kRowwiseAdagrad:
+      return n;
+    case UpdateKind::kAdam:
+      return 2 * n;
+  }
+  return 0;
+}
+
+void dense_update(float* w, float* state, const float* g, int64_t n, const UpdateRule& rule,
+                  CpuStream) {
+  check_update_rule("dense update", rule);
+  require(n >= 0, "[dense update] bad number of parameters: got {}, expected >= 0", n);
+  require(state != nullptr || dense_update_state_size(rule.kind, n) == 0,
+          "[dense update] no state: got null, expected {} floats",
+          dense_update_state_size(rule.kind, n));
+  const float lr = static_cast<float>(rule.learning_rate);
+  const float eps = static_cast<float>(rule.eps);
+  parallel_for(ceil_div(n, kGrain), [&](int64_t task) {
+    const Range range{task * kGrain, std::min(n, (task + 1) * kGrain)};
+    switch (rule.kind) {
+      case UpdateKind::kSgd:
+        return HWY_DYNAMIC_DISPATCH(sgd_range)(w, g, lr, range);
+      case UpdateKind::kAdagrad:
+      case UpdateKind::kRowwiseAdagrad:
+        return HWY_DYNAMIC_DISPATCH(adagrad_range)(w, state, g, lr, eps, range);
+      case UpdateKind::kAdam:
+        return HWY_DYNAMIC_DISPATCH(adam_range)(w, state, state + n, g, rule, range);
+    }
+  });
+}
+
+}  // namespace hotrow
+#endif  // HWY_ONCE

@@ -1,0 +1,208 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/embedding_entries_cpu.h"
+
+// As kernels/embedding_bag_cpu.cpp, and for the same reasons.
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_RVV | HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/embedding_apply_cpu.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target.h.
+#include <hwy/highway.h>
+
+#include "kernels/embedding_rows_cpu-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace hotrow {
+namespace HWY_NAMESPACE {
+namespace {
+
+constexpr int64_t kChunk = 64;         // occurrences a partial sum, part of the contract
+constexpr int64_t kEntriesAhead = 12;  // asked for ahead of the one being summed
+constexpr int64_t kBlock = kFold;      // columns of a row in flight
+
+HWY_INLINE const float* gradient(const RowTarget& t, uint32_t bag) {
+  return t.dout + bag * t.dout_stride;
+}
+
+template <class P>
+HWY_INLINE void add_occurrence(P& sum, const PlainEntry&, const float* dout) {
+  sum.add(dout);
+}
+template <class P>
+HWY_INLINE void add_occurrence(P& sum, const ScaledEntry& entry, const float* dout) {
+  sum.add_scaled(entry.coefficient, dout);
+}
+
+// g[0 .. width) = the gradient of the run's row in columns [column, column + width).
+template <class Entry>
+HWY_INLINE void sum_run(float* g, const RowTarget& t, const Entry* run, int64_t n, int64_t column,
+                        int64_t width) {
+  for (int64_t begin = 0; begin < n; begin += kChunk) {
+    const int64_t end = std::min(n, begin + kChunk);
+    for_each_piece(width, [&](auto piece, int64_t c) HWY_ATTR {
+      Piece<piece()> sum;
+      sum.clear();
+      for (int64_t i = begin; i < end; ++i) {
+        add_occurrence(sum, run[i], gradient(t, run[i].bag) + column + c);
+      }
+      if (begin > 0) sum.add(g + c);
+      sum.store(g + c);
+    });
+  }
+}
+
+HWY_INLINE void apply_sgd(float* w, const float* g, int64_t width, float rate) {
+  for_each_vector(width, [&](auto d, int64_t c) HWY_ATTR {
+    const auto step = hn::Set(d, rate);
+    hn::StoreU(hn::NegMulAdd(step, hn::LoadU(d, g + c), hn::LoadU(d, w + c)), d, w + c);
+  });
+}
+
+HWY_INLINE void apply_adagrad(float* w, float* s, const float* g, int64_t width,
+                              const RowRule& rule) {
+  for_each_vector(width, [&](auto d, int64_t c) HWY_ATTR {
+    const auto grad = hn::LoadU(d, g + c);
+    const auto sum = hn::MulAdd(grad, grad, hn::LoadU(d, s + c));
+    const auto step = hn::Div(grad, hn::Add(hn::Sqrt(sum), hn::Set(d, rule.eps)));
+    hn::StoreU(sum, d, s + c);
+    hn::StoreU(hn::NegMulAdd(hn::Set(d, rule.rate), step, hn::LoadU(d, w + c)), d, w + c);
+  });
+}
+
+HWY_INLINE void apply_adam(float* w, float* m, float* v, const float* g, int64_t width,
+                           const RowRule& rule) {
+  for_each_vector(width, [&](auto d, int64_t c) HWY_ATTR {
+    const auto grad = hn::LoadU(d, g + c);
+    const auto old_mean = hn::LoadU(d, m + c);
+    const auto old_square = hn::LoadU(d, v + c);
+    const auto mean = hn::MulAdd(hn::Set(d, rule.blend1), hn::Sub(grad, old_mean), old_mean);
+    const auto square =
+        hn::MulAdd(hn::Set(d, rule.blend2), hn::MulSub(grad, grad, old_square), old_square);
+    const auto step = hn::Div(mean, hn::Add(hn::Sqrt(square), hn::Set(d, rule.eps)));
+    hn::StoreU(mean, d, m + c);
+    hn::StoreU(square, d, v + c);
+    hn::StoreU(hn::NegMulAdd(hn::Set(d, rule.rate), step, hn::LoadU(d, w + c)), d, w + c);
+  });
+}
+
+// Adds the mean square of the row's gradient to its state; returns the row's own learning rate. `g`
+// holds the last block of the gradient afterwards.
+template <class Entry>
+HWY_INLINE float rowwise_rate(float* g, const RowTarget& t, const Entry* run, int64_t n,
+                              int64_t dim) {
+  float squares = 0;
+  for (int64_t column = 0; column < dim; column += kBlock) {
+    const int64_t width = std::min(kBlock, dim - column);
+    sum_run(g, t, run, n, column, width);
+    squares += dot(g, g, width);
+  }
+  float& state = t.state[run->row];
+  state += squares / static_cast<float>(dim);
+  return t.rule.rate / (std::sqrt(state) + t.rule.eps);
+}
+
+template <class Entry>
+HWY_INLINE void update_row(const RowTarget& t, const Entry* run, int64_t n, int64_t dim) {
+  alignas(64) float g[kBlock];
+  const bool rowwise = t.rule.kind == UpdateKind::kRowwiseAdagrad;
+  const float rate = rowwise ? rowwise_rate(g, t, run, n, dim) : t.rule.rate;
+  for (int64_t column = 0; column < dim; column += kBlock) {
+    const int64_t width = std::min(kBlock, dim - column);
+    // A row of one block is still in g after rowwise_rate.
+    if (!rowwise || dim > kBlock) sum_run(g, t, run, n, column, width);
+    const int64_t at = run->row * dim + column;
+    switch (t.rule.kind) {
+      case UpdateKind::kSgd:
+      case UpdateKind::kRowwiseAdagrad:
+        apply_sgd(t.rows + at, g, width, rate);
+        break;
+      case UpdateKind::kAdagrad:
+        apply_adagrad(t.rows + at, t.state + at, g, width, t.rule);
+        break;
+      case UpdateKind::kAdam:
+        apply_adam(t.rows + at, t.state + at, t.state + t.num_rows * dim + at, g, width, t.rule);
+        break;
+    }
+  }
+}
+
+HWY_INLINE void prefetch_entry(const RowTarget& t, uint32_t row, uint32_t bag, int64_t dim) {
+  prefetch_row<0>(gradient(t, bag), dim);
+  prefetch_row<1>(t.rows + row * dim, dim);
+  switch (t.rule.kind) {
+    case UpdateKind::kSgd:
+      break;
+    case UpdateKind::kRowwiseAdagrad:
+      __builtin_prefetch(t.state + row, 1);
+      break;
+    case UpdateKind::kAdam:
+      prefetch_row<1>(t.state + (t.num_rows + row) * dim, dim);
+      [[fallthrough]];
+    case UpdateKind::kAdagrad:
+      prefetch_row<1>(t.state + row * dim, dim);
+      break;
+  }
+}
+
+// kDim is D where the compiler shall know it, or 0.
+template <int64_t kDim, class Entry>
+void apply_runs(const RowTarget& t, const Entry* entries, int64_t n) {
+  const int64_t dim = kDim > 0 ? kDim : t.dim;
+  int64_t fetched = 0;
+  for (int64_t begin = 0, end; begin < n; begin = end) {
+    const uint32_t row = entries[begin].row;
+    for (end = begin + 1; end < n && entries[end].row == row;) ++end;
+    const int64_t fetch_end = std::min(n, std::min(end, begin + kChunk) + kEntriesAhead);
+    for (fetched = std::max(fetched, begin); fetched < fetch_end; ++fetched) {
+      prefetch_entry(t, entries[fetched].row, entries[fetched].bag, dim);
+    }
+    update_row(t, entries + begin, end - begin, dim);
+  }
+}
+
+template <class Entry>
+HWY_INLINE void apply_any(const RowTarget& t, const Entry* entries, int64_t n) {
+  switch (t.dim) {
+    case 16:
+      return apply_runs<16>(t, entries, n);
+    case 32:
+      return apply_runs<32>(t, entries, n);
+    case 64:
+      return apply_runs<64>(t, entries, n);
+    case 128:
+      return apply_runs<128>(t, entries, n);
+    default:
+      return apply_runs<0>(t, entries, n);
+  }
+}
+void apply_plain(const RowTarget& t, const PlainEntry* entries, int64_t n) {
+  apply_any(t, entries, n);
+}
+void apply_scaled(const RowTarget& t, const ScaledEntry* entries, int64_t n) {
+  apply_any(t, entries, n);
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace hotrow
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace hotrow {
+namespace {
+HWY_EXPORT(apply_plain);
+HWY_EXPORT(apply_scaled);
+}  // namespace
+
+void apply_entries(const RowTarget& target, const PlainEntry* entries, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(apply_plain)(target, entries, n);
+}
+void apply_entries(const RowTarget& target, const ScaledEntry* entries, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(apply_scaled)(target, entries, n);
+}
+
+}  // namespace hotrow
+#endif  // HWY_ONCE

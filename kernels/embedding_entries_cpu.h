@@ -1,0 +1,44 @@
+// What the two halves of the CPU's embedding update share: kernels/embedding_update_cpu.cpp sorts
+// occurrences by row, kernels/embedding_apply_cpu.cpp sums and applies them.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/update_rule.h"
+
+namespace hotrow {
+
+// One occurrence of a row in a batch, as it is sorted; `bag` is the row of dout.
+struct PlainEntry {
+  uint32_t row;
+  uint32_t bag;
+};
+struct ScaledEntry {
+  uint32_t row;
+  uint32_t bag;
+  float coefficient;  // of the bag's gradient: weight times scale
+};
+
+// An UpdateRule with its constants rounded to float.
+struct RowRule {
+  UpdateKind kind;
+  float rate;  // learning rate; for Adam with both bias corrections
+  float eps;
+  float blend1, blend2;  // 1 - beta
+};
+
+struct RowTarget {
+  float* rows;
+  float* state;
+  int64_t num_rows, dim;
+  const float* dout;  // at the first column of the table
+  int64_t dout_stride;
+  RowRule rule;
+};
+
+// Applies the rule once to every row that occurs. entries[0 .. n) are sorted by row, those of a row
+// in the order of their ids.
+void apply_entries(const RowTarget& target, const PlainEntry* entries, int64_t n);
+void apply_entries(const RowTarget& target, const ScaledEntry* entries, int64_t n);
+
+}  // namespace hotrow

@@ -1,0 +1,130 @@
+// Rows of any width as vectors: what the lookup, its weight gradient and the update share.
+// Compiled once an instruction set: include it after hwy/foreach_target.h, in the global namespace.
+#if defined(HOTROW_KERNELS_EMBEDDING_ROWS_CPU_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef HOTROW_KERNELS_EMBEDDING_ROWS_CPU_INL_H_
+#undef HOTROW_KERNELS_EMBEDDING_ROWS_CPU_INL_H_
+#else
+#define HOTROW_KERNELS_EMBEDDING_ROWS_CPU_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+HWY_BEFORE_NAMESPACE();
+namespace hotrow {
+namespace HWY_NAMESPACE {
+namespace {  // one copy a source file: the compiler options of two may differ
+namespace hn = hwy::HWY_NAMESPACE;
+
+// kWidth neighbouring columns of a row, in registers. kWidth is a power of two.
+template <int64_t kWidth>
+struct Piece {
+  using D = hn::CappedTag<float, static_cast<size_t>(kWidth)>;
+  static constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(D()));
+  static constexpr int64_t kVectors = kWidth / kLanes;
+  hn::Vec<D> v[kVectors];
+
+  HWY_INLINE void clear() {
+    HWY_UNROLL(8)
+    for (int64_t i = 0; i < kVectors; ++i) v[i] = hn::Zero(D());
+  }
+  HWY_INLINE void add(const float* x) {
+    HWY_UNROLL(8)
+    for (int64_t i = 0; i < kVectors; ++i) v[i] = hn::Add(v[i], hn::LoadU(D(), x + i * kLanes));
+  }
+  HWY_INLINE void add_scaled(float a, const float* x) {
+    const auto scale = hn::Set(D(), a);
+    HWY_UNROLL(8)
+    for (int64_t i = 0; i < kVectors; ++i) {
+      v[i] = hn::MulAdd(scale, hn::LoadU(D(), x + i * kLanes), v[i]);
+    }
+  }
+  HWY_INLINE void scale(float a) {
+    HWY_UNROLL(8)
+    for (int64_t i = 0; i < kVectors; ++i) v[i] = hn::Mul(hn::Set(D(), a), v[i]);
+  }
+  HWY_INLINE void store(float* out) const {
+    HWY_UNROLL(8)
+    for (int64_t i = 0; i < kVectors; ++i) hn::StoreU(v[i], D(), out + i * kLanes);
+  }
+};
+
+// Eight vectors leave half of AVX2's sixteen registers for loads.
+constexpr int64_t kWidestPiece = 8 * static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<float>()));
+
+// Cuts [column, width) into pieces, widest first: calls f(integral_constant<piece width>, column)
+// for each. 100 columns are 64 + 32 + 4, so that no width needs masks or reads past a row.
+template <int64_t kWidth = kWidestPiece, class F>
+HWY_INLINE void for_each_piece(int64_t width, const F& f, int64_t column = 0) {
+  for (; width - column >= kWidth; column += kWidth) {
+    f(std::integral_constant<int64_t, kWidth>(), column);
+  }
+  if constexpr (kWidth > 1) {
+    if (column < width) for_each_piece<kWidth / 2>(width, f, column);
+  }
+}
+
+// Calls f(tag, column) for one vector after another of [0, width): full vectors, then ever shorter
+// ones.
+template <class F>
+HWY_INLINE void for_each_vector(int64_t width, const F& f) {
+  constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<float>()));
+  for_each_piece<kLanes>(width, [&](auto piece, int64_t column) HWY_ATTR {
+    f(hn::CappedTag<float, static_cast<size_t>(piece())>(), column);
+  });
+}
+
+constexpr int64_t kCacheLine = 16;  // floats
+
+// Asks for every line of a row; one of odd width or address may end a line later than it seems.
+template <int kForWrite>
+HWY_INLINE void prefetch_row(const float* row, int64_t dim) {
+  for (int64_t c = 0; c < dim; c += kCacheLine) __builtin_prefetch(row + c, kForWrite);
+  if (dim % kCacheLine != 0) __builtin_prefetch(row + dim - 1, kForWrite);
+}
+
+// Columns that one fold sums, see dot().
+constexpr int64_t kFold = 256;
+
+// The fold of P = 16, 32, .., kFold products that kernels/embedding_bag.h defines.
+HWY_INLINE float fold(const float* a, const float* b, int64_t products) {
+  alignas(64) float q[kFold / 2];
+  int64_t half = products / 2;
+  for_each_vector(half, [&](auto d, int64_t c) HWY_ATTR {
+    const auto low = hn::Mul(hn::LoadU(d, a + c), hn::LoadU(d, b + c));
+    hn::StoreU(hn::MulAdd(hn::LoadU(d, a + half + c), hn::LoadU(d, b + half + c), low), d, q + c);
+  });
+  while (half > 1) {
+    half /= 2;
+    for_each_vector(half, [&](auto d, int64_t c) HWY_ATTR {
+      hn::StoreU(hn::Add(hn::LoadU(d, q + c), hn::LoadU(d, q + half + c)), d, q + c);
+    });
+  }
+  return q[0];
+}
+
+// dot(a, b) over n columns in an order that depends on n alone.
+HWY_INLINE float dot(const float* a, const float* b, int64_t n) {
+  float sum = 0;
+  for (; n >= kFold; n -= kFold, a += kFold, b += kFold) sum += fold(a, b, kFold);
+  if (n == 0) return sum;
+  int64_t products = 16;
+  while (products < n) products *= 2;
+  if (products == n) return sum + fold(a, b, n);
+  alignas(64) float padded_a[kFold] = {};
+  alignas(64) float padded_b[kFold] = {};
+  std::copy_n(a, n, padded_a);
+  std::copy_n(b, n, padded_b);
+  return sum + fold(padded_a, padded_b, products);
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace hotrow
+HWY_AFTER_NAMESPACE();
+
+#endif

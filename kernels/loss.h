@@ -1,0 +1,41 @@
+// Loss of a batch and its gradient, in one pass.
+//
+//   loss = 1/B sum_b l(p_b, T_b),   dp_b = 1/B dl/dp
+//   kMse             l = (p - T)^2                             dl/dp = 2 (p - T)
+//   kBce             l = -T max(ln p, -100) - (1 - T) max(ln(1 - p), -100)
+//                                                              dl/dp = (p - T) / max(p (1 - p),
+//                                                              1e-12)
+//   kWeightedBce     BCE times weight1 where T >= 1, weight0 elsewhere
+//   kBceWithLogits   l = max(p, 0) - p T + ln(1 + e^-|p|)      dl/dp = 1 / (1 + e^-p) - T
+//
+// Threshold t > 0: p is clamped to [t, 1 - t] first; dp = 0 where that changed p (not on the
+// borders). Shapes: p, target, dp (B) fp32; loss one float. B = 0 gives a loss of 0. A NaN in p or
+// target, and a p outside [0, 1] of the BCE kinds, makes the loss NaN. Arithmetic: in double,
+// rounded to float once at the end. Aliasing: dp may be p. Nothing else overlaps. Determinism:
+// tasks are cut by B alone and their sums, in double, are added in order, so bits do not depend on
+// threads. Cost: 12 B bytes, up to two logarithms an element. Errors: InvalidArgument for a
+// negative B, a threshold outside [0, 1), a threshold on logits. Source: the definitions, with the
+// limits (-100, 1e-12) of torch.nn.BCELoss; the clamp is that of facebookresearch/dlrm's
+// --loss-threshold.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/core/stream.h"
+
+namespace hotrow {
+
+enum class LossKind { kMse, kBce, kWeightedBce, kBceWithLogits };
+
+struct LossConfig {
+  LossKind kind = LossKind::kMse;
+  double threshold = 0;  // 0: no clamp
+  float weight0 = 1.0f;  // kWeightedBce only
+  float weight1 = 1.0f;
+};
+
+// `dp` may be null: loss alone.
+void loss_forward_backward(float* loss, float* dp, const float* p, const float* target, int64_t B,
+                           const LossConfig& config, CpuStream stream);
+
+}  // namespace hotrow

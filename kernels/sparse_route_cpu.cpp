@@ -1,0 +1,126 @@
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
+#include "kernels/sparse_route.h"
+
+namespace hotrow {
+namespace {
+
+constexpr int64_t kIdsPerTask = 32768;  // 256 KB of 64-bit ids
+
+// Calls find(range), which returns a position in the range or -1, for all of [0, n) in parallel;
+// returns the smallest position found, or -1.
+template <class Find>
+int64_t find_first(int64_t n, Find find) {
+  std::atomic<int64_t> first{n};
+  const int64_t tasks = ceil_div(n, kIdsPerTask);
+  parallel_for(tasks, [&](int64_t task) {
+    const int64_t found = find(part(n, tasks, task));
+    int64_t seen = first.load(std::memory_order_relaxed);
+    while (found >= 0 && found < seen &&
+           !first.compare_exchange_weak(seen, found, std::memory_order_relaxed)) {
+    }
+  });
+  const int64_t found = first.load(std::memory_order_relaxed);
+  return found < n ? found : -1;
+}
+
+// The sign bit of outside(id, last) is set unless 0 <= id <= last. Unsigned arithmetic wraps, and
+// every vector unit has it for 64 bits, where a compare is missing from the oldest.
+template <class Id>
+std::make_unsigned_t<Id> outside(Id id, Id last) {
+  using Bits = std::make_unsigned_t<Id>;
+  return static_cast<Bits>(id) | (static_cast<Bits>(last) - static_cast<Bits>(id));
+}
+
+template <class Id>
+bool is_outside(std::make_unsigned_t<Id> bits) {
+  return static_cast<Id>(bits) < 0;
+}
+
+// The largest good id as an Id; -1 for an empty table.
+template <class Id>
+Id last_row(int64_t rows) {
+  return static_cast<Id>(std::min<int64_t>(rows - 1, std::numeric_limits<Id>::max()));
+}
+
+template <class Id>
+int64_t scan(const Id* ids, Range range, Id last) {
+  for (int64_t i = range.begin; i < range.end; ++i) {
+    if (is_outside<Id>(outside(ids[i], last))) return i;
+  }
+  return -1;
+}
+
+}  // namespace
+
+template <class Id>
+int64_t first_bad_id(const Id* ids, int64_t n, int64_t rows, CpuStream) {
+  const Id last = last_row<Id>(rows);
+  return find_first(n, [=](Range range) {
+    std::make_unsigned_t<Id> bits = 0;
+    for (int64_t i = range.begin; i < range.end; ++i) bits |= outside(ids[i], last);
+    return is_outside<Id>(bits) ? scan(ids, range, last) : -1;
+  });
+}
+
+template <class Id>
+int64_t first_bad_offset(const Id* offsets, int64_t bags, int64_t num_ids, CpuStream) {
+  if (offsets[0] != 0) return 0;
+  const int64_t fall = find_first(bags, [=](Range range) {
+    for (int64_t b = range.begin; b < range.end; ++b) {
+      if (offsets[b + 1] < offsets[b] || offsets[b + 1] > num_ids) return b + 1;
+    }
+    return int64_t{-1};
+  });
+  if (fall >= 0) return fall;
+  return offsets[bags] == num_ids ? -1 : bags;
+}
+
+template <class Out, class In>
+int64_t copy_ids(Out* out, const In* ids, int64_t n, int64_t rows, CpuStream) {
+  require(rows - 1 <= std::numeric_limits<Out>::max(),
+          "[copy_ids] too many rows for {}-bit ids: got {}, expected at most 2^{}", 8 * sizeof(Out),
+          rows, 8 * sizeof(Out) - 1);
+  const In last = last_row<In>(rows);
+  return find_first(n, [=](Range range) {
+    std::make_unsigned_t<In> bits = 0;
+    for (int64_t i = range.begin; i < range.end; ++i) {
+      bits |= outside(ids[i], last);
+      out[i] = static_cast<Out>(ids[i]);
+    }
+    return is_outside<In>(bits) ? scan(ids, range, last) : -1;
+  });
+}
+
+template <class Id>
+void quotient_remainder(Id* quotient, Id* remainder, const Id* ids, int64_t n, Id collisions,
+                        CpuStream) {
+  require(collisions >= 1, "[quotient_remainder] bad collisions: got {}, expected at least 1",
+          collisions);
+  const int64_t tasks = ceil_div(n, kIdsPerTask);
+  parallel_for(tasks, [=](int64_t task) {
+    const Range range = part(n, tasks, task);
+    for (int64_t i = range.begin; i < range.end; ++i) {
+      quotient[i] = ids[i] / collisions;
+      remainder[i] = ids[i] - quotient[i] * collisions;
+    }
+  });
+}
+
+#define HOTROW_INSTANTIATE(Id)                                                 \
+  template int64_t first_bad_id(const Id*, int64_t, int64_t, CpuStream);       \
+  template int64_t first_bad_offset(const Id*, int64_t, int64_t, CpuStream);   \
+  template int64_t copy_ids(int32_t*, const Id*, int64_t, int64_t, CpuStream); \
+  template int64_t copy_ids(int64_t*, const Id*, int64_t, int64_t, CpuStream); \
+  template void quotient_remainder(Id*, Id*, const Id*, int64_t, Id, CpuStream);
+HOTROW_INSTANTIATE(int32_t)
+HOTROW_INSTANTIATE(int64_t)
+#undef HOTROW_INSTANTIATE
+
+}  // namespace hotrow

@@ -1,0 +1,65 @@
+// Deep learning recommendation model.
+//
+// Source: Naumov et al., "Deep Learning Recommendation Model for Personalization and Recommendation
+// Systems" (2019).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/parameters.h"
+#include "engine/plan.h"
+#include "engine/rng.h"
+#include "engine/tape.h"
+#include "kernels/core/view.h"
+#include "model/config.h"
+#include "model/embeddings.h"
+
+namespace hotrow {
+
+// The values of one recorded DLRM that the outside writes or reads.
+struct DlrmVars {
+  Var dense, target;            // (B, num_dense), (B, 1)
+  std::vector<SparseVar> bags;  // a table
+  Var prediction;               // (B, 1), click probabilities
+  Var loss;                     // a single number
+};
+
+// Where initial values come from. kReadme is the order of an early release, whose sample output is
+// in the reference's README: MLPs uniform in [0, 1).
+enum class InitOrder { kDefault, kReadme };
+
+// Owns what is learned. Any number of tapes share it.
+class Dlrm {
+ public:
+  Dlrm(DlrmConfig config, Mode mode, UpdateKind optimizer);
+
+  // Records the whole model. max_ids[t]: most ids of table t in one batch.
+  DlrmVars record(Tape& tape, std::span<const int64_t> max_ids);
+
+  // Draws tables, then bottom, then top MLP from NumPy's stream, number for number as the
+  // reference.
+  void initialise(NumpyRandom& stream, InitOrder order);
+
+  struct Named {
+    std::string name;
+    Matrix value;
+    bool is_vector;
+  };
+  // Everything that is learned, under the reference's names and in its order: tables, then MLPs.
+  std::vector<Named> named_parameters();
+
+  const DlrmConfig& config() const { return config_; }
+  Parameters& parameters() { return parameters_; }
+  const Embeddings& embeddings() const { return embeddings_; }
+  std::vector<MemoryUse> memory() const;
+
+ private:
+  void initialise_tables(NumpyRandom& stream);
+
+  DlrmConfig config_;
+  Embeddings embeddings_;
+  Parameters parameters_;
+};
+
+}  // namespace hotrow

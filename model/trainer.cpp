@@ -1,0 +1,159 @@
+#include "model/trainer.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "kernels/core/check.h"
+
+namespace hotrow {
+namespace {
+
+class Stopwatch {
+ public:
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const double seconds = std::chrono::duration<double>(now - start_).count();
+    start_ = now;
+    return seconds;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+bool every(int64_t frequency, int64_t iteration) {
+  return frequency > 0 && iteration % frequency == 0;
+}
+
+}  // namespace
+
+Trainer::Trainer(Dlrm& model, const TrainerConfig& config, Reader& train, Reader* test,
+                 Report& report, const std::atomic<bool>& stop)
+    : config_(config), train_reader_(&train), test_reader_(test), report_(&report), stop_(&stop) {
+  if (config.plan.mode == Mode::kTrain) {
+    train_step_.emplace(model, train.schema(), train.batch_size(), config.plan, config.step);
+  }
+  if (test == nullptr) return;
+  PlanOptions serve = config.plan;
+  serve.mode = Mode::kServe;
+  test_step_.emplace(model, test->schema(), test->batch_size(), serve, config.step);
+}
+
+int64_t Trainer::iterations() const {
+  if (config_.num_batches > 0) return config_.num_batches;
+  return train_reader_->num_batches() == Reader::kUnknown ? kUnknownCount
+                                                          : train_reader_->num_batches();
+}
+
+void Trainer::train() {
+  report_->started();
+  for (int64_t k = 0; k < config_.epochs; ++k) {
+    if (!epoch(k)) return;
+  }
+}
+
+// False: training is over before its last epoch.
+bool Trainer::epoch(int64_t k) {
+  train_reader_->rewind();
+  Position at{.iteration = 0, .iterations = iterations(), .epoch = k};
+  Stopwatch clock;
+  bool more = train_reader_->next(train_batch_);
+  require<DataError>(more,
+                     "[train] the training data is empty: got no sample, expected at least one");
+  while (more) {
+    ++at.iteration;
+    train_step_->feed(train_batch_);
+    seconds_.data += clock.lap();
+    step(train_batch_, at);
+    if (stop_->load()) return false;
+    const bool limit = at.iteration == at.iterations;
+    if (!after_step(at, limit)) return false;
+    clock.lap();
+    if (limit) return true;
+    more = train_reader_->next(train_batch_);
+  }
+  if (at.iterations == kUnknownCount) return after_step({at.iteration, at.iteration, k}, true);
+  return true;
+}
+
+void Trainer::step(const Batch& batch, const Position& at) {
+  train_step_->forward();
+  const float loss = train_step_->loss();
+  require<DataError>(std::isfinite(loss),
+                     "[train] loss at iteration {} of epoch {} ({}, samples {} to {}): got {}, "
+                     "expected a finite number "
+                     "(try a smaller --learning-rate)",
+                     at.iteration, at.epoch, batch.source, batch.first_line,
+                     batch.first_line + batch.rows - 1, loss);
+  UpdateRule rule = config_.rule;
+  rule.step = ++steps_;
+  rule.learning_rate = config_.learning_rate.at(steps_);
+  train_step_->backward(rule);
+  const StepTimes times = train_step_->take_times();
+  seconds_.forward += times.forward;
+  seconds_.backward += times.backward;
+  seconds_.update += times.update;
+  report_->step(at, batch.rows, loss, times.forward + times.backward + times.update);
+}
+
+// Lines and tests that are due. False: a threshold has been reached.
+bool Trainer::after_step(const Position& at, bool last) {
+  const bool test_now = test_reader_ != nullptr &&
+                        (every(config_.test_freq, at.iteration) ||
+                         (last && (config_.test_freq > 0 ||
+                                   (config_.test_at_end && at.epoch + 1 == config_.epochs))));
+  const bool line_now = every(config_.print_freq, at.iteration) || last || test_now;
+  // The end of a stream shows only after its last step, which may have had its line and its test by
+  // then.
+  if (line_now && last_line_ != steps_) report_->train_line(at);
+  if (line_now) last_line_ = steps_;
+  if (!test_now || last_test_ == steps_) return true;
+  last_test_ = steps_;
+  test(at);
+  return !reached_threshold();
+}
+
+bool Trainer::reached_threshold() const {
+  if (config_.accuracy_threshold > 0 && report_->best_accuracy() > config_.accuracy_threshold) {
+    report_->line(fmt::format("MLPerf testing accuracy threshold {} reached, stop training",
+                              config_.accuracy_threshold));
+    return true;
+  }
+  if (config_.auc_threshold > 0 && report_->best_auc().value_or(0) > config_.auc_threshold) {
+    report_->line(fmt::format("MLPerf testing auc threshold {} reached, stop training",
+                              config_.auc_threshold));
+    return true;
+  }
+  return false;
+}
+
+void Trainer::test(std::optional<Position> at) {
+  Stopwatch clock;
+  report_->test_started(at);
+  metrics_.clear();
+  test_reader_->rewind();
+  for (int64_t iteration = 1; !stop_->load() && test_reader_->next(test_batch_); ++iteration) {
+    test_step_->feed(test_batch_);
+    test_step_->forward();
+    metrics_.add(test_step_->predictions(), test_batch_.labels);
+    report_->test_step(iteration, test_reader_->num_batches());
+  }
+  require<DataError>(metrics_.samples() > 0 || stop_->load(),
+                     "[test] the test data is empty: got no sample, expected at least one");
+  if (!stop_->load()) report_->test_finished(metrics_.summarize());
+  seconds_.test += clock.lap();
+}
+
+std::vector<MemoryUse> Trainer::memory() const {
+  std::vector<MemoryUse> all;
+  for (const auto* step : {&train_step_, &test_step_}) {
+    if (!step->has_value()) continue;
+    for (MemoryUse use : (*step)->memory()) {
+      use.purpose = (step == &train_step_ ? "training: " : "test: ") + use.purpose;
+      all.push_back(use);
+    }
+  }
+  return all;
+}
+
+}  // namespace hotrow

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Runs every test. Sets up the machine, builds, and stops at the first part that fails.
+#
+#   scripts/test.sh           all parts
+#   scripts/test.sh PART...   of: format release asan tsan clang
+#
+# Tests on real data that the project may not carry run where HOTROW_SHARED names its folder, or where
+# a folder `shared` lies beside the checkout; else they are skipped with a word.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+parts=("$@")
+[ $# -gt 0 ] || parts=(format release asan tsan clang)
+unit_tests=(kernels_test engine_test data_test model_test tools_test golden_steps)
+threaded_tests=(kernels_test engine_test model_test)
+
+if [ -z "${HOTROW_SHARED:-}" ] && [ -d ../shared ]; then
+  HOTROW_SHARED=$(cd ../shared && pwd)
+  export HOTROW_SHARED
+fi
+
+# The sources are formatted by one version: others break lines differently.
+part_format() {
+  if ! command -v clang-format-14 >/dev/null; then
+    say "format: skipped, no clang-format-14"
+    return
+  fi
+  say "format"
+  find kernels engine data model tools tests -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' |
+    sort | xargs clang-format-14 --dry-run -Werror || fail "run clang-format-14 -i on the files above"
+}
+
+part_release() {
+  say "release: build"
+  configure release release
+  sed -n '/Hotrow [0-9]/,/ccache/s/^-- //p' "$LOGS/configure-release.log"
+  build release
+  say "release: every test"
+  ctest --test-dir build/release --output-on-failure -j "$JOBS" </dev/null | tee "$LOGS/ctest-release.log" ||
+    fail "release: tests failed (log: $LOGS/ctest-release.log)"
+}
+
+part_asan() {
+  say "asan: build with the address and undefined-behaviour sanitizers"
+  configure asan asan
+  build asan "${unit_tests[@]}" dlrm_train dlrm_data
+  say "asan: unit tests and reference cases"
+  ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1 \
+    UBSAN_OPTIONS=print_stacktrace=1 \
+    quietly ctest-asan ctest --test-dir build/asan --output-on-failure -j "$JOBS" -L 'unit|reference'
+  grep 'tests passed' "$LOGS/ctest-asan.log"
+}
+
+part_tsan() {
+  say "tsan: build with the thread sanitizer"
+  configure tsan tsan
+  build tsan "${threaded_tests[@]}"
+  say "tsan: kernels, engine and model tests"
+  # Where the kernel spreads addresses far, the sanitizer's runtime needs them where they used to be.
+  local fixed_addresses=()
+  if setarch -R true 2>/dev/null; then
+    fixed_addresses=(setarch -R)
+  fi
+  TSAN_OPTIONS=halt_on_error=1 \
+    quietly ctest-tsan "${fixed_addresses[@]}" ctest --test-dir build/tsan --output-on-failure -j "$JOBS" \
+    -L "$(IFS='|' && echo "${threaded_tests[*]}")"
+  grep 'tests passed' "$LOGS/ctest-tsan.log"
+}
+
+part_clang() {
+  local clang
+  clang=$(command -v clang++-14 || command -v clang++) || true
+  if [ -z "$clang" ]; then
+    say "clang: skipped, no clang++"
+    return
+  fi
+  say "clang: build without a warning"
+  # Only compiled, hence not optimised.
+  configure clang release -DCMAKE_CXX_COMPILER="$clang" -DCMAKE_CXX_FLAGS_RELEASE=-O0
+  build clang
+}
+
+checks=()
+[ -z "${CI:-}" ] || checks=(--checks)
+scripts/setup.sh "${checks[@]}"
+use_cmake
+for part in "${parts[@]}"; do
+  declare -F "part_$part" >/dev/null || fail "no part '$part', expected format, release, asan, tsan or clang"
+  start=$SECONDS
+  "part_$part"
+  say "$part: done in $((SECONDS - start)) s"
+done
+if [[ " ${parts[*]} " == *" release "* ]]; then
+  grep 'tests passed' "$LOGS/ctest-release.log"
+fi

@@ -1,0 +1,229 @@
+#include "kernels/interaction.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <hwy/targets.h>
+
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
+#include "tests/reference/interaction_ref.h"
+#include "tests/support/bounds.h"
+
+namespace hotrow {
+namespace {
+
+constexpr float kUntouched = 12345.0f;
+
+// Features and gradients in rows with gaps of different sizes, so that strides are really used and
+// writes into a gap show.
+struct Problem {
+  int64_t B, F, D;
+  bool self;
+  std::vector<std::vector<float>> x, dx;
+  std::vector<bool> accumulate;
+  std::vector<float> z, dz;
+
+  Problem(int64_t B_, int64_t F_, int64_t D_, bool self_) : B(B_), F(F_), D(D_), self(self_) {
+    for (int64_t f = 0; f < F; ++f) {
+      x.push_back(test::test_floats(B * stride(f), static_cast<uint32_t>(100 + f)));
+      dx.push_back(test::test_floats(B * stride(f), static_cast<uint32_t>(900 + f)));
+      accumulate.push_back(f % 3 == 1);
+    }
+    z.assign(static_cast<size_t>(B * cols()), kUntouched);
+    dz = test::test_floats(B * cols(), 7);
+  }
+  int64_t cols() const { return D + interaction_pairs(F, self); }
+  int64_t stride(int64_t f) const { return D + f % 4; }
+  std::vector<Feature> features() const {
+    std::vector<Feature> list;
+    for (int64_t f = 0; f < F; ++f) list.push_back({x[f].data(), stride(f)});
+    return list;
+  }
+  std::vector<FeatureGrad> grads() {
+    std::vector<FeatureGrad> list;
+    for (int64_t f = 0; f < F; ++f) list.push_back({dx[f].data(), stride(f), accumulate[f]});
+    return list;
+  }
+  void forward() { interaction_forward({z.data(), {B, cols()}}, features(), D, self, CpuStream{}); }
+  void backward() {
+    interaction_backward(grads(), {dz.data(), {B, cols()}}, features(), D, self, CpuStream{});
+  }
+  reference::SampleFeatures<float> sample(const std::vector<std::vector<float>>& from,
+                                          int64_t b) const {
+    reference::SampleFeatures<float> rows;
+    for (int64_t f = 0; f < F; ++f) {
+      const float* row = from[f].data() + b * stride(f);
+      rows.emplace_back(row, row + D);
+    }
+    return rows;
+  }
+};
+
+void expect_forward_matches(Problem& p) {
+  p.forward();
+  for (int64_t b = 0; b < p.B; ++b) {
+    const auto want = reference::interaction(p.sample(p.x, b), p.self);
+    const std::span<const float> row(p.z.data() + b * p.cols(), static_cast<size_t>(p.cols()));
+    ASSERT_TRUE(test::within_bound(row, want, p.D)) << "sample " << b;
+  }
+}
+
+void expect_backward_matches(Problem& p) {
+  const auto before = p.dx;
+  p.backward();
+  for (int64_t b = 0; b < p.B; ++b) {
+    const float* dz = p.dz.data() + b * p.cols();
+    const auto want = reference::interaction_backward({dz, dz + p.cols()}, p.sample(p.x, b), p.self,
+                                                      p.sample(before, b), p.accumulate);
+    for (int64_t f = 0; f < p.F; ++f) {
+      const float* row = p.dx[f].data() + b * p.stride(f);
+      const std::span<const float> got(row, static_cast<size_t>(p.D));
+      ASSERT_TRUE(test::within_bound(got, want[f], p.F + 1)) << "sample " << b << " feature " << f;
+      const size_t gap = static_cast<size_t>(p.stride(f) - p.D) * sizeof(float);
+      ASSERT_EQ(std::memcmp(row + p.D, before[f].data() + b * p.stride(f) + p.D, gap), 0)
+          << "wrote between rows of feature " << f;
+    }
+  }
+}
+
+class InteractionTest : public ::testing::TestWithParam<int64_t> {};
+
+TEST_P(InteractionTest, MatchesDouble) {
+  for (int64_t D : {1, 3, 13, 16, 31, 64, 100, 128}) {
+    for (bool self : {false, true}) {
+      for (int64_t B : {0, 1, 7, 33}) {
+        SCOPED_TRACE(fmt::format("D {} self {} B {}", D, self, B));
+        Problem p(B, GetParam(), D, self);
+        expect_forward_matches(p);
+        expect_backward_matches(p);
+      }
+    }
+  }
+}
+
+// 70 features: more than the kernel keeps the addresses of.
+INSTANTIATE_TEST_SUITE_P(Features, InteractionTest,
+                         ::testing::Values(1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 27, 40, 70));
+
+// Every instruction set that this build holds and this machine runs, not only the best one.
+TEST(Interaction, EveryInstructionSet) {
+  for (int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    SCOPED_TRACE(hwy::TargetName(target));
+    hwy::SetSupportedTargetsForTest(target);
+    for (int64_t D : {1, 5, 13, 16, 100, 128}) {
+      for (int64_t F : {1, 3, 4, 9, 14}) {
+        Problem p(3, F, D, F % 2 == 0);
+        expect_forward_matches(p);
+        expect_backward_matches(p);
+      }
+    }
+  }
+  hwy::SetSupportedTargetsForTest(0);
+}
+
+// The reference's own gradient, against difference quotients of the reference's forward.
+TEST(Interaction, ReferenceGradientMatchesCentralDifferences) {
+  for (bool self : {false, true}) {
+    const int64_t F = 4, D = 3;
+    Problem p(1, F, D, self);
+    const auto x = p.sample(p.x, 0);
+    const auto grad = reference::interaction_backward(p.dz, x, self, x, std::vector<bool>(4));
+    std::vector<double> flat;
+    for (const auto& row : x) flat.insert(flat.end(), row.begin(), row.end());
+    const auto loss = [&](std::span<const double> v) {
+      reference::SampleFeatures<double> rows;
+      for (int64_t f = 0; f < F; ++f) rows.emplace_back(&v[f * D], &v[f * D] + D);
+      const auto z = reference::interaction(rows, self);
+      double sum = 0;
+      for (size_t c = 0; c < z.size(); ++c) sum += p.dz[c] * z[c].value;
+      return sum;
+    };
+    for (size_t i = 0; i < flat.size(); ++i) {
+      const test::Exact& g = grad[i / D][i % D];
+      EXPECT_NEAR(g.value, test::central_difference(loss, flat, i), 1e-7 * g.magnitude) << i;
+    }
+  }
+}
+
+TEST(Interaction, PairsAreInRowMajorOrder) {
+  const float x[3][1] = {{2}, {3}, {5}};
+  const Feature features[] = {{x[0], 1}, {x[1], 1}, {x[2], 1}};
+  std::vector<float> z(4), with_self(7);
+  interaction_forward({z.data(), {1, 4}}, features, 1, false, CpuStream{});
+  EXPECT_EQ(z, (std::vector<float>{2, 6, 10, 15}));
+  interaction_forward({with_self.data(), {1, 7}}, features, 1, true, CpuStream{});
+  EXPECT_EQ(with_self, (std::vector<float>{2, 4, 6, 9, 10, 15, 25}));
+}
+
+TEST(Interaction, BitsDoNotDependOnThreadsOrBatch) {
+  for (int64_t D : {13, 16, 128}) {
+    Problem one(300, 27, D, false);
+    one.forward();
+    one.backward();
+    for (int threads : {2, 3, 8}) {
+      set_num_threads(threads);
+      Problem many(300, 27, D, false);
+      many.forward();
+      many.backward();
+      EXPECT_EQ(one.z, many.z) << threads;
+      EXPECT_EQ(one.dx, many.dx) << threads;
+    }
+    set_num_threads(1);
+    Problem prefix(300, 27, D, false);
+    prefix.B = 5;
+    prefix.forward();
+    EXPECT_TRUE(std::equal(prefix.z.begin(), prefix.z.begin() + 5 * prefix.cols(), one.z.begin()));
+    EXPECT_EQ(prefix.z[static_cast<size_t>(5 * prefix.cols())], kUntouched);
+  }
+}
+
+TEST(Interaction, NanReachesTheOutput) {
+  Problem p(1, 5, 16, false);
+  p.x[3][4] = std::nanf("");
+  p.forward();
+  EXPECT_TRUE(std::isnan(p.z[16 + 3])) << "pair (3, 0)";
+  EXPECT_FALSE(std::isnan(p.z[16 + 0])) << "pair (1, 0)";
+}
+
+template <class Call>
+std::string error_of(const Call& call) {
+  try {
+    call();
+  } catch (const InvalidArgument& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Interaction, RejectsShapesThatDoNotFit) {
+  std::vector<float> memory(64);
+  const Feature x[] = {{memory.data(), 4}, {memory.data(), 4}};
+  const Feature narrow[] = {{memory.data(), 4}, {memory.data(), 3}};
+  FeatureGrad dx[] = {{memory.data(), 4, false}, {memory.data(), 4, false}};
+  FeatureGrad narrow_dx[] = {{memory.data(), 4, false}, {memory.data(), 3, false}};
+  const Matrix z{memory.data(), {1, 5}};
+  const Matrix wide{memory.data(), {1, 6}};
+  const CpuStream s;
+  EXPECT_EQ(error_of([&] { interaction_forward(z, {}, 4, false, s); }),
+            "[interaction] no features: got 0, expected at least 1");
+  EXPECT_EQ(error_of([&] { interaction_forward(z, x, 0, false, s); }),
+            "[interaction] bad feature width: got 0, expected at least 1");
+  EXPECT_EQ(error_of([&] { interaction_forward(wide, x, 4, false, s); }),
+            "[interaction] wrong number of columns: got 6, expected 5 (2 features of width 4)");
+  EXPECT_EQ(error_of([&] { interaction_forward(z, narrow, 4, false, s); }),
+            "[interaction] rows of feature 1 overlap: got a stride of 3, expected >= 4");
+  EXPECT_EQ(error_of([&] { interaction_backward(dx, wide, x, 4, false, s); }),
+            "[interaction backward] wrong number of columns: got 6, expected 5 (2 features of "
+            "width 4)");
+  EXPECT_EQ(error_of([&] { interaction_backward(std::span(dx).first(1), z, x, 4, false, s); }),
+            "[interaction backward] wrong number of gradients: got 1, expected 2");
+  EXPECT_EQ(error_of([&] { interaction_backward(narrow_dx, z, x, 4, false, s); }),
+            "[interaction backward] rows of gradient 1 overlap: got a stride of 3, expected >= 4");
+}
+
+}  // namespace
+}  // namespace hotrow

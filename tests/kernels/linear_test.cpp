@@ -1,0 +1,288 @@
+#include "kernels/linear.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <string>
+
+#include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
+#include "tests/reference/linear_ref.h"
+#include "tests/support/bounds.h"
+
+namespace hotrow {
+namespace {
+using test::test_floats;
+using test::within_bound;
+
+constexpr float kUntouched = 12345.0f;
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+// Everything that the two kernels read and write, each array with a margin behind it that must
+// stay.
+struct Problem {
+  static constexpr size_t kMargin = 16;
+  using Array = std::vector<float>;
+
+  int64_t B, K, N;
+  Activation activation;
+  bool has_bias;
+  Array x, w, bias, y, dy, dx, dw, db;
+
+  Problem(int64_t B_, int64_t K_, int64_t N_, Activation activation_, bool has_bias_ = true)
+      : B(B_), K(K_), N(N_), activation(activation_), has_bias(has_bias_) {
+    x = test_floats(B * K, 1);
+    w = test_floats(N * K, 2);
+    bias = test_floats(N, 3);
+    dy = test_floats(B * N, 4);
+    dx = test_floats(B * K, 5);
+    y.assign(static_cast<size_t>(B * N), kUntouched);
+    dw.assign(static_cast<size_t>(N * K), kUntouched);
+    db.assign(static_cast<size_t>(N), kUntouched);
+    for (Array* array : {&y, &dy, &dx, &dw, &db})
+      array->resize(array->size() + kMargin, kUntouched);
+  }
+
+  Matrix mx() { return {x.data(), {B, K}}; }
+  Matrix mw() { return {w.data(), {N, K}}; }
+  Matrix my() { return {y.data(), {B, N}}; }
+  ConstVector vbias() { return {has_bias ? bias.data() : nullptr, {N}}; }
+  LinearBackward backward_arguments() {
+    return {.dx = {dx.data(), {B, K}},
+            .dw = {dw.data(), {N, K}},
+            .db = {has_bias ? db.data() : nullptr, {N}},
+            .dy = {dy.data(), {B, N}},
+            .y = my(),
+            .x = mx(),
+            .w = mw(),
+            .activation = activation};
+  }
+  void forward() { linear_forward(my(), mx(), mw(), vbias(), activation, CpuStream{}); }
+
+  bool margins_untouched() const {
+    for (const Array* array : {&y, &dy, &dx, &dw, &db}) {
+      for (size_t i = array->size() - kMargin; i < array->size(); ++i) {
+        if ((*array)[i] != kUntouched) return false;
+      }
+    }
+    return true;
+  }
+  std::string name() const {
+    return fmt::format("B={} K={} N={} activation={} bias={}", B, K, N,
+                       static_cast<int>(activation), has_bias);
+  }
+};
+
+std::span<const float> body(const Problem::Array& array) {
+  return std::span(array).first(array.size() - Problem::kMargin);
+}
+
+// Calls test(problem) for all shapes: empty, single, odd, several tiles each way, many rows.
+template <class Test>
+void for_shapes(const Test& test) {
+  const Activation activations[] = {Activation::kNone, Activation::kRelu, Activation::kSigmoid};
+  int count = 0;
+  for (int64_t B : {0, 1, 7, 33, 129}) {
+    for (int64_t K : {1, 13, 367}) {
+      for (int64_t N : {1, 3, 513}) {
+        for (Activation activation : activations) test(Problem(B, K, N, activation, ++count % 2));
+      }
+    }
+  }
+  test(Problem(1100, 13, 300, Activation::kRelu));
+  test(Problem(1024, 5, 17, Activation::kSigmoid));
+}
+
+TEST(Linear, ForwardEqualsTheReference) {
+  for_shapes([](Problem p) {
+    p.forward();
+    const auto want = reference::linear(p.mx(), p.mw(), p.vbias().data, p.activation);
+    EXPECT_TRUE(within_bound(body(p.y), want, p.K + 1)) << p.name();
+    EXPECT_TRUE(p.margins_untouched()) << p.name();
+  });
+}
+
+TEST(Linear, BackwardEqualsTheReference) {
+  for_shapes([](Problem p) {
+    p.forward();
+    if (p.activation == Activation::kSigmoid) {  // not where slopes lose digits to underflow
+      for (float& v : p.y) v = std::max(v, 1e-20f);
+    }
+    const auto want = reference::linear_backward({p.dy.data(), {p.B, p.N}}, p.my(), p.mx(), p.mw(),
+                                                 p.activation, nullptr);
+    linear_backward(p.backward_arguments(), CpuStream{});
+    EXPECT_TRUE(within_bound(body(p.dy), want.dz, 3)) << p.name();
+    EXPECT_TRUE(within_bound(body(p.dw), want.dw, p.B + 3)) << p.name();
+    EXPECT_TRUE(within_bound(body(p.dx), want.dx, p.N + 3)) << p.name();
+    if (p.has_bias) {
+      EXPECT_TRUE(within_bound(body(p.db), want.db, p.B + 3)) << p.name();
+    } else {
+      EXPECT_EQ(p.db[0], kUntouched);
+    }
+    EXPECT_TRUE(p.margins_untouched()) << p.name();
+  });
+}
+
+// A second reader of x adds its gradient to that of the first.
+TEST(Linear, BackwardAddsToDx) {
+  for (int64_t N : {1, 3, 513}) {
+    Problem p(33, 13, N, Activation::kRelu);
+    p.forward();
+    const auto want = reference::linear_backward({p.dy.data(), {p.B, p.N}}, p.my(), p.mx(), p.mw(),
+                                                 p.activation, p.dx.data());
+    LinearBackward arguments = p.backward_arguments();
+    arguments.accumulate_dx = true;
+    linear_backward(arguments, CpuStream{});
+    EXPECT_TRUE(within_bound(body(p.dx), want.dx, p.N + 4)) << p.name();
+  }
+}
+
+TEST(Linear, BackwardWithoutDx) {
+  Problem p(7, 13, 3, Activation::kNone), with_dx(7, 13, 3, Activation::kNone);
+  linear_backward(with_dx.backward_arguments(), CpuStream{});
+  const std::vector<float> before = p.dx;
+  LinearBackward arguments = p.backward_arguments();
+  arguments.dx.data = nullptr;
+  arguments.y.data = nullptr;  // not read without an activation
+  linear_backward(arguments, CpuStream{});
+  EXPECT_EQ(p.dx, before);
+  EXPECT_EQ(p.dw, with_dx.dw);
+  EXPECT_EQ(p.db, with_dx.db);
+}
+
+// No sample: no gradient, which is zero and not what the memory held.
+TEST(Linear, AnEmptyBatchHasZeroGradients) {
+  Problem p(0, 13, 3, Activation::kRelu);
+  linear_backward(p.backward_arguments(), CpuStream{});
+  for (float v : body(p.dw)) EXPECT_EQ(v, 0.0f);
+  for (float v : body(p.db)) EXPECT_EQ(v, 0.0f);
+}
+
+// What went wrong must reach the loss: no activation may turn NaN into a number.
+TEST(Linear, ForwardPassesNanOn) {
+  for (Activation activation : {Activation::kNone, Activation::kRelu, Activation::kSigmoid}) {
+    for (bool in_bias : {false, true}) {
+      Problem p(9, 13, 35, activation);
+      (in_bias ? p.bias[20] : p.x[4 * 13 + 12]) = kNan;
+      p.forward();
+      for (int64_t b = 0; b < p.B; ++b) {
+        for (int64_t n = 0; n < p.N; ++n) {
+          const bool want = in_bias ? n == 20 : b == 4;
+          EXPECT_EQ(std::isnan(p.my().row(b)[n]), want) << p.name() << " at " << b << ", " << n;
+        }
+      }
+    }
+  }
+}
+
+TEST(Linear, BackwardPassesNanOn) {
+  for (Activation activation : {Activation::kNone, Activation::kRelu, Activation::kSigmoid}) {
+    Problem p(9, 13, 35, activation);
+    p.forward();
+    p.y[5 * 35 + 30] = 0.25f;  // not cut off by the ReLU
+    p.dy[5 * 35 + 30] = kNan;
+    linear_backward(p.backward_arguments(), CpuStream{});
+    for (int64_t n = 0; n < p.N; ++n) EXPECT_EQ(std::isnan(p.db[static_cast<size_t>(n)]), n == 30);
+    for (int64_t i = 0; i < p.N * p.K; ++i) {
+      EXPECT_EQ(std::isnan(p.dw[static_cast<size_t>(i)]), i / p.K == 30) << p.name();
+    }
+    for (int64_t i = 0; i < p.B * p.K; ++i) {
+      EXPECT_EQ(std::isnan(p.dx[static_cast<size_t>(i)]), i / p.K == 5) << p.name();
+    }
+  }
+}
+
+TEST(Linear, BitsDoNotDependOnThreads) {
+  for (int64_t B : {33, 129, 1100}) {
+    Problem first(B, 67, 513, Activation::kSigmoid);
+    first.forward();
+    Problem want = first;
+    linear_backward(want.backward_arguments(), CpuStream{});
+    for (int threads : {1, 2, 3, 8}) {
+      set_num_threads(threads);
+      Problem p(B, 67, 513, Activation::kSigmoid);
+      p.forward();
+      EXPECT_EQ(p.y, first.y) << B << " rows, " << threads << " threads";
+      linear_backward(p.backward_arguments(), CpuStream{});
+      EXPECT_EQ(p.dw, want.dw) << B << " rows, " << threads << " threads";
+      EXPECT_EQ(p.db, want.db) << B << " rows, " << threads << " threads";
+      EXPECT_EQ(p.dx, want.dx) << B << " rows, " << threads << " threads";
+    }
+  }
+  set_num_threads(1);
+}
+
+template <class Call>
+std::string error_of(const Call& call) {
+  try {
+    call();
+  } catch (const InvalidArgument& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Linear, ForwardRejectsShapesThatDoNotFit) {
+  Problem p(4, 3, 2, Activation::kNone);
+  const auto forward = [&](Matrix y, Matrix x, Matrix w, int64_t bias) {
+    return error_of([&] {
+      linear_forward(y, x, w, {p.bias.data(), {bias}}, Activation::kNone, CpuStream{});
+    });
+  };
+  const auto sized = [](Matrix m, int64_t rows, int64_t cols) {
+    return Matrix{m.data, {rows, cols}};
+  };
+  EXPECT_EQ(forward(p.my(), p.mx(), p.mw(), 2), "no error");
+  EXPECT_EQ(forward(sized(p.my(), 3, 2), p.mx(), p.mw(), 2),
+            "[linear_forward] shapes do not fit: got x (4, 3), w (2, 3), y (3, 2), expected x (B, "
+            "K), w (N, K), "
+            "y (B, N)");
+  EXPECT_NE(forward(sized(p.my(), 4, 1), p.mx(), p.mw(), 2), "no error");
+  EXPECT_NE(forward(p.my(), p.mx(), sized(p.mw(), 2, 2), 2), "no error");
+  EXPECT_EQ(forward(sized(p.my(), 4, 0), p.mx(), sized(p.mw(), 0, 3), 0),
+            "[linear_forward] empty layer: got w (0, 3), expected at least (1, 1)");
+  EXPECT_EQ(forward(p.my(), sized(p.mx(), 4, 0), sized(p.mw(), 2, 0), 2),
+            "[linear_forward] empty layer: got w (2, 0), expected at least (1, 1)");
+  EXPECT_EQ(forward(p.my(), p.mx(), p.mw(), 1),
+            "[linear_forward] bias does not fit: got (1), expected (2)");
+}
+
+TEST(Linear, BackwardRejectsShapesThatDoNotFit) {
+  Problem p(4, 3, 2, Activation::kRelu);
+  const auto backward = [&](auto change) {
+    LinearBackward arguments = p.backward_arguments();
+    change(arguments);
+    return error_of([&] { linear_backward(arguments, CpuStream{}); });
+  };
+  EXPECT_EQ(backward([](LinearBackward&) {}), "no error");
+  EXPECT_EQ(backward([](LinearBackward& a) {
+              a.dy.dims = {3, 2};
+            }),
+            "[linear_backward] shapes do not fit: got x (4, 3), w (2, 3), y (3, 2), expected x (B, "
+            "K), w (N, K), "
+            "y (B, N)");
+  EXPECT_EQ(backward([](LinearBackward& a) { a.db.dims = {3}; }),
+            "[linear_backward] bias does not fit: got (3), expected (2)");
+  const std::string gradients = "[linear_backward] gradients do not fit: got ";
+  EXPECT_EQ(
+      backward([](LinearBackward& a) {
+        a.dw.dims = {3, 2};
+      }),
+      gradients +
+          "dx (4, 3), dw (3, 2), y (4, 2), expected the shapes of x (4, 3), w (2, 3), dy (4, 2)");
+  EXPECT_EQ(
+      backward([](LinearBackward& a) {
+        a.dx.dims = {3, 3};
+      }),
+      gradients +
+          "dx (3, 3), dw (2, 3), y (4, 2), expected the shapes of x (4, 3), w (2, 3), dy (4, 2)");
+  EXPECT_EQ(
+      backward([](LinearBackward& a) {
+        a.y.dims = {4, 3};
+      }),
+      gradients +
+          "dx (4, 3), dw (2, 3), y (4, 3), expected the shapes of x (4, 3), w (2, 3), dy (4, 2)");
+}
+
+}  // namespace
+}  // namespace hotrow

@@ -1,0 +1,105 @@
+// Every number and text on the command line reaches the option of its name and no other one.
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "tools/cli/flags.h"
+
+namespace hotrow {
+namespace {
+
+TrainOptions parse(std::vector<const char*> args) {
+  args.insert(args.begin(), "dlrm_train");
+  return parse_train_options(static_cast<int>(args.size()), args.data());
+}
+
+TEST(FlagTargets, Model) {
+  const ModelOptions m =
+      parse({"--arch-sparse-feature-size=7", "--arch-embedding-size=11-12", "--arch-mlp-bot=13-7",
+             "--arch-mlp-top=15-1", "--md-threshold=16", "--md-temperature=0.25", "--md-round-dims",
+             "--md-flag", "--qr-threshold=17", "--qr-operation=add", "--qr-collisions=18",
+             "--loss-threshold=0.125"})
+          .model;
+  EXPECT_EQ(m.sparse_feature_size, 7);
+  EXPECT_EQ(m.embedding_size, (std::vector<int64_t>{11, 12}));
+  EXPECT_EQ(m.mlp_bot, (std::vector<int64_t>{13, 7}));
+  EXPECT_EQ(m.mlp_top, (std::vector<int64_t>{15, 1}));
+  EXPECT_EQ(m.md_threshold, 16);
+  EXPECT_EQ(m.md_temperature, 0.25);
+  EXPECT_TRUE(m.md && m.md_round_dims && !m.qr);
+  EXPECT_EQ(m.qr_threshold, 17);
+  EXPECT_EQ(m.qr_operation, ModelOptions::QrOperation::kAdd);
+  EXPECT_EQ(m.qr_collisions, 18);
+  EXPECT_EQ(m.loss_threshold, 0.125);
+  EXPECT_TRUE(parse({"--qr-flag"}).model.qr);
+}
+
+TEST(FlagTargets, RandomData) {
+  const DataOptions d =
+      parse({"--data-size=11", "--num-indices-per-lookup=12", "--num-indices-per-lookup-fixed",
+             "--rand-data-min=-2", "--rand-data-max=3", "--rand-data-mu=0.5",
+             "--rand-data-sigma=0.75", "--data-trace-file=t_j", "--data-trace-enable-padding=1"})
+          .data;
+  EXPECT_EQ(d.data_size, 11);
+  EXPECT_EQ(d.num_indices_per_lookup, 12);
+  EXPECT_TRUE(d.num_indices_per_lookup_fixed && d.trace_enable_padding && !d.round_targets);
+  EXPECT_EQ(d.rand_min, -2);
+  EXPECT_EQ(d.rand_max, 3);
+  EXPECT_EQ(d.rand_mu, 0.5);
+  EXPECT_EQ(d.rand_sigma, 0.75);
+  EXPECT_EQ(d.trace_file, "t_j");
+}
+
+TEST(FlagTargets, DataSets) {
+  const DataOptions criteo =
+      parse({"--data-generation=dataset", "--data-set=terabyte", "--raw-data-file=r",
+             "--processed-data-file=p", "--data-randomize=none", "--max-ind-range=11",
+             "--data-sub-sample-rate=0.875", "--num-batches=9"})
+          .data;
+  EXPECT_EQ(criteo.set, DataOptions::Set::kTerabyte);
+  EXPECT_EQ(criteo.raw_data_file, "r");
+  EXPECT_EQ(criteo.processed_data_file, "p");
+  EXPECT_EQ(criteo.randomize, DataOptions::Randomize::kNone);
+  EXPECT_EQ(criteo.max_ind_range, 11);
+  EXPECT_EQ(criteo.sub_sample_rate, 0.875);
+  EXPECT_EQ(criteo.num_batches, 9);
+  EXPECT_EQ(criteo.data_size, 1) << "a data set knows its own size";
+  const DataOptions tsv = parse({"--data-set=tsv", "--train-file=a", "--test-file=b",
+                                 "--hash-size=12", "--max-ids-per-field=13"})
+                              .data;
+  EXPECT_EQ(tsv.train_file, "a");
+  EXPECT_EQ(tsv.test_file, "b");
+  EXPECT_EQ(tsv.hash_size, 12);
+  EXPECT_EQ(tsv.max_ids_per_field, 13);
+}
+
+TEST(FlagTargets, TrainingAndOutput) {
+  const TrainOptions o =
+      parse({"--mini-batch-size=11", "--nepochs=12", "--learning-rate=0.5",
+             "--lr-num-warmup-steps=13", "--lr-decay-start-step=14", "--lr-num-decay-steps=15",
+             "--numpy-rand-seed=16", "--inference-only", "--test-freq=17",
+             "--test-mini-batch-size=18", "--mlperf-acc-threshold=0.25",
+             "--mlperf-auc-threshold=0.75", "--num-threads=19", "--print-freq=20",
+             "--print-precision=4", "--print-time", "--print-wall-time", "--json-log=j"});
+  const TrainingOptions& t = o.training;
+  EXPECT_EQ(t.mini_batch_size, 11);
+  EXPECT_EQ(t.epochs, 12);
+  EXPECT_EQ(t.learning_rate, 0.5);
+  EXPECT_EQ(t.lr_warmup_steps, 13);
+  EXPECT_EQ(t.lr_decay_start_step, 14);
+  EXPECT_EQ(t.lr_decay_steps, 15);
+  EXPECT_EQ(t.seed, 16u);
+  EXPECT_TRUE(t.inference_only);
+  EXPECT_EQ(t.test_freq, 17);
+  EXPECT_EQ(t.test_mini_batch_size, 18);
+  EXPECT_EQ(t.accuracy_threshold, 0.25);
+  EXPECT_EQ(t.auc_threshold, 0.75);
+  EXPECT_EQ(t.num_threads, 19);
+  EXPECT_EQ(o.output.print_freq, 20);
+  EXPECT_EQ(o.output.print_precision, 4);
+  EXPECT_TRUE(o.output.print_time && o.output.print_wall_time && !o.output.debug_mode);
+  EXPECT_EQ(o.output.json_log, "j");
+}
+
+}  // namespace
+}  // namespace hotrow

@@ -1,0 +1,171 @@
+#include "tools/bench/machine.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <utility>
+
+#include "engine/arena.h"
+#include "engine/rng.h"
+#include "kernels/core/gemm.h"
+#include "kernels/core/parallel.h"
+#include "tools/bench/probes.h"
+
+namespace hotrow {
+namespace {
+
+constexpr std::array<int64_t, 3> kFootprints{int64_t{1} << 20, int64_t{16} << 20,
+                                             int64_t{512} << 20};
+constexpr int64_t kFloat = sizeof(float);
+constexpr int64_t kPassBytes = int64_t{16} << 20;  // moved by one timed call, at the least
+constexpr int64_t kRandomIds = int64_t{1} << 18;
+constexpr int64_t kRowsAhead = 32;
+constexpr double kProbeSeconds = 0.025;
+constexpr int kFewestTries = 5;
+
+// Writes to it keep results alive.
+std::atomic<float> g_sink;
+
+template <class Body>
+double best_seconds(const Body& body) {
+  using Clock = std::chrono::steady_clock;
+  double best = 0, spent = 0;
+  for (int tries = 0; tries < kFewestTries || spent < kProbeSeconds; ++tries) {
+    const Clock::time_point start = Clock::now();
+    body();
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    spent += seconds;
+    best = tries == 0 ? seconds : std::min(best, seconds);
+  }
+  return best;
+}
+
+// Measures at one footprint. Every thread has a part of the memory to itself.
+class MemoryProbe {
+ public:
+  MemoryProbe(float* memory, int64_t footprint, const std::vector<uint32_t>& ids)
+      : memory_(memory),
+        threads_(num_threads()),
+        floats_(footprint / kFloat / threads_ / kProbeGrain * kProbeGrain),
+        passes_(ceil_div(kPassBytes, footprint)),
+        ids_(ids) {
+    rates_.footprint = footprint;
+  }
+
+  MemoryRates run() {
+    rates_.read = in_order(floats_, [&](float* part) { g_sink = probe_read(part, floats_); });
+    const int64_t half = floats_ / 2 / kProbeGrain * kProbeGrain;
+    rates_.copy = std::max(
+        in_order(2 * half, [&](float* part) { probe_copy(part, part + half, half); }),
+        in_order(2 * half, [&](float* part) { probe_stream_copy(part, part + half, half); }));
+    for (size_t i = 0; i < kRowBytes.size(); ++i) {
+      rates_.row_read[i] =
+          by_rows(kRowBytes[i], 1, [](const RandomRows& r) { g_sink = probe_read_rows(r); });
+      rates_.row_update[i] = by_rows(kRowBytes[i], 2, probe_update_rows);
+    }
+    return rates_;
+  }
+
+ private:
+  float* part(int64_t thread) const { return memory_ + thread * floats_; }
+
+  template <class Body>
+  double in_order(int64_t floats_a_pass, const Body& body) const {
+    const double seconds = best_seconds([&] {
+      parallel_for(threads_, [&](int64_t thread) {
+        for (int64_t pass = 0; pass < passes_; ++pass) body(part(thread));
+      });
+    });
+    return static_cast<double>(floats_a_pass * kFloat * threads_ * passes_) / seconds;
+  }
+
+  // The salt changes from call to call: other rows, and cached ones only if the footprint is.
+  template <class Body>
+  double by_rows(int64_t row_bytes, int times_moved, const Body& body) {
+    RandomRows r;
+    r.width = row_bytes / kFloat;
+    r.ids = ids_.data();
+    r.mask = static_cast<uint32_t>(std::bit_floor(static_cast<uint64_t>(floats_ / r.width)) - 1);
+    r.count = kRandomIds / (row_bytes / kRowBytes[0]) / 4 * 4;
+    r.ahead = rates_.footprint == kFootprints[0] ? 0 : kRowsAhead;
+    const double seconds = best_seconds([&] {
+      salt_ += 0x9E3779B9u;
+      parallel_for(threads_, [&](int64_t thread) {
+        RandomRows own = r;
+        own.rows = part(thread);
+        own.salt = salt_ ^ static_cast<uint32_t>(thread * 0x85EBCA6B);
+        body(own);
+      });
+    });
+    return static_cast<double>(times_moved * r.count * row_bytes * threads_) / seconds;
+  }
+
+  float* memory_;
+  int64_t threads_, floats_, passes_;
+  const std::vector<uint32_t>& ids_;
+  uint32_t salt_ = 0;
+  MemoryRates rates_;
+};
+
+double measure_gemm() {
+  constexpr int64_t kSide = 1024, kTile = 256;
+  const int64_t rows = kTile * 4 * num_threads();
+  const GemmShape tile{.m = kTile,
+                       .n = kTile,
+                       .k = kSide,
+                       .a_row_stride = kSide,
+                       .a_col_stride = 1,
+                       .b_row_stride = kSide,
+                       .b_col_stride = 1,
+                       .c_row_stride = kSide};
+  const Gemm& gemm = prepare_gemm(tile);
+  const Arena arena(static_cast<size_t>((2 * rows + kSide) * kSide * kFloat));
+  float* const a = arena.as<float>();
+  float* const b = a + rows * kSide;
+  float* const c = b + kSide * kSide;
+  NumpyRandom random(1);
+  for (float* x = a; x < c; ++x) *x = static_cast<float>(random.next_u32() >> 8) * 0x1p-24f;
+  constexpr int64_t kTilesAcross = kSide / kTile;
+  const double seconds = best_seconds([&] {
+    parallel_for(rows / kTile * kTilesAcross, [&](int64_t task) {
+      const int64_t i = task / kTilesAcross * kTile, j = task % kTilesAcross * kTile;
+      gemm.run(c + i * kSide + j, a + i * kSide, b + j, nullptr);
+    });
+  });
+  return 2.0 * static_cast<double>(rows * kSide * kSide) / seconds;
+}
+
+}  // namespace
+
+const MemoryRates& Machine::at(double footprint) const {
+  const auto above = std::find_if(memory.begin() + 1, memory.end(), [&](const MemoryRates& r) {
+    return static_cast<double>(r.footprint) > footprint;
+  });
+  return *std::prev(above);
+}
+
+size_t Machine::row_size_index(int64_t row_bytes) {
+  const auto fits = std::find_if(kRowBytes.begin(), kRowBytes.end(),
+                                 [&](int64_t size) { return size >= row_bytes; });
+  return std::min(static_cast<size_t>(fits - kRowBytes.begin()), kRowBytes.size() - 1);
+}
+
+Machine measure_machine() {
+  Machine machine{.threads = num_threads(), .gemm = measure_gemm(), .memory = {}};
+  NumpyRandom random(1);
+  std::vector<uint32_t> ids(kRandomIds);
+  for (uint32_t& id : ids) id = random.next_u32();
+  const int64_t bytes = kFootprints.back();
+  const Arena arena(static_cast<size_t>(bytes));
+  parallel_for(64, [&](int64_t task) {  // written once, so that every page is a page of its own
+    const Range range = part(bytes / kFloat, 64, task);
+    std::fill(arena.as<float>() + range.begin, arena.as<float>() + range.end, 1.0f);
+  });
+  for (int64_t footprint : kFootprints) {
+    machine.memory.push_back(MemoryProbe(arena.as<float>(), footprint, ids).run());
+  }
+  return machine;
+}
+
+}  // namespace hotrow

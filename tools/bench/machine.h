@@ -1,0 +1,42 @@
+// What this machine can do at best, measured when a benchmark starts: the rates behind every floor.
+//
+// Each rate is that of num_threads() threads together and the best of several tries. Memory is measured
+// at three footprints, because a small batch never leaves the caches: a floor may not charge the
+// trip to memory for it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace hotrow {
+
+inline constexpr std::array<int64_t, 4> kRowBytes{64, 128, 256, 512};
+
+// Bytes a second where the threads go over `footprint` bytes again and again, each in a part of its
+// own.
+struct MemoryRates {
+  int64_t footprint = 0;
+  double read = 0;  // in order
+  double copy = 0;  // in order, reads and writes counted
+  std::array<double, kRowBytes.size()> row_read{};    // whole rows of kRowBytes at random
+  std::array<double, kRowBytes.size()> row_update{};  // ... read and written back, both counted
+};
+
+struct Machine {
+  int threads = 1;
+  double gemm = 0;                  // fp32 flop a second, in one large product cut into tiles
+  std::vector<MemoryRates> memory;  // by footprint, ascending: L2, last-level cache, memory
+
+  // The rates that hold for `footprint` bytes: those of the largest measured footprint below it, so
+  // that an error makes a floor lower, never higher.
+  const MemoryRates& at(double footprint) const;
+  // The place in kRowBytes of the smallest size that holds a row of so many bytes, or the last.
+  static size_t row_size_index(int64_t row_bytes);
+};
+
+// Takes about two seconds and 512 MiB of memory that it gives back.
+Machine measure_machine();
+
+}  // namespace hotrow

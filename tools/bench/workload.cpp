@@ -1,0 +1,79 @@
+#include "tools/bench/workload.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "kernels/core/parallel.h"
+
+namespace hotrow {
+namespace {
+
+// The finaliser of MurmurHash3 (Appleby, public domain): neighbouring indices become unrelated bits.
+uint32_t mix(uint32_t x) {
+  x = (x ^ x >> 16) * 0x85EBCA6Bu;
+  x = (x ^ x >> 13) * 0xC2B2AE35u;
+  return x ^ x >> 16;
+}
+
+// Weights as a fresh model has them: tables within sqrt(1 / rows), layers within Xavier's bound.
+void fill_model(Dlrm& model) {
+  for (const auto& table : model.embeddings().tables()) {
+    fill_quickly(table->weights(), std::sqrt(1.0f / static_cast<float>(table->rows())));
+    if (table->state() == nullptr) continue;
+    // Still zeros, but pages of their own.
+    std::fill_n(table->state(), table->state_bytes() / sizeof(float), 0.0f);
+  }
+  const Parameters& dense = model.parameters();
+  for (int i = 0; i < static_cast<int>(dense.list().size()); ++i) {
+    const Matrix m = dense.value(i);
+    fill_quickly(m, std::sqrt(6.0f / static_cast<float>(m.rows() + m.cols())));
+  }
+}
+
+}  // namespace
+
+void fill_quickly(Matrix m, float limit) {
+  constexpr int64_t kGrain = int64_t{1} << 18;
+  parallel_for(ceil_div(m.size(), kGrain), [&](int64_t task) {
+    const int64_t end = std::min(m.size(), (task + 1) * kGrain);
+    for (int64_t i = task * kGrain; i < end; ++i) {
+      const auto bits = static_cast<int32_t>(mix(static_cast<uint32_t>(i)));
+      m.data[i] = static_cast<float>(bits >> 8) * 0x1p-23f * limit;
+    }
+  });
+}
+
+UpdateRule bench_rule(UpdateKind kind) {
+  return {.kind = kind, .learning_rate = kind == UpdateKind::kSgd ? 0.1 : 0.01};
+}
+
+bool Workload::Options::operator==(const Options& other) const {
+  return config.name == other.config.name && config.batch == other.config.batch &&
+         mode == other.mode && optimizer == other.optimizer && zipf == other.zipf;
+}
+
+Workload::Workload(Options options)
+    : options_(std::move(options)),
+      batches_(make_batches(options_.config, options_.config.batch, options_.zipf)),
+      row_use_(count_rows(batches_, options_.config.model.table_rows)),
+      model_(options_.config.model, options_.mode, options_.optimizer),
+      step_(model_, bench_schema(options_.config), options_.config.batch,
+            PlanOptions{.mode = options_.mode}),
+      rule_(bench_rule(options_.optimizer)) {
+  fill_model(model_);
+}
+
+void Workload::run_step() {
+  step_.feed(batches_[next_]);
+  next_ = (next_ + 1) % batches_.size();
+  step_.forward();
+  if (options_.mode == Mode::kTrain) step_.backward(rule_);
+}
+
+std::vector<OpCost> Workload::costs() const {
+  return step_costs(options_.config.model, options_.config.batch, options_.mode,
+                    options_.optimizer, row_use_);
+}
+
+}  // namespace hotrow

@@ -1,0 +1,201 @@
+#include "tools/cli/flag_set.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <deque>
+#include <numeric>
+
+#include "kernels/core/check.h"
+
+namespace hotrow {
+namespace {
+
+constexpr size_t kHelpColumn = 48;
+
+// Smallest number of single-character changes that turn a into b (Levenshtein).
+size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i] != b[j]);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+struct FlagSet::Impl {
+  struct Entry {
+    Flag flag;
+    bool refused = false;
+    std::string text = {};  // as given
+    CLI::Option* option = nullptr;
+  };
+
+  CLI::App app;
+  std::string group;
+  std::deque<Entry> entries;  // CLI11 keeps addresses of the texts
+
+  explicit Impl(const std::string& about) : app(about) {}
+
+  void add(Entry entry) {
+    Entry& e = entries.emplace_back(std::move(entry));
+    e.option = app.add_option(e.flag.name, e.text, e.flag.help)
+                   ->group(group)
+                   ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+                   ->type_name(e.flag.kind);
+    // A default text would stand in for a value that is left out.
+    if (e.flag.kind.empty()) {
+      e.option->expected(0, 1);
+    } else {
+      e.option->default_str(e.flag.show());
+    }
+  }
+
+  // CLI11 reads "--flag=" as a flag without a value, which would then eat the next word.
+  static void refuse_empty_values(int argc, const char* const* argv) {
+    for (int i = 1; i < argc; ++i) {
+      const std::string_view word = argv[i];
+      require(!(word.starts_with("--") && word.ends_with('=')),
+              "[{}] has no value: got '{}', expected a value after the '='",
+              word.substr(0, word.size() - 1), word);
+    }
+  }
+
+  void refuse_unknown() const {
+    const std::vector<std::string> left = app.remaining();
+    if (left.empty()) return;
+    const std::string name = left[0].substr(0, left[0].find('='));
+    require(name.starts_with('-'),
+            "[command line] has a word too much: got '{}', expected flags only (see --help)", name);
+    // A part of a flag's name is as good as one wrong letter: --batch-size is --mini-batch-size.
+    const auto distance = [&](const Entry& e) {
+      const std::string part = name.substr(std::min(name.find_first_not_of('-'), name.size()));
+      const bool is_part = part.size() > 3 && e.flag.name.find(part) != std::string::npos;
+      return is_part ? size_t{1} : edit_distance(name, e.flag.name);
+    };
+    const auto nearest =
+        std::min_element(entries.begin(), entries.end(),
+                         [&](const Entry& x, const Entry& y) { return distance(x) < distance(y); });
+    const bool close = distance(*nearest) <= 1 + name.size() / 4;
+    const std::string hint =
+        close ? fmt::format("did you mean {}?", nearest->flag.name) : "see --help";
+    throw InvalidArgument(
+        fmt::format("[{}] is not a flag of this program: got '{}', expected a known flag ({})",
+                    name, left[0], hint));
+  }
+
+  const Entry& find(const std::string& name) const {
+    const auto at = std::find_if(entries.begin(), entries.end(),
+                                 [&](const Entry& e) { return e.flag.name == name; });
+    require(at != entries.end(), "[FlagSet::given] no such flag: got '{}', expected a flag's name",
+            name);
+    return *at;
+  }
+};
+
+FlagSet::FlagSet(std::string about, std::string version) : impl_(std::make_unique<Impl>(about)) {
+  CLI::App& app = impl_->app;
+  app.set_help_flag("-h,--help", "This text")->group("General");
+  app.set_version_flag("--version", version, "The version")->group("General");
+  app.get_formatter()->column_width(kHelpColumn);
+  app.allow_extras();
+}
+
+FlagSet::~FlagSet() = default;
+
+void FlagSet::group(std::string heading) { impl_->group = std::move(heading); }
+
+void FlagSet::add(Flag flag) { impl_->add({std::move(flag)}); }
+
+void FlagSet::real(const std::string& name, double& target, RealRange range,
+                   const std::string& help) {
+  add({name, "NUMBER", help,
+       [=, &target](const std::string& text) { target = parse_real(name, text, range); },
+       [&target] { return fmt::format("{}", target); }});
+}
+
+void FlagSet::boolean(const std::string& name, bool& target, const std::string& help) {
+  add({name, "", help, [=, &target](const std::string& text) { target = parse_bool(name, text); },
+       [&target] { return std::string(target ? "True" : "False"); }});
+}
+
+void FlagSet::text(const std::string& name, std::string& target, const std::string& help) {
+  add({name, "TEXT", help, [&target](const std::string& text) { target = text; },
+       [&target] { return target; }});
+}
+
+void FlagSet::sizes(const std::string& name, std::vector<int64_t>& target, int64_t max,
+                    int64_t min_count, const std::string& help) {
+  add({name, "N-N-...", help,
+       [=, &target](const std::string& text) { target = parse_sizes(name, text, max, min_count); },
+       [&target] { return fmt::format("{}", fmt::join(target, "-")); }});
+}
+
+void FlagSet::refused(const std::string& name, const std::string& off, const std::string& instead) {
+  const auto set = [=](const std::string& text) {
+    require(!off.empty() && CLI::detail::to_lower(text) == off,
+            "[{}] is not in this release: got {}, expected {}", name,
+            text.empty() ? "the flag" : "'" + text + "'", instead);
+  };
+  impl_->add({{name, "", "Refused: not in this release", set, [off] { return off; }}, true});
+}
+
+std::string FlagSet::parse(int argc, const char* const* argv) {
+  Impl::refuse_empty_values(argc, argv);
+  try {
+    impl_->app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return impl_->app.help();
+  } catch (const CLI::CallForVersion& version) {
+    return std::string(version.what()) + "\n";
+  } catch (const CLI::ParseError& error) {
+    const std::string text = error.what();  // "--flag: 1 required INT missing"
+    throw InvalidArgument(
+        fmt::format("[{}] has no value: got the end of the command line, expected a value after it",
+                    text.substr(0, text.find(':'))));
+  }
+  impl_->refuse_unknown();
+  for (const Impl::Entry& e : impl_->entries) {
+    if (e.option->count() == 0) continue;
+    require(!e.text.starts_with("--"), "[{}] has no value: got '{}' after it, expected a value",
+            e.flag.name, e.text);
+    e.flag.set(e.text);
+  }
+  return {};
+}
+
+bool FlagSet::given(const std::string& name) const { return impl_->find(name).option->count() > 0; }
+
+std::vector<std::pair<std::string, std::string>> FlagSet::settings() const {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const Impl::Entry& e : impl_->entries) {
+    if (!e.refused) out.emplace_back(e.flag.name.substr(2), e.flag.show());
+  }
+  return out;
+}
+
+std::string FlagSet::join_with_or(const std::vector<std::string>& names) {
+  std::string text = names[0];
+  for (size_t i = 1; i < names.size(); ++i) {
+    text += (i + 1 == names.size() ? " or " : ", ") + names[i];
+  }
+  return text;
+}
+
+void FlagSet::reject_choice(const std::string& name, const std::string& text,
+                            const std::string& names) {
+  throw InvalidArgument(
+      fmt::format("ERROR: {}={} is not supported: got '{}', expected {}", name, text, text, names));
+}
+
+}  // namespace hotrow

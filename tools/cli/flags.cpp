@@ -1,0 +1,143 @@
+#include "tools/cli/flags.h"
+
+#include "kernels/core/check.h"
+#include "model/lr_policy.h"
+#include "tools/cli/cpu_count.h"
+#include "tools/cli/flag_groups.h"
+
+namespace hotrow {
+namespace {
+
+constexpr int64_t kCriteoDense = 13;  // numbers on every line of every data set that we read
+
+// The reference's words come first; what follows names the flags.
+void check_dense_size(ModelOptions& m, const DataOptions& d, bool mlp_bot_given) {
+  if (d.generation != DataOptions::Generation::kDataset) return;
+  if (!mlp_bot_given) m.mlp_bot.front() = kCriteoDense;
+  require(m.mlp_bot.front() == kCriteoDense,
+          "ERROR: arch-dense-feature-size {} does not match first dim of bottom mlp {} (the data "
+          "has {} "
+          "dense features; set the first size of --arch-mlp-bot)",
+          kCriteoDense, m.mlp_bot.front(), kCriteoDense);
+}
+
+void check_embedding_dimension(const ModelOptions& m) {
+  const bool doubled = m.qr && m.qr_operation == ModelOptions::QrOperation::kConcat;
+  const int64_t dense_out = m.mlp_bot.back();
+  require(!doubled || 2 * m.sparse_feature_size == dense_out,
+          "ERROR: 2 arch-sparse-feature-size {} does not match last dim of bottom mlp {} (note "
+          "that the "
+          "last dim of bottom mlp must be 2x the embedding dim)",
+          2 * m.sparse_feature_size, dense_out);
+  require(doubled || m.sparse_feature_size == dense_out,
+          "ERROR: arch-sparse-feature-size {} does not match last dim of bottom mlp {} (set "
+          "--arch-sparse-feature-size or the last size of --arch-mlp-bot)",
+          m.sparse_feature_size, dense_out);
+}
+
+void check_model(const ModelOptions& m) {
+  const bool weighted = m.weighted_pooling != ModelOptions::Pooling::kNone;
+  require(!(weighted && m.qr),
+          "ERROR: quotient remainder with weighted pooling is not supported (--qr-flag, "
+          "--weighted-pooling)");
+  require(!(weighted && m.md),
+          "ERROR: mixed dimensions with weighted pooling is not supported (--md-flag, "
+          "--weighted-pooling)");
+  require(!(m.qr && m.md),
+          "ERROR: quotient remainder with mixed dimensions is not supported: got --qr-flag and "
+          "--md-flag, expected one of them");
+  require(m.mlp_top.back() == 1,
+          "[--arch-mlp-top] does not end in one prediction: got a last size of {}, expected 1",
+          m.mlp_top.back());
+  check_embedding_dimension(m);
+}
+
+void check_random_data(DataOptions& d, int64_t batch_size) {
+  using Generation = DataOptions::Generation;
+  require(d.rand_min <= d.rand_max,
+          "[--rand-data-min] is above --rand-data-max: got {}, expected at most {}", d.rand_min,
+          d.rand_max);
+  require(!d.readme_order || d.generation == Generation::kRandom,
+          "[--rng-order] does not go with this data: got readme, expected default unless "
+          "--data-generation=random");
+  if (d.generation == Generation::kDataset || d.num_batches == 0) return;
+  require(
+      !__builtin_mul_overflow(d.num_batches, batch_size, &d.data_size),
+      "[--num-batches] is out of range: got {} batches of {}, expected at most 2^63 - 1 samples",
+      d.num_batches, batch_size);
+}
+
+void check_criteo_files(const DataOptions& d) {
+  require(
+      !d.raw_data_file.empty() || !d.processed_data_file.empty(),
+      "[--raw-data-file] is missing: got neither it nor --processed-data-file, expected the raw "
+      "Criteo file (or --data-set=tsv with --train-file)");
+}
+
+void check_tsv(const FlagSet& flags, const DataOptions& d, const TrainingOptions& t) {
+  const bool tests_only = t.inference_only;
+  require(
+      !d.train_file.empty(),
+      "[--train-file] is missing: got --data-set=tsv without it, expected a file of Criteo lines");
+  require(!d.test_file.empty() || (t.test_freq <= 0 && !tests_only),
+          "[--test-file] is missing: got {} without it, expected a file of Criteo lines",
+          tests_only ? "--inference-only" : "--test-freq");
+  require(
+      !(flags.given("--hash-size") && flags.given("--min-frequency")),
+      "[--hash-size] does not go with --min-frequency: got both, expected one (hashing counts no "
+      "values)");
+}
+
+void check_data(const FlagSet& flags, DataOptions& d, const TrainingOptions& t) {
+  const bool tsv = d.set == DataOptions::Set::kTsv;
+  if (tsv && !flags.given("--data-generation")) d.generation = DataOptions::Generation::kDataset;
+  const bool dataset = d.generation == DataOptions::Generation::kDataset;
+  for (const char* name :
+       {"--train-file", "--test-file", "--min-frequency", "--hash-size", "--max-ids-per-field"}) {
+    require(
+        (tsv && dataset) || !flags.given(name),
+        "[{}] does not go with this data: got it without --data-set=tsv, expected it only there",
+        name);
+  }
+  require(dataset || !tsv,
+          "[--data-set] does not go with --data-generation: got tsv, expected "
+          "--data-generation=dataset beside it");
+  check_random_data(d, t.mini_batch_size);
+  if (dataset && tsv) check_tsv(flags, d, t);
+  if (dataset && !tsv) check_criteo_files(d);
+}
+
+// Where a flag stands for "as another one".
+void resolve(TrainingOptions& t) {
+  if (t.test_mini_batch_size < 0) t.test_mini_batch_size = t.mini_batch_size;
+}
+
+}  // namespace
+
+TrainOptions parse_train_options(int argc, const char* const* argv) {
+  TrainOptions options;
+  options.training.num_threads = usable_cores();
+  options.training.test_mini_batch_size = -1;
+  FlagSet flags(
+      "Train a deep learning recommendation model (DLRM).\n"
+      "A flag without a kind is False until given; bare means True, =False turns it off.",
+      "dlrm_train (Hotrow) " HOTROW_VERSION);
+  add_model_flags(flags, options.model);
+  add_data_flags(flags, options.data);
+  add_training_flags(flags, options.training);
+  add_output_flags(flags, options.output);
+  add_other_flags(flags);
+  options.info = flags.parse(argc, argv);
+  if (!options.info.empty()) return options;
+
+  check_data(flags, options.data, options.training);
+  check_dense_size(options.model, options.data, flags.given("--arch-mlp-bot"));
+  check_model(options.model);
+  const TrainingOptions& t = options.training;
+  LrPolicy(t.learning_rate, t.lr_warmup_steps, t.lr_decay_start_step, t.lr_decay_steps);
+  resolve(options.training);
+  options.settings = flags.settings();
+  return options;
+}
+
+}  // namespace hotrow

@@ -1,0 +1,105 @@
+#include "tools/cli/readers.h"
+
+#include <fmt/format.h>
+
+#include "data/criteo_dataset.h"
+#include "data/criteo_tsv.h"
+#include "data/synthetic.h"
+#include "data/trace.h"
+
+namespace hotrow {
+namespace {
+
+using Log = std::function<void(std::string_view)>;
+
+SyntheticConfig synthetic_config(const TrainOptions& o) {
+  SyntheticConfig c;
+  c.num_dense = o.model.mlp_bot.front();
+  c.table_rows = o.model.embedding_size;
+  c.batch_size = o.training.mini_batch_size;
+  c.data_size = o.data.num_batches > 0 ? o.data.num_batches * c.batch_size : o.data.data_size;
+  c.max_ids_per_bag = o.data.num_indices_per_lookup;
+  c.fixed_ids_per_bag = o.data.num_indices_per_lookup_fixed;
+  c.round_targets = o.data.round_targets;
+  c.seed = o.training.seed;
+  c.order = o.data.readme_order ? DrawOrder::kReadme : DrawOrder::kCurrent;
+  return c;
+}
+
+std::unique_ptr<Reader> synthetic(const TrainOptions& o, NumpyRandom& stream, const Log& log) {
+  if (o.data.generation == DataOptions::Generation::kSynthetic) {
+    return make_trace_reader(synthetic_config(o),
+                             {o.data.trace_file, o.data.trace_enable_padding, log}, stream);
+  }
+  IdDistribution ids;
+  ids.kind = o.data.distribution == DataOptions::Distribution::kGaussian
+                 ? IdDistribution::Kind::kGaussian
+                 : IdDistribution::Kind::kUniform;
+  ids.min = o.data.rand_min, ids.max = o.data.rand_max, ids.mu = o.data.rand_mu,
+  ids.sigma = o.data.rand_sigma;
+  return make_random_reader(synthetic_config(o), ids, stream);
+}
+
+// Test data are as the training data, in batches of the training size whatever
+// --test-mini-batch-size says: the reference's behaviour, which its numbers depend on.
+Readers open_synthetic(const TrainOptions& o, NumpyRandom& stream, const Log& log) {
+  Readers readers;
+  readers.train = synthetic(o, stream, log);
+  if (o.training.test_freq > 0 || o.training.inference_only)
+    readers.test = synthetic(o, stream, log);
+  return readers;
+}
+
+Readers open_criteo_set(const TrainOptions& o, NumpyRandom& stream, const Log& log) {
+  CriteoConfig c;
+  c.set = o.data.set == DataOptions::Set::kKaggle ? CriteoSet::kKaggle : CriteoSet::kTerabyte;
+  c.raw_file = o.data.raw_data_file;
+  c.processed_file = o.data.processed_data_file;
+  c.order = o.data.randomize == DataOptions::Randomize::kTotal ? CriteoOrder::kTotal
+            : o.data.randomize == DataOptions::Randomize::kDay ? CriteoOrder::kDay
+                                                               : CriteoOrder::kNone;
+  c.max_ind_range = o.data.max_ind_range;
+  c.sub_sample_rate = o.data.sub_sample_rate;
+  c.batch_size = o.training.mini_batch_size;
+  c.test_batch_size = o.training.test_mini_batch_size;
+  CriteoReaders opened = open_criteo(c, stream, log);
+  return {std::move(opened.train), std::move(opened.test)};
+}
+
+Readers open_tsv(const TrainOptions& o, const Log& log) {
+  TsvConfig c;
+  c.file = o.data.train_file;
+  c.batch_size = o.training.mini_batch_size;
+  c.max_ids_per_field = o.data.max_ids_per_field;
+  TsvCount counted;
+  int64_t lines = Reader::kUnknown;
+  if (o.data.hash_size > 0) {
+    counted.vocabulary =
+        std::make_shared<Vocabulary>(Vocabulary::hashed(o.data.hash_size, c.num_categorical));
+  } else {
+    counted = count_vocabulary(c, o.data.min_frequency);
+    lines = counted.lines;
+    int64_t rows = 0;
+    for (int64_t t = 0; t < c.num_categorical; ++t) rows += counted.vocabulary->rows(t);
+    log(fmt::format("Counted {} lines of {}: {} table rows for values seen at least {} times",
+                    lines, c.file, rows, o.data.min_frequency));
+  }
+  Readers readers;
+  readers.train = std::make_unique<TsvReader>(c, counted.vocabulary, lines);
+  if (o.data.test_file.empty()) return readers;
+  c.file = o.data.test_file;
+  c.batch_size = o.training.test_mini_batch_size;
+  readers.test = std::make_unique<TsvReader>(c, counted.vocabulary);
+  return readers;
+}
+
+}  // namespace
+
+Readers open_readers(const TrainOptions& options, NumpyRandom& stream, const Log& log) {
+  if (options.data.generation != DataOptions::Generation::kDataset)
+    return open_synthetic(options, stream, log);
+  if (options.data.set == DataOptions::Set::kTsv) return open_tsv(options, log);
+  return open_criteo_set(options, stream, log);
+}
+
+}  // namespace hotrow

@@ -1,0 +1,27 @@
+// From the data flags to readers.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/reader.h"
+#include "engine/rng.h"
+#include "tools/cli/flags.h"
+
+namespace hotrow {
+
+struct Readers {
+  std::unique_ptr<Reader> train;
+  std::unique_ptr<Reader> test;  // null: no test data
+};
+
+// Opens what the flags name; preprocesses Criteo files and counts a vocabulary where that is still
+// to be done. Draws from `stream` as the reference does. `log` gets lines for a person. Throws what
+// the readers throw.
+Readers open_readers(const TrainOptions& options, NumpyRandom& stream,
+                     const std::function<void(std::string_view)>& log);
+
+}  // namespace hotrow

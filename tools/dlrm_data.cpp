@@ -1,0 +1,103 @@
+// Makes data for dlrm_train; see README.md.
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/planted_files.h"
+#include "kernels/core/check.h"
+#include "tools/cli/flag_set.h"
+
+namespace hotrow {
+namespace {
+
+constexpr std::string_view kUsage =
+    "usage: dlrm_data COMMAND [flags]\n\n"
+    "  generate   Criteo-shaped clicks with a known best AUC (dlrm_data generate --help)\n";
+constexpr int64_t kMaxRows = int64_t{1} << 40;
+constexpr int64_t kReportLines = 50 * 1024;  // a multiple of the generator's blocks
+
+std::atomic<bool> g_stop{false};
+static_assert(std::atomic<bool>::is_always_lock_free);  // a signal handler writes it
+
+struct Interrupted {};
+
+// One line in place on a terminal, nothing in a file: the run takes seconds.
+void show_progress(int64_t lines, int64_t all) {
+  if (lines % kReportLines != 0 && lines != all) return;
+  std::fprintf(stderr, "\rgenerating: %lld of %lld lines%s", static_cast<long long>(lines),
+               static_cast<long long>(all), lines == all ? "\n" : "");
+}
+
+int generate(int argc, const char* const* argv) {
+  PlantedConfig config;
+  FlagSet flags(
+      "Writes train.tsv, test.tsv and planted.json: Criteo-shaped clicks with a known best AUC",
+      "dlrm_data (Hotrow) " HOTROW_VERSION);
+  flags.group("Generate");
+  flags.integer("--rows", config.rows, {1, kMaxRows}, "Lines of the training file");
+  flags.integer("--test-rows", config.test_rows, {2, kMaxRows}, "Lines of the test file");
+  flags.integer("--seed", config.seed, {0, std::numeric_limits<uint32_t>::max()},
+                "The same seed writes the same files");
+  flags.text("--out", config.folder, "Folder for the files; made if it is not there");
+  flags.boolean("--gz", config.gzip, "Write train.tsv.gz and test.tsv.gz instead");
+  const std::string info = flags.parse(argc, argv);
+  if (!info.empty()) {
+    std::fputs(info.c_str(), stdout);
+    return 0;
+  }
+  require(!config.folder.empty(), "[--out] is missing: got no folder, expected --out=FOLDER");
+
+  const bool terminal = isatty(STDERR_FILENO) != 0;
+  const PlantedFiles files = write_planted(config, [&](int64_t lines) {
+    if (g_stop) throw Interrupted();
+    if (terminal) show_progress(lines, config.rows + config.test_rows);
+  });
+  std::printf(
+      "wrote %s, %s and %s\nbest AUC %.4f, best log loss %.4f, base rate %.4f (test file)\n",
+      files.train.c_str(), files.test.c_str(), files.facts.c_str(), files.truth.best_auc,
+      files.truth.best_log_loss, files.truth.base_rate);
+  return 0;
+}
+
+int run(int argc, const char* const* argv) {
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  if (command == "--help" || command == "-h") {
+    std::fputs(kUsage.data(), stdout);
+    return 0;
+  }
+  require(command == "generate", "[command] got {}, expected generate (see dlrm_data --help)",
+          command.empty() ? "none" : fmt::format("'{}'", command));
+  std::vector<const char*> words(argv + 1, argv + argc);
+  words[0] = "dlrm_data generate";  // the program's name in the help text
+  return generate(argc - 1, words.data());
+}
+
+int main_checked(int argc, const char* const* argv) {
+  const auto stop = [](int) { g_stop = true; };
+  std::signal(SIGINT, stop);
+  std::signal(SIGTERM, stop);
+  try {
+    return run(argc, argv);
+  } catch (const Interrupted&) {
+    std::fputs("\ndlrm_data: interrupted, nothing written\n", stderr);
+    return 130;
+  } catch (const InvalidArgument& e) {
+    std::fprintf(stderr, "dlrm_data: %s\n", e.what());
+    return 2;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "dlrm_data: %s\n", e.what());
+    return 1;
+  }
+}
+
+}  // namespace
+}  // namespace hotrow
+
+int main(int argc, char** argv) { return hotrow::main_checked(argc, argv); }

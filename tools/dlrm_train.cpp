@@ -1,0 +1,169 @@
+// Trains a DLRM from the command line; see README.md.
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "kernels/core/check.h"
+#include "kernels/core/gemm.h"
+#include "kernels/core/parallel.h"
+#include "model/trainer.h"
+#include "tools/cli/debug_output.h"
+#include "tools/cli/flags.h"
+#include "tools/cli/readers.h"
+
+namespace hotrow {
+namespace {
+
+std::atomic<bool> g_stop{false};
+static_assert(std::atomic<bool>::is_always_lock_free);  // a signal handler writes it
+
+UpdateRule update_rule(TrainingOptions::Optimizer optimizer) {
+  using Optimizer = TrainingOptions::Optimizer;
+  UpdateRule rule;
+  switch (optimizer) {
+    case Optimizer::kSgd:
+      rule.kind = UpdateKind::kSgd;
+      break;
+    case Optimizer::kAdagrad:
+      rule.kind = UpdateKind::kAdagrad;
+      break;
+    case Optimizer::kRwsAdagrad:
+      rule.kind = UpdateKind::kRowwiseAdagrad;
+      break;
+    case Optimizer::kAdam:
+      rule.kind = UpdateKind::kAdam;
+      rule.eps = 1e-8;
+      break;
+  }
+  return rule;
+}
+
+LossConfig loss_config(const ModelOptions& m) {
+  using Loss = ModelOptions::Loss;
+  LossConfig loss;
+  loss.kind = m.loss == Loss::kMse   ? LossKind::kMse
+              : m.loss == Loss::kBce ? LossKind::kBce
+                                     : LossKind::kWeightedBce;
+  loss.threshold = m.loss_threshold;
+  loss.weight0 = static_cast<float>(m.loss_weights[0]);
+  loss.weight1 = static_cast<float>(m.loss_weights[1]);
+  return loss;
+}
+
+DlrmConfig model_config(const TrainOptions& options, const Schema& schema) {
+  const ModelOptions& m = options.model;
+  DlrmConfig c;
+  for (const CategoricalColumn& column : schema.categorical) c.table_rows.push_back(column.rows);
+  c.dim = m.sparse_feature_size;
+  c.bottom = m.mlp_bot;
+  c.bottom.front() = schema.num_dense;  // as the reference: a data set knows its dense features
+  c.top = m.mlp_top;
+  c.interaction =
+      m.interaction == ModelOptions::Interaction::kCat ? Interaction::kCat : Interaction::kDot;
+  c.self_interaction = m.interaction_itself;
+  c.weighted_pooling = m.weighted_pooling == ModelOptions::Pooling::kFixed ? WeightedPooling::kFixed
+                       : m.weighted_pooling == ModelOptions::Pooling::kLearned
+                           ? WeightedPooling::kLearned
+                           : WeightedPooling::kNone;
+  if (m.qr) {
+    c.qr =
+        QrConfig{m.qr_threshold, m.qr_collisions,
+                 m.qr_operation == ModelOptions::QrOperation::kAdd      ? QrOperation::kAdd
+                 : m.qr_operation == ModelOptions::QrOperation::kConcat ? QrOperation::kConcat
+                                                                        : QrOperation::kMultiply};
+  }
+  if (m.md)
+    c.mixed_dimensions = MixedDimensionConfig{m.md_threshold, m.md_temperature, m.md_round_dims};
+  c.loss = loss_config(m);
+  c.seed = options.training.seed;
+  return c;
+}
+
+TrainerConfig trainer_config(const TrainOptions& o) {
+  const TrainingOptions& t = o.training;
+  TrainerConfig c;
+  c.rule = update_rule(t.optimizer);
+  c.learning_rate =
+      LrPolicy(t.learning_rate, t.lr_warmup_steps, t.lr_decay_start_step, t.lr_decay_steps);
+  c.epochs = t.epochs;
+  c.num_batches = o.data.num_batches;
+  c.print_freq = o.output.print_freq;
+  c.test_freq = t.test_freq;
+  c.test_at_end = o.data.generation == DataOptions::Generation::kDataset &&
+                  o.data.set == DataOptions::Set::kTsv;
+  c.accuracy_threshold = t.accuracy_threshold;
+  c.auc_threshold = t.auc_threshold;
+  c.plan.mode = t.inference_only ? Mode::kServe : Mode::kTrain;
+  return c;
+}
+
+ReportConfig report_config(const TrainOptions& o) {
+  ReportConfig c;
+  c.terminal = is_terminal(stdout);
+  c.print_time = o.output.print_time;
+  c.print_wall_time = o.output.print_wall_time;
+  c.json_log = o.output.json_log;
+  c.epochs = o.training.epochs;
+  return c;
+}
+
+void run(const TrainOptions& options) {
+  set_num_threads(options.training.num_threads);
+  Report report(report_config(options));
+  report.config(options.settings);
+  const PrintLine print = [&](std::string_view text) { report.line(text); };
+  print("Using CPU...");
+
+  NumpyRandom stream(options.training.seed);
+  const Readers readers = open_readers(options, stream, print);
+  const TrainerConfig config = trainer_config(options);
+  const DlrmConfig architecture = model_config(options, readers.train->schema());
+  check_config(architecture);
+  if (options.output.debug_mode) {
+    print_architecture(architecture, print);
+    print_data(*readers.train, options.data.num_batches, print);
+  }
+  Dlrm model(architecture, config.plan.mode, config.rule.kind);
+  model.initialise(stream, options.data.readme_order ? InitOrder::kReadme : InitOrder::kDefault);
+  if (options.output.debug_mode)
+    print_parameters("initial", model, options.output.print_precision, print);
+
+  Trainer trainer(model, config, *readers.train, readers.test.get(), report, g_stop);
+  std::vector<MemoryUse> memory = model.memory();
+  for (const MemoryUse& use : trainer.memory()) memory.push_back(use);
+  report.memory(memory);
+  if (options.training.inference_only) {
+    report.started();
+    trainer.test(std::nullopt);
+  } else {
+    trainer.train();
+    if (options.output.debug_mode)
+      print_parameters("updated", model, options.output.print_precision, print);
+  }
+  report.finished(trainer.seconds(), g_stop.load());
+}
+
+int main_checked(int argc, char** argv) {
+  try {
+    const TrainOptions options = parse_train_options(argc, argv);
+    if (!options.info.empty()) {
+      std::fputs(options.info.c_str(), stdout);
+      return 0;
+    }
+    std::signal(SIGINT, [](int) { g_stop = true; });
+    run(options);
+    return g_stop.load() ? 130 : 0;
+  } catch (const InvalidArgument& e) {
+    std::fprintf(stderr, "dlrm_train: %s\n", e.what());
+    return 2;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "dlrm_train: %s\n", e.what());
+    return 1;
+  }
+}
+
+}  // namespace
+}  // namespace hotrow
+
+int main(int argc, char** argv) { return hotrow::main_checked(argc, argv); }
