@@ -9,6 +9,8 @@
 namespace hotrow {
 
 int Parameters::add(const std::string& name, int64_t rows, int64_t cols) {
+  require(rows >= 1 && cols >= 1,
+          "[parameters] '{}' is empty: got ({}, {}), expected at least (1, 1)", name, rows, cols);
   const auto known =
       std::find_if(list_.begin(), list_.end(), [&](const Parameter& p) { return p.name == name; });
   if (known != list_.end()) {
@@ -43,6 +45,12 @@ Matrix Parameters::matrix(const Arena& block, int i) const {
 }
 
 void Parameters::update(const UpdateRule& rule) {
+  const size_t state_bytes =
+      static_cast<size_t>(dense_update_state_size(rule.kind, floats_)) * sizeof(float);
+  require(gradients_.size() == values_.size() && state_.size() == state_bytes,
+          "[parameters] update: got another optimizer than that of allocate(): {} bytes of state, "
+          "expected {}",
+          state_.size(), state_bytes);
   dispatch(Device::kCpu, [&](auto stream) {
     dense_update(values_.as<float>(), state_.as<float>(), gradients_.as<const float>(), floats_,
                  rule, stream);

@@ -15,6 +15,10 @@ class Planner {
   Planner(const Tape& tape, const std::vector<Var>& results, PlanOptions options)
       : tape_(tape), results_(results) {
     require(!results.empty(), "[plan] got no result, expected at least one");
+    const Tape::VarInfo& first = tape.info(results[0]);
+    const bool loss = first.kind == Tape::Kind::kValue && record(first.source).op->is_loss;
+    require(options.mode == Mode::kServe || loss,
+            "[plan] cannot train on '{}': expected a loss as the first result", first.name);
     plan_.options = options;
   }
 
@@ -42,6 +46,7 @@ class Planner {
       for (Var v : rec.in) needed[at(v)] = true;
     }
     std::reverse(plan_.order.begin(), plan_.order.end());
+    require(!plan_.order.empty(), "[plan] nothing to do: got results that no op makes");
     plan_.times = static_cast<int>(plan_.order.size()) * (training() ? 2 : 1);
   }
 

@@ -45,6 +45,9 @@ Step::Step(const Tape& tape, Plan plan, StepOptions options)
       values_[v] = reinterpret_cast<std::byte*>(tape.parameters().value(info.source).data);
       if (plan_.has_gradient[v]) {
         gradients_[v] = reinterpret_cast<std::byte*>(tape.parameters().gradient(info.source).data);
+        require(gradients_[v] != nullptr,
+                "[step] '{}' has no gradient: call Parameters::allocate() for training before",
+                info.name);
       }
     } else {
       values_[v] = address(plan_.values[v]);
@@ -85,6 +88,10 @@ int64_t Step::set_bags(SparseVar v, std::span<const int64_t> offsets, std::span<
           "[step] offsets of '{}' do not fit: got {} of them, expected {} from 0 to {}", info.name,
           offsets.size(), rows_ + 1, count);
   id_counts_[static_cast<size_t>(info.source)] = count;
+  const int64_t bad_offset = first_bad_offset(offsets.data(), rows_, count, CpuStream{});
+  require(bad_offset < 0,
+          "[step] offsets of '{}' do not fit: got a fall at {}, expected them to rise from 0 to {}",
+          info.name, bad_offset, count);
   int64_t bad = -1;
   dispatch_ids(info.tensor.dtype, [&](auto zero) {
     using Id = decltype(zero);
@@ -136,6 +143,12 @@ void Step::backward(const UpdateRule& rule) {
 
 ConstMatrix Step::value(Var v) const {
   const Tensor& tensor = tape_->tensor(v);
+  const Slot& slot = plan_.values[static_cast<size_t>(v.index)];
+  const bool parameter = tape_->info(v).kind == Tape::Kind::kParameter;
+  require(tensor.dtype == DType::kFloat32 &&
+              (parameter || (slot.bytes > 0 && slot.dies == plan_.times - 1)),
+          "[step] '{}' is not kept: expected numbers that are a result of the plan",
+          tape_->info(v).name);
   return {reinterpret_cast<const float*>(values_[static_cast<size_t>(v.index)]),
           {live_rows(tensor), tensor.cols}};
 }
@@ -150,6 +163,8 @@ Context::Context(const Step& step, int index, const UpdateRule* rule)
 
 Matrix Context::matrix(const std::vector<std::byte*>& addresses, Var v) const {
   const Tensor& tensor = step_->tape_->tensor(v);
+  require(tensor.dtype == DType::kFloat32, "[{}] got ids '{}', expected numbers", record_->op->name,
+          step_->tape_->info(v).name);
   return {reinterpret_cast<float*>(addresses[static_cast<size_t>(v.index)]),
           {step_->live_rows(tensor), tensor.cols}};
 }

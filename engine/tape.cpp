@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "engine/table.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -39,6 +40,10 @@ SparseVar Tape::sparse_input(const std::string& name, int64_t max_ids) {
 
 Var Tape::parameter(const std::string& name, int64_t rows, int64_t cols) {
   const int index = parameters_->add(name, rows, cols);
+  // One Var a parameter, so that the plan sees all who write its gradient.
+  for (size_t v = 0; v < vars_.size(); ++v) {
+    if (vars_[v].kind == Kind::kParameter && vars_[v].source == index) return {static_cast<int>(v)};
+  }
   return add(name, {DType::kFloat32, {Axis::kFixed}, rows, cols}, Kind::kParameter, index);
 }
 
@@ -59,6 +64,11 @@ std::vector<Var> Tape::apply(const Op& op, const Attributes& attributes, std::ve
 }
 
 std::span<Table* const> Tape::keep(std::vector<Table*> tables) {
+  for (const Table* table : tables) {
+    const bool first = !table->trainable() || kept_tables_.insert(table).second;
+    require(first, "[tape] table '{}' is looked up twice: expected one lookup, which trains it",
+            table->name());
+  }
   return kept_.emplace_back(std::move(tables));
 }
 

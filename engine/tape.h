@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <deque>
+#include <set>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -64,6 +65,8 @@ struct Op {
   // True if backward must run even when no input wants a gradient, because it updates tables; null:
   // never.
   bool (*updates_tables)(const Attributes& attributes) = nullptr;
+  // Gradients begin here: backward reads none of its output.
+  bool is_loss = false;
 };
 
 struct Record {
@@ -99,7 +102,9 @@ class Tape {
   Var parameter(const std::string& name, int64_t rows, int64_t cols);
   // Appends a record; infers or throws.
   std::vector<Var> apply(const Op& op, const Attributes& attributes, std::vector<Var> in);
-  // Keeps a list of tables alive at one address, for attributes to point to.
+  // Keeps a list of tables alive at one address, for attributes to point to. A trainable table may
+  // come once a tape: a second update in the same step would start from rows that the first has
+  // changed.
   std::span<Table* const> keep(std::vector<Table*> tables);
 
   int64_t batch() const { return batch_; }
@@ -121,6 +126,7 @@ class Tape {
   std::vector<VarInfo> vars_;
   std::vector<Record> records_;
   std::deque<std::vector<Table*>> kept_;
+  std::set<const Table*> kept_tables_;  // trainable ones
 };
 
 }  // namespace hotrow

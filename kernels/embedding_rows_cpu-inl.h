@@ -68,8 +68,7 @@ HWY_INLINE void for_each_piece(int64_t width, const F& f, int64_t column = 0) {
   }
 }
 
-// Calls f(tag, column) for one vector after another of [0, width): full vectors, then ever shorter
-// ones.
+// Calls f(tag, column) for the vectors of [0, width) in turn: full ones, then ever shorter ones.
 template <class F>
 HWY_INLINE void for_each_vector(int64_t width, const F& f) {
   constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<float>()));

@@ -3,29 +3,35 @@
 //
 // For each row r of table t that occurs in the batch, at positions j_0 < j_1 < ... of its ids:
 //
-//   c_j  = weight_j * scale(bag of j)      weight_j = 1 without weights; scale = 1, or 1 / n for
-//   kMean g    = sum over j of c_j * dout[bag of j, first_column + t D : + D] one application of
-//   the rule to (row, state) with g, however often the row occurs: kSgd             w = fma(-lr, g,
-//   w) kAdagrad         s = fma(g, g, s);  w = fma(-lr, g / (sqrt(s) + eps), w) kRowwiseAdagrad  m
-//   = m + sum_d(g[d]^2) / D;  w = fma(-(lr / (sqrt(m) + eps)), g, w) kAdam            m = fma(1 -
-//   beta1, g - m, m);  v = fma(1 - beta2, fma(g, g, -v), v)
-//                    w = fma(-lr', m / (sqrt(v) + eps), w),  lr' = lr sqrt(1 - beta2^step) / (1 -
-//                    beta1^step)
+//   c_j  = weight_j * scale(bag of j)    weight_j = 1 without weights; scale = 1, for kMean 1 / n
+//   g    = sum over j of c_j * dout[bag of j, first_column + t D : + D]
+//
+// and the rule is applied to (row, state) once with g, however often the row occurs:
+//
+//   kSgd             w = fma(-lr, g, w)
+//   kAdagrad         s = fma(g, g, s);  w = fma(-lr, g / (sqrt(s) + eps), w)
+//   kRowwiseAdagrad  m = m + sum_d(g[d]^2) / D;  w = fma(-(lr / (sqrt(m) + eps)), g, w)
+//   kAdam            m = fma(1 - beta1, g - m, m);  v = fma(1 - beta2, fma(g, g, -v), v)
+//                    w = fma(-rate, m / (sqrt(v) + eps), w)
+//                    rate = lr sqrt(1 - beta2^step) / (1 - beta1^step), in double, then rounded
 //
 // Rows that do not occur keep every bit of their values and state, with Adam too (lazy rows).
 //
-// Shapes: rows (R, D), R < 2^32; state null for kSgd, (R, D) Adagrad, (R) row-wise Adagrad, (2, R,
-// D) Adam: all m, then all v; dout (B, W), W >= first_column + T D. fp32; Id is int32_t or int64_t;
-// ids of a table < 2^32. Aliasing: nothing overlaps; two tables of a call are distinct memory.
+// Shapes: rows (R, D), R < 2^32; state null for kSgd, (R, D) Adagrad, (R) row-wise Adagrad,
+// (2, R, D) Adam: all m, then all v; dout (B, W), W >= first_column + T D. fp32; Id is int32_t or
+// int64_t; ids of a table < 2^32.
+// Aliasing: nothing overlaps; two tables of a call are distinct memory.
 // Determinism: g is summed in chunks of 64 occurrences counted from the row's first: a chunk starts
-// from +0 and adds c_j * dout in order of j (p = p + dout when all c_j are 1, p = fma(c_j, dout, p)
-// else), then the chunks are added in order, g = ((p_0 + p_1) + p_2) + ... The squares of a row
-// fold as in kernels/embedding_bag.h. Work is cut by shapes and ids alone. So bits depend neither
-// on threads nor on vector width, and a GPU can follow the same order. (A CPU without fma
-// instructions rounds the products first.) Cost: unique rows are read and written once (8 D bytes,
-// 16 D with Adagrad, 24 D with Adam), dout once an occurrence (4 D, mostly from cache); N D flop
-// for the sum. Sorting moves about 50 bytes an id. Errors: InvalidArgument for shapes, rule or
-// scratch that do not fit. Ids and offsets are NOT checked here: see kernels/sparse_route.h.
+// from +0 and adds c_j * dout in order of j (p = p + dout when all c_j are 1, else
+// p = fma(c_j, dout, p)), then the chunks are added in order, g = ((p_0 + p_1) + p_2) + ... The
+// squares of a row fold as in kernels/embedding_bag.h. Work is cut by shapes and ids alone. So bits
+// depend neither on threads nor on vector width, and a GPU can follow the same order. (A CPU
+// without fma instructions rounds the products first.)
+// Cost: unique rows are read and written once (8 D bytes, 16 D with Adagrad, 24 D with Adam), dout
+// once an occurrence (4 D, mostly from cache); N D flop for the sum. Sorting moves about 50 bytes
+// an id.
+// Errors: InvalidArgument for shapes, rule or scratch that do not fit. Ids and offsets are NOT
+// checked here: see kernels/sparse_route.h.
 // Source: own derivation; Adagrad Duchi et al. (2011), Adam Kingma and Ba (2015), section 2,
 // applied to the rows of a batch only.
 #pragma once

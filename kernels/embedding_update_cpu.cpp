@@ -51,8 +51,7 @@ template <class Entry>
 struct TablePlan {
   Entry* entries;
   Entry* spare;
-  // (buckets, slices): how many, then where the slice writes next in the bucket. Unused with one
-  // bucket.
+  // (buckets, slices): how many, then where the slice writes next. Unused with one bucket.
   uint32_t* counts;
   int64_t slices;                     // 0 with one bucket
   int64_t buckets;                    // 0 without ids

@@ -73,11 +73,10 @@ namespace {
 
 HWY_EXPORT(activation_backward);
 
-// Tiles of about 64 rows by 256 columns: enough work to amortise packing, small enough that a batch
-// of 128 feeds several threads; 256 rows where there are many. Parts are multiples of 16 columns,
-// so that only the last one has a tail.
-constexpr int64_t kTileRows = 64;
-constexpr int64_t kManyRows = 1024;
+// Tiles of 64 to 256 rows by 256 columns: enough rows to amortise the packing of the other operand,
+// small enough that a batch of 128 feeds several threads. Parts are multiples of 16 columns, so
+// that only the last one has a tail.
+constexpr int64_t tile_rows(int64_t rows) { return rows < 256 ? 64 : rows < 512 ? 128 : 256; }
 constexpr int64_t kTileCols = 256;
 constexpr int64_t kColumnGrain = 16;
 
@@ -94,8 +93,7 @@ struct Tiling {
 // Runs one product as a grid of independent tiles of C. `whole` describes all of it.
 void tiled_gemm(float* c, const float* a, const float* b, const float* bias,
                 const GemmShape& whole) {
-  const Tiling rows(whole.m, whole.m >= kManyRows ? 4 * kTileRows : kTileRows, 1),
-      cols(whole.n, kTileCols, kColumnGrain);
+  const Tiling rows(whole.m, tile_rows(whole.m), 1), cols(whole.n, kTileCols, kColumnGrain);
   const Gemm* kernels[2][2];  // [last row tile][last column tile]
   for (int last_row = 0; last_row < 2; ++last_row) {
     for (int last_col = 0; last_col < 2; ++last_col) {

@@ -1,5 +1,4 @@
-// Ids on their way into a step: checked, narrowed, split. The lookup and the update trust what
-// passed here.
+// Ids on their way into a step: checked, narrowed, split. Lookup and update trust what passed here.
 //
 // Shapes: vectors of n. Ids are int32_t or int64_t; a row count is `rows`.
 // Aliasing: outputs overlap no input.

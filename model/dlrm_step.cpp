@@ -25,6 +25,15 @@ DType id_type(const Schema& schema, int64_t batch) {
   return wide ? DType::kInt64 : DType::kInt32;
 }
 
+void check_schema(const Schema& schema, const DlrmConfig& config) {
+  require(schema.num_dense == config.bottom.front(),
+          "ERROR: arch-dense-feature-size {} does not match first dim of bottom mlp {}",
+          schema.num_dense, config.bottom.front());
+  require(schema.categorical.size() == config.table_rows.size(),
+          "[model] data and tables do not fit: got {} categorical columns, expected {}",
+          schema.categorical.size(), config.table_rows.size());
+}
+
 Plan plan(const Tape& tape, const DlrmVars& vars, PlanOptions options) {
   return options.mode == Mode::kTrain ? make_plan(tape, {vars.loss, vars.prediction}, options)
                                       : make_plan(tape, {vars.prediction}, options);
@@ -39,17 +48,10 @@ std::string place(const Batch& batch, int64_t row) {
 DlrmStep::DlrmStep(Dlrm& model, const Schema& schema, int64_t batch, PlanOptions options,
                    StepOptions step_options)
     : config_(&model.config()),
-      schema_(schema),
+      schema_((check_schema(schema, model.config()), schema)),
       tape_(model.parameters(), batch, id_type(schema, batch)),
       vars_(model.record(tape_, max_ids(schema, batch))),
-      step_(tape_, plan(tape_, vars_, options), step_options) {
-  require(schema.num_dense == config_->bottom.front(),
-          "ERROR: arch-dense-feature-size {} does not match first dim of bottom mlp {}",
-          schema.num_dense, config_->bottom.front());
-  require(schema.categorical.size() == config_->table_rows.size(),
-          "[model] data and tables do not fit: got {} categorical columns, expected {}",
-          schema.categorical.size(), config_->table_rows.size());
-}
+      step_(tape_, plan(tape_, vars_, options), step_options) {}
 
 void DlrmStep::feed_numbers(const Batch& batch, Var input, std::span<const float> values,
                             const char* what) {
@@ -73,13 +75,14 @@ void DlrmStep::feed_numbers(const Batch& batch, Var input, std::span<const float
 
 void DlrmStep::feed_bags(const Batch& batch, size_t t) {
   const SparseFeature& feature = batch.sparse[t];
-  const CategoricalColumn& column = schema_.categorical[t];
-  const int64_t bad = step_.set_bags(vars_.bags[t], feature.offsets, feature.ids, column.rows);
+  const int64_t rows = config_->table_rows[t];  // the data may claim more
+  const int64_t bad = step_.set_bags(vars_.bags[t], feature.offsets, feature.ids, rows);
   if (bad < 0) return;
   const auto next = std::upper_bound(feature.offsets.begin(), feature.offsets.end(), bad);
   throw DataError(fmt::format("{}: id beyond table {} ({}): got {}, expected 0 to {}",
-                              place(batch, next - feature.offsets.begin() - 1), t, column.name,
-                              feature.ids[static_cast<size_t>(bad)], column.rows - 1));
+                              place(batch, next - feature.offsets.begin() - 1), t,
+                              schema_.categorical[t].name, feature.ids[static_cast<size_t>(bad)],
+                              rows - 1));
 }
 
 void DlrmStep::feed(const Batch& batch) {

@@ -1,5 +1,6 @@
 #include "model/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -40,9 +41,9 @@ Trainer::Trainer(Dlrm& model, const TrainerConfig& config, Reader& train, Reader
 }
 
 int64_t Trainer::iterations() const {
-  if (config_.num_batches > 0) return config_.num_batches;
-  return train_reader_->num_batches() == Reader::kUnknown ? kUnknownCount
-                                                          : train_reader_->num_batches();
+  const int64_t all = train_reader_->num_batches(), limit = config_.num_batches;
+  if (all == Reader::kUnknown) return limit > 0 ? limit : kUnknownCount;
+  return limit > 0 ? std::min(limit, all) : all;
 }
 
 void Trainer::train() {
@@ -72,8 +73,7 @@ bool Trainer::epoch(int64_t k) {
     if (limit) return true;
     more = train_reader_->next(train_batch_);
   }
-  if (at.iterations == kUnknownCount) return after_step({at.iteration, at.iteration, k}, true);
-  return true;
+  return after_step({at.iteration, at.iteration, k}, true);  // a stream that knew no end
 }
 
 void Trainer::step(const Batch& batch, const Position& at) {

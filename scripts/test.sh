@@ -44,10 +44,10 @@ part_asan() {
   say "asan: build with the address and undefined-behaviour sanitizers"
   configure asan asan
   build asan "${unit_tests[@]}" dlrm_train dlrm_data
-  say "asan: unit tests and reference cases"
+  say "asan: unit tests and whole programs"
   ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1 \
     UBSAN_OPTIONS=print_stacktrace=1 \
-    quietly ctest-asan ctest --test-dir build/asan --output-on-failure -j "$JOBS" -L 'unit|reference'
+    quietly ctest-asan ctest --test-dir build/asan --output-on-failure -j "$JOBS" -L 'unit|program'
   grep 'tests passed' "$LOGS/ctest-asan.log"
 }
 
@@ -75,8 +75,7 @@ part_clang() {
     return
   fi
   say "clang: build without a warning"
-  # Only compiled, hence not optimised.
-  configure clang release -DCMAKE_CXX_COMPILER="$clang" -DCMAKE_CXX_FLAGS_RELEASE=-O0
+  configure clang debug -DCMAKE_CXX_COMPILER="$clang"
   build clang
 }
 

@@ -97,6 +97,14 @@ void weight_gradients(const Context& c, const LookupAttributes& a) {
   }
 }
 
+void check_state(const Table& table, UpdateKind kind) {
+  const int64_t floats = embedding_state_size(kind, table.rows(), table.dim());
+  require(table.state_bytes() == static_cast<size_t>(floats) * sizeof(float),
+          "[embedding_bag] optimizer state of '{}' does not fit: got {} bytes, expected {} (see "
+          "Table::prepare_state)",
+          table.name(), table.state_bytes(), floats * 4);
+}
+
 void backward(const Context& c) {
   const auto a = c.attributes<LookupAttributes>();
   dispatch_ids(c.tensor(a.ids_input(0)).dtype, [&](auto zero) {
@@ -108,6 +116,7 @@ void backward(const Context& c) {
       const int64_t count = std::min(kGroup, a.count - first);
       for (int64_t t = 0; t < count; ++t) {
         const Table& table = *a.tables[first + t];
+        check_state(table, c.rule().kind);
         group[static_cast<size_t>(t)] = {table.weights(), table.state(), bags<Id>(c, a, first + t)};
       }
       dispatch(c.device(), [&](auto stream) {

@@ -105,6 +105,8 @@ void backward_concat(const Context& c) {
   thread_local std::vector<PartGrad> list;
   list.clear();
   for (size_t i = 0; i < c.inputs(); ++i) {
+    require(c.in_grad(i).data != nullptr,
+            "[concat] part {} wants no gradient: expected a trainable part", i);
     list.push_back({c.in_grad(i).data, c.in_grad(i).cols(), c.in_grad(i).cols(), c.accumulate(i)});
   }
   dispatch(c.device(), [&](auto stream) { concat_backward(list, c.out_grad(), stream); });

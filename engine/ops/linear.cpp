@@ -28,6 +28,10 @@ void forward(const Context& c) {
 }
 
 void backward(const Context& c) {
+  require(c.in_grad(1).data != nullptr,
+          "[linear] the weight is fixed: got one without a gradient, expected a parameter");
+  require(c.inputs() == 2 || !c.accumulate(2),
+          "[linear] a bias that two layers share is not supported: got a second gradient for it");
   require(!c.accumulate(1),
           "[linear] a weight that two layers share is not supported: got a second gradient for it");
   const LinearBackward args{.dx = c.in_grad(0),

@@ -21,8 +21,9 @@ void forward(const Context& c) {
 }
 
 void backward(const Context& c) {
-  require(!c.accumulate(0),
-          "[loss] got predictions that another op reads too, expected the loss to be the only one");
+  require(c.in_grad(1).data == nullptr,
+          "[loss] got a target that depends on parameters, expected a fixed one");
+
   dispatch(c.device(), [&](auto stream) {
     loss_forward_backward(c.out().data, c.in_grad(0).data, c.in(0).data, c.in(1).data,
                           c.in(0).rows(), c.attributes<LossConfig>(), stream);
@@ -33,7 +34,8 @@ constexpr Op kLoss{.name = "loss",
                    .infer = infer,
                    .forward = forward,
                    .backward = backward,
-                   .saves = {.inputs = true, .outputs = true}};
+                   .saves = {.inputs = true, .outputs = true},
+                   .is_loss = true};
 
 }  // namespace
 

@@ -1,5 +1,7 @@
 #include "engine/ops/sparse_route.h"
 
+#include <limits>
+
 #include "engine/step.h"
 #include "kernels/core/check.h"
 #include "kernels/sparse_route.h"
@@ -10,8 +12,12 @@ namespace {
 std::vector<Tensor> infer(std::span<const Tensor> in, const Attributes& attributes) {
   require(in[0].dtype != DType::kFloat32,
           "[quotient_remainder] got float32, expected ids of int32 or int64");
-  require(attributes.as<int64_t>() >= 1,
-          "[quotient_remainder] collisions: got {}, expected at least 1", attributes.as<int64_t>());
+  const int64_t collisions = attributes.as<int64_t>();
+  require(
+      collisions >= 1 &&
+          (in[0].dtype == DType::kInt64 || collisions <= std::numeric_limits<int32_t>::max()),
+      "[quotient_remainder] collisions: got {}, expected at least 1 and no more than an id holds",
+      collisions);
   return {in[0], in[0]};
 }
 

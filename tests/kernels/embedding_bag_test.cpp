@@ -55,6 +55,16 @@ std::vector<float> forward(const std::vector<TestTable<Id>>& tables, Pooling poo
   return out;
 }
 
+template <class Id>
+std::vector<float> weight_grad(const TestTable<Id>& table, const std::vector<float>& dout,
+                               Pooling pooling) {
+  std::vector<float> dweights(static_cast<size_t>(table.num_ids()), kUntouched);
+  embedding_bag_weight_grad(dweights.data(),
+                            {dout.data(), {table.shape.batch, table.shape.dim + 3}}, 2,
+                            table.lookup(), pooling, CpuStream{});
+  return dweights;
+}
+
 TYPED_TEST(EmbeddingBag, ForwardIsWithinTheBound) {
   for (int64_t dim : kDims) {
     for (int64_t batch : {0, 1, 7, 33}) {
@@ -109,6 +119,20 @@ TYPED_TEST(EmbeddingBag, ATableWithoutRowsHasEmptyBags) {
   EXPECT_EQ(test::columns(out, 9, 3, 4), std::vector<float>(12, 0.0f));
 }
 
+TYPED_TEST(EmbeddingBag, WithoutOffsetsEveryBagHoldsOneId) {
+  TestTable<TypeParam> table({.batch = 50, .rows = 20, .dim = 9, .max_bag = 0}, 1);
+  for (int64_t b = 0; b < 50; ++b) {
+    table.ids.push_back(static_cast<TypeParam>(b * 7 % 20));
+    table.offsets[static_cast<size_t>(b) + 1] = static_cast<TypeParam>(b + 1);
+  }
+  const auto want = forward<TypeParam>({table}, Pooling::kMean);
+  const auto dout = test::test_floats(50 * 12, 2);
+  const auto want_grad = weight_grad(table, dout, Pooling::kMean);
+  table.offsets.clear();
+  EXPECT_EQ(forward<TypeParam>({table}, Pooling::kMean), want);
+  EXPECT_EQ(weight_grad(table, dout, Pooling::kMean), want_grad);
+}
+
 TYPED_TEST(EmbeddingBag, NoTablesIsNoWork) {
   float out = kUntouched;
   embedding_bag_forward<TypeParam>({&out, {1, 1}}, {}, 0, Pooling::kSum, CpuStream{});
@@ -129,16 +153,6 @@ TYPED_TEST(EmbeddingBag, ForwardEqualsTorch) {
   table.shape.weighted = false;
   EXPECT_EQ(test::columns(forward<TypeParam>({table}, Pooling::kMean), 8, 3, 3),
             (std::vector<float>{0.25f, 0.375f, 0.5f, 0, 0, 0, -0.25f, -0.125f, 0}));
-}
-
-template <class Id>
-std::vector<float> weight_grad(const TestTable<Id>& table, const std::vector<float>& dout,
-                               Pooling pooling) {
-  std::vector<float> dweights(static_cast<size_t>(table.num_ids()), kUntouched);
-  embedding_bag_weight_grad(dweights.data(),
-                            {dout.data(), {table.shape.batch, table.shape.dim + 3}}, 2,
-                            table.lookup(), pooling, CpuStream{});
-  return dweights;
 }
 
 TYPED_TEST(EmbeddingBag, WeightGradIsWithinTheBoundAndInOrder) {

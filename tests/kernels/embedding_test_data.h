@@ -55,7 +55,8 @@ struct TestTable {
   }
   int64_t num_ids() const { return static_cast<int64_t>(ids.size()); }
   Bags<Id> bags() const {
-    return {offsets.data(), ids.data(), shape.weighted ? weights.data() : nullptr};
+    return {offsets.empty() ? nullptr : offsets.data(), ids.data(),
+            shape.weighted ? weights.data() : nullptr};
   }
   TableLookup<Id> lookup() const { return {{rows.data(), {shape.rows, shape.dim}}, bags()}; }
   TableUpdate<Id> update() {
@@ -63,8 +64,7 @@ struct TestTable {
   }
 };
 
-// Calls f once for every instruction set with fma that this CPU has and the kernels are compiled
-// for.
+// Calls f once for every instruction set with fma that this CPU has and the kernels are built for.
 inline void for_each_fma_target(const std::function<void(int64_t target)>& f) {
 #if HWY_ARCH_X86
   constexpr int64_t kWithFma = HWY_AVX2 | HWY_AVX3;

@@ -37,8 +37,7 @@ class EmbeddingUpdate : public ::testing::Test {
 using Ids = ::testing::Types<int32_t, int64_t>;
 TYPED_TEST_SUITE(EmbeddingUpdate, Ids);
 
-// Runs the update with scratch of exactly the size asked for, on no particular alignment and full
-// of ones.
+// Runs the update with scratch of exactly the size asked for, misaligned and full of ones.
 template <class Id>
 void run(std::vector<TestTable<Id>>& tables, ConstMatrix dout, int64_t first_column,
          Pooling pooling, const UpdateRule& rule) {
@@ -188,6 +187,25 @@ TYPED_TEST(EmbeddingUpdate, LeavesOtherRowsAlone) {
         const bool same = c.tables[t].rows[i] == before[t].rows[i];
         EXPECT_EQ(same, !occurs.contains(static_cast<int64_t>(i / 7))) << i;
       }
+    }
+  }
+}
+
+TYPED_TEST(EmbeddingUpdate, WithoutOffsetsEveryBagHoldsOneId) {
+  for (int64_t batch : {50, 20000}) {  // one bucket, and many
+    Case<TypeParam> c(UpdateKind::kAdagrad, Pooling::kMean,
+                      {.batch = batch, .rows = 3000, .dim = 3, .max_bag = 0}, 1);
+    for (int64_t b = 0; b < batch; ++b) {
+      c.tables[0].ids.push_back(static_cast<TypeParam>(b * 7 % 2999));
+      c.tables[0].offsets[static_cast<size_t>(b) + 1] = static_cast<TypeParam>(b + 1);
+    }
+    const auto want = c.updated_in_order();
+    c.tables[0].offsets.clear();
+    for (int threads : {1, 3}) {
+      set_num_threads(threads);
+      Case<TypeParam> run = c;
+      run.update();
+      expect_same_bits(run.tables, want);
     }
   }
 }

@@ -43,15 +43,13 @@ TEST_F(Parallel, UsesItsThreads) {
   EXPECT_EQ(arrived, 2);
 }
 
-TEST_F(Parallel, WorkersHaveDistinctIndices) {
+TEST_F(Parallel, WorkerIndicesAreInRange) {
   set_num_threads(4);
-  std::atomic<int> arrived{0};
   std::mutex mutex;
   std::multiset<int> indices;
   parallel_for(4, [&](int64_t) {
     const std::lock_guard lock(mutex);
     indices.insert(worker_index());
-    ++arrived;
   });
   EXPECT_EQ(indices.size(), 4u);
   EXPECT_GE(*indices.begin(), 0);

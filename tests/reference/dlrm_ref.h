@@ -71,6 +71,8 @@ class Graph {
     nodes_.push_back({y, {}, slope, pairs_.size() - 1, 1, true});
     return static_cast<int>(nodes_.size()) - 1;
   }
+  // What a function was applied to.
+  int operand(int node) const { return pairs_[nodes_[at(node)].first].first; }
   Value value(int node) const { return nodes_[at(node)].value; }
   Value gradient(int node) const { return nodes_[at(node)].adjoint.value(); }
   void set_leaf(int node, Value value) { nodes_[at(node)].value = value; }
@@ -195,9 +197,11 @@ class DlrmRef {
     return graph_.function(x, {std::max(v.v, 0.0), v.v > 0 || unsure ? v.e : 0},
                            {v.v > 0 ? 1.0 : 0.0, unsure ? 1.0 : 0.0});
   }
+  // Where fp32 rounds 1 / (1 + e^-x) to 1 for sure, so does this: logarithms of 1 - p see the difference.
   int sigmoid(int x) {
     const Value v = graph_.value(x);
     const double y = 1 / (1 + std::exp(-v.v)), slope = y * (1 - y);
+    if (1 - y + slope * v.e < kEps / 8) return graph_.function(x, {1, 0}, {0, 0});
     const double e = slope * v.e + 4 * kEps * y;
     return graph_.function(x, {y, e}, {slope, std::abs(1 - 2 * y) * e + 2 * kEps * slope});
   }
@@ -295,34 +299,41 @@ class DlrmRef {
     return mlp("top_l", interact(features), [&](int x) { return logits ? x : sigmoid(x); })[0];
   }
 
+  // The loss as a function of the prediction, or of its logit where the two slopes would cancel.
   int sample_loss(int prediction, double target) {
-    const LossConfig& c = config_.loss;
+    const LossKind kind = config_.loss.kind;
+    if (kind == LossKind::kBce || kind == LossKind::kWeightedBce) return cross_entropy(prediction, target);
     const Value p = graph_.value(prediction);
-    const double t = c.threshold;
-    const bool outside = t > 0 && (p.v < t || p.v > 1 - t);
-    const double x = outside ? std::clamp(p.v, t, 1 - t) : p.v;
-    double y = 0, slope = 0, curvature = 0;  // of the loss, by its definition
-    switch (c.kind) {
-      case LossKind::kMse:
-        y = (x - target) * (x - target), slope = 2 * (x - target), curvature = 2;
-        break;
-      case LossKind::kBceWithLogits: {
-        const double s = 1 / (1 + std::exp(-x));
-        y = -target * std::log(s) - (1 - target) * std::log(1 - s), slope = s - target, curvature = s * (1 - s);
-        break;
-      }
-      case LossKind::kBce:
-      case LossKind::kWeightedBce: {
-        const double w = c.kind == LossKind::kBce ? 1 : target < 1 ? c.weight0 : c.weight1;
-        y = -w * (target * std::log(x) + (1 - target) * std::log(1 - x));
-        slope = w * ((1 - target) / (1 - x) - target / x);
-        curvature = w * ((1 - target) / ((1 - x) * (1 - x)) + target / (x * x));
-        break;
-      }
-    }
-    if (outside) slope = curvature = 0;
-    return graph_.function(prediction, {y, std::abs(slope) * p.e + 2 * kEps * std::abs(y)},
-                           {slope, curvature * p.e + 2 * kEps * std::abs(slope)});
+    if (kind == LossKind::kMse) return squared_error(prediction, p, target);
+    const double s = 1 / (1 + std::exp(-p.v));
+    const double y = -target * std::log(s) - (1 - target) * std::log(1 - s);
+    return graph_.function(prediction, {y, std::abs(s - target) * p.e + 2 * kEps * y},
+                           {s - target, s * (1 - s) * p.e + 2 * kEps * std::abs(s - target)});
+  }
+  int squared_error(int prediction, Value p, double target) {
+    const auto [x, clamped] = clamp(p.v);
+    const double slope = 2 * (x - target), e = std::abs(slope) * p.e + 2 * kEps * slope * slope;
+    return graph_.function(prediction, {slope * slope / 4, e},
+                           clamped ? Value{} : Value{slope, 2 * p.e + 2 * kEps * std::abs(slope)});
+  }
+  // d/dlogit = dl/dp p (1 - p) = p - T, but 0 where p (1 - p) is 0; logarithms end at -100.
+  int cross_entropy(int prediction, double target) {
+    const LossConfig& c = config_.loss;
+    const double w = c.kind == LossKind::kBce ? 1 : target < 1 ? c.weight0 : c.weight1;
+    const Value p = graph_.value(prediction);
+    const auto [x, clamped] = clamp(p.v);
+    const double y = -target * std::max(std::log(x), -100.0) - (1 - target) * std::max(std::log(1 - x), -100.0);
+    const double q = std::max(x * (1 - x), 1e-12);
+    const double slope = (x - target) / q * p.v * (1 - p.v);
+    const double e = p.e + 4 * kEps * std::abs(slope);
+    return graph_.function(graph_.operand(prediction), {w * y, w * (std::abs(x - target) / q * p.e + 2 * kEps * y)},
+                           clamped || p.v == 1 ? Value{} : Value{w * slope, w * e});
+  }
+  // The loss threshold, and whether it changed p.
+  std::pair<double, bool> clamp(double p) const {
+    const double t = config_.loss.threshold;
+    if (t == 0 || (p >= t && p <= 1 - t)) return {p, false};
+    return {std::min(std::max(p, t), 1 - t), true};
   }
 
   void update_row(Parameter& p, int64_t row, bool by_row, const UpdateRule& rule) {

@@ -11,7 +11,8 @@
 
 namespace hotrow {
 
-// A timed run goes round in this many batches, so that no batch finds exactly its own rows in cache.
+// A timed run goes round in this many batches, so that no batch finds exactly its own rows in
+// cache.
 inline constexpr int kBenchBatches = 8;
 
 // An id in [0, rows). exponent 0: uniform. Else a bounded power law, by the inverse of its

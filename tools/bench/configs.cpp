@@ -12,9 +12,9 @@ namespace {
 using Sizes = std::vector<int64_t>;
 
 // Distinct values in the 26 columns of the Criteo Kaggle data set.
-const Sizes kKaggleRows{1460,  583,   10131227, 2202608, 305,    24,    12517, 633,    3,
-                        93145, 5683,  8351593,  3194,    27,     14992, 5461306, 10,   5652,
-                        2173,  4,     7046547,  18,      15,     286181, 105,  142572};
+const Sizes kKaggleRows{1460,  583,  10131227, 2202608, 305, 24,     12517,   633,   3,
+                        93145, 5683, 8351593,  3194,    27,  14992,  5461306, 10,    5652,
+                        2173,  4,    7046547,  18,      15,  286181, 105,     142572};
 
 Sizes capped(Sizes rows, int64_t max_rows) {
   for (int64_t& r : rows) r = std::min(r, max_rows);

@@ -11,7 +11,7 @@ namespace {
 constexpr double kFloat = 4, kId = 4, kWideId = 8;
 constexpr int64_t kLine = 64;
 
-// Products of sizes would overflow nothing here, but their mix with means of counts is double anyway.
+// In double, as the counts per batch are means.
 double product(std::initializer_list<int64_t> sizes) {
   double p = 1;
   for (int64_t size : sizes) p *= static_cast<double>(size);
@@ -44,10 +44,10 @@ void add_mlp_backward(std::vector<OpCost>& ops, int64_t B, const std::vector<int
   }
 }
 
-int64_t count_parameters(const std::vector<int64_t>& sizes) {
-  int64_t n = 0;
-  for (size_t i = 0; i + 1 < sizes.size(); ++i) n += (sizes[i] + 1) * sizes[i + 1];
-  return n;
+std::vector<int64_t> top_sizes(const DlrmConfig& config) {
+  std::vector<int64_t> sizes{config.interaction_width()};
+  sizes.insert(sizes.end(), config.top.begin(), config.top.end());
+  return sizes;
 }
 
 }  // namespace
@@ -63,8 +63,8 @@ double Cost::bytes() const {
 double floor_seconds(const Cost& cost, const Machine& machine) {
   const MemoryRates& rates = machine.at(cost.read + cost.written);
   const double both = std::min(cost.read, cost.written);
-  double memory = 2 * both / rates.copy + (cost.read - both) / rates.read +
-                  (cost.written - both) / rates.copy;
+  double memory =
+      2 * both / rates.copy + (cost.read - both) / rates.read + (cost.written - both) / rates.copy;
   for (const RowTraffic& rows : cost.rows) memory += row_seconds(rows, machine);
   return std::max(cost.flops / machine.gemm, memory);
 }
@@ -141,7 +141,8 @@ Cost concat_cost(int64_t B, int64_t width) {
 }
 
 Cost loss_cost(int64_t B) {
-  return {.flops = 0, .read = 2 * kFloat * product({B}), .written = kFloat * product({B}), .rows = {}};
+  return {
+      .flops = 0, .read = 2 * kFloat * product({B}), .written = kFloat * product({B}), .rows = {}};
 }
 
 Cost dense_update_cost(UpdateKind kind, int64_t n) {
@@ -165,29 +166,34 @@ Cost feed_cost(int64_t B, int64_t T, int64_t num_dense, const RowUse& use) {
   return cost;
 }
 
+int64_t count_parameters(const DlrmConfig& config) {
+  int64_t n = 0;
+  for (const std::vector<int64_t>& sizes : {config.bottom, top_sizes(config)}) {
+    for (size_t i = 0; i + 1 < sizes.size(); ++i) n += (sizes[i] + 1) * sizes[i + 1];
+  }
+  return n;
+}
+
 std::vector<OpCost> step_costs(const DlrmConfig& config, int64_t B, Mode mode, UpdateKind kind,
                                const RowUse& use) {
   const auto T = static_cast<int64_t>(config.table_rows.size());
   const int64_t F = T + 1, D = config.dim;
   const bool dot = config.interaction == Interaction::kDot;
-  std::vector<int64_t> top = config.top;
-  top.insert(top.begin(), config.interaction_width());
+  const std::vector<int64_t> top = top_sizes(config);
   std::vector<OpCost> ops{{"feed", feed_cost(B, T, config.bottom.front(), use)}};
   add_mlp_forward(ops, B, config.bottom);
   ops.push_back({"embedding_bag_forward", embedding_bag_forward_cost(B, T, D, use)});
-  ops.push_back({"interaction_forward",
-                 dot ? interaction_forward_cost(B, F, D) : concat_cost(B, F * D)});
+  ops.push_back(
+      {"interaction_forward", dot ? interaction_forward_cost(B, F, D) : concat_cost(B, F * D)});
   add_mlp_forward(ops, B, top);
   if (mode == Mode::kServe) return ops;
   ops.push_back({"loss", loss_cost(B)});
   add_mlp_backward(ops, B, top, true);
-  ops.push_back({"interaction_backward",
-                 dot ? interaction_backward_cost(B, F, D) : concat_cost(B, F * D)});
   ops.push_back(
-      {"embedding_update", embedding_update_cost(kind, B, T, D, use, use.distinct)});
+      {"interaction_backward", dot ? interaction_backward_cost(B, F, D) : concat_cost(B, F * D)});
+  ops.push_back({"embedding_update", embedding_update_cost(kind, B, T, D, use, use.distinct)});
   add_mlp_backward(ops, B, config.bottom, false);
-  ops.push_back({"dense_update", dense_update_cost(
-                                     kind, count_parameters(config.bottom) + count_parameters(top))});
+  ops.push_back({"dense_update", dense_update_cost(kind, count_parameters(config))});
   return ops;
 }
 

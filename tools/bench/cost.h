@@ -1,15 +1,14 @@
-// What an op must do at the least, and how long the measured machine needs for that at the least: the
-// floor that a benchmark is compared with.
+// What an op must do at the least, and how long the measured machine needs for that at the least:
+// the floor that a benchmark is compared with.
 //
 //   floor = max(flops / gemm rate,
 //               2 min(read, written) / copy + |read - written| / (read or copy)
 //               + rows at random / their rates)
 //
 // A step's floor is the sum over its ops: they run one after the other. Bytes are those that an op
-// moves if it touches each operand once; arithmetic that a better algorithm could leave out (sorting
-// ids, packing matrices) is not in them. B batch, T tables, D dim, F features, N ids; fp32 values,
-// int32 ids, 4 bytes each.
-// Source: own derivation, from the contracts in kernels/*.h.
+// moves if it touches each operand once; arithmetic that a better algorithm could leave out
+// (sorting ids, packing matrices) is not in them. B batch, T tables, D dim, F features, N ids; fp32
+// values, int32 ids, 4 bytes each. Source: own derivation, from the contracts in kernels/*.h.
 #pragma once
 
 #include <cstdint>
@@ -49,17 +48,17 @@ Cost linear_forward_cost(int64_t B, int64_t K, int64_t N);
 // x and for dx also dz and W; written: dz, dw, db, dx.
 Cost linear_backward_cost(int64_t B, int64_t K, int64_t N, bool dx);
 
-// N D flop; offsets and ids read, every id's row read, 4 B T D bytes written. The different rows of a
-// batch come from wherever the rows of all timed batches fit, the others from the nearest cache.
+// N D flop; offsets and ids read, every id's row read, 4 B T D bytes written. The different rows of
+// a batch come from wherever the rows of all timed batches fit, the others from the nearest cache.
 Cost embedding_bag_forward_cost(int64_t B, int64_t T, int64_t D, const RowUse& use);
-// N D flop for the sum; 4 B T D bytes of gradients, offsets and ids read; every different row, and its
-// state, read and written once. State: none, D floats (Adagrad), or a line of 64 bytes (row-wise).
-// Rows come from wherever those of `reuse` rows fit: one batch after its forward pass.
+// N D flop for the sum; 4 B T D bytes of gradients, offsets and ids read; every different row, and
+// its state, read and written once. State: none, D floats (Adagrad), or a line of 64 bytes
+// (row-wise). Rows come from wherever those of `reuse` rows fit: one batch after its forward pass.
 Cost embedding_update_cost(UpdateKind kind, int64_t B, int64_t T, int64_t D, const RowUse& use,
                            double reuse);
 
-// P = F (F - 1) / 2 pairs. Forward 2 B P D flop, F D floats read and D + P written a sample; backward
-// 2 B F^2 D flop, F D + D + P read and F D written.
+// P = F (F - 1) / 2 pairs. Forward 2 B P D flop, F D floats read and D + P written a sample;
+// backward 2 B F^2 D flop, F D + D + P read and F D written.
 Cost interaction_forward_cost(int64_t B, int64_t F, int64_t D);
 Cost interaction_backward_cost(int64_t B, int64_t F, int64_t D);
 // Every element read and written once, either way.
@@ -73,6 +72,9 @@ Cost dense_update_cost(UpdateKind kind, int64_t n);
 Cost copy_ids_cost(double ids_and_offsets);
 // copy_ids for the whole batch, dense values and labels copied.
 Cost feed_cost(int64_t B, int64_t T, int64_t num_dense, const RowUse& use);
+
+// Weights and biases of both MLPs.
+int64_t count_parameters(const DlrmConfig& config);
 
 struct OpCost {
   std::string op;

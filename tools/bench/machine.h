@@ -1,8 +1,8 @@
 // What this machine can do at best, measured when a benchmark starts: the rates behind every floor.
 //
-// Each rate is that of num_threads() threads together and the best of several tries. Memory is measured
-// at three footprints, because a small batch never leaves the caches: a floor may not charge the
-// trip to memory for it.
+// Each rate is that of num_threads() threads together and the best of several tries. Memory is
+// measured at three footprints, because a small batch never leaves the caches: a floor may not
+// charge the trip to memory for it.
 #pragma once
 
 #include <array>
@@ -18,8 +18,8 @@ inline constexpr std::array<int64_t, 4> kRowBytes{64, 128, 256, 512};
 // own.
 struct MemoryRates {
   int64_t footprint = 0;
-  double read = 0;  // in order
-  double copy = 0;  // in order, reads and writes counted
+  double read = 0;                                    // in order
+  double copy = 0;                                    // in order, reads and writes counted
   std::array<double, kRowBytes.size()> row_read{};    // whole rows of kRowBytes at random
   std::array<double, kRowBytes.size()> row_update{};  // ... read and written back, both counted
 };

@@ -9,7 +9,8 @@
 namespace hotrow {
 namespace {
 
-// The finaliser of MurmurHash3 (Appleby, public domain): neighbouring indices become unrelated bits.
+// The finaliser of MurmurHash3 (Appleby, public domain): neighbouring indices become unrelated
+// bits.
 uint32_t mix(uint32_t x) {
   x = (x ^ x >> 16) * 0x85EBCA6Bu;
   x = (x ^ x >> 13) * 0xC2B2AE35u;
@@ -72,8 +73,8 @@ void Workload::run_step() {
 }
 
 std::vector<OpCost> Workload::costs() const {
-  return step_costs(options_.config.model, options_.config.batch, options_.mode,
-                    options_.optimizer, row_use_);
+  return step_costs(options_.config.model, options_.config.batch, options_.mode, options_.optimizer,
+                    row_use_);
 }
 
 }  // namespace hotrow

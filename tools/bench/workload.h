@@ -1,4 +1,5 @@
-// One named model with memory, batches and a step: what a whole-model benchmark runs again and again.
+// One named model with memory, batches and a step: what a whole-model benchmark runs again and
+// again.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,8 @@
 
 namespace hotrow {
 
-// Uniform in [-limit, limit), every element from its own index: in parallel and at the speed of memory,
-// where NumPy's stream would take minutes for a large table. Touches every page.
+// Uniform in [-limit, limit), every element from its own index: in parallel and at the speed of
+// memory, where NumPy's stream would take minutes for a large table. Touches every page.
 void fill_quickly(Matrix m, float limit);
 
 // The optimizer of that kind with the learning rate of the benchmarks: 0.1 SGD, 0.01 the others.
@@ -32,7 +33,8 @@ class Workload {
 
   explicit Workload(Options options);
 
-  // Feeds the next batch (copy and checks), then runs forward and in training backward with all updates.
+  // Feeds the next batch (copy and checks), then runs forward and in training backward with all
+  // updates.
   void run_step();
 
   const Options& options() const { return options_; }

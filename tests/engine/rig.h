@@ -1,0 +1,214 @@
+// A small program with its parameters, tables and data, and the check of all of its gradients.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <deque>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "engine/ops/linear.h"
+#include "engine/ops/loss.h"
+#include "engine/step.h"
+#include "engine/table.h"
+#include "kernels/core/check.h"
+#include "tests/reference/ops_ref.h"
+#include "tests/support/gradcheck.h"
+
+namespace hotrow::test {
+using reference::BagList;
+
+// Numbers of both signs that stay clear of 0 and of each other.
+inline void fill(Matrix m, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<float> size(0.3f, 1.3f);
+  for (int64_t i = 0; i < m.size(); ++i) m.data[i] = (random() % 2 ? 1.0f : -1.0f) * size(random);
+}
+
+// At most `max_ids` ids below `table_rows` in bags of uneven size; with the last row, repeated ids
+// and, from three bags on, an empty one.
+inline BagList make_bags(int64_t rows, int64_t max_ids, int64_t table_rows, uint32_t seed) {
+  std::mt19937 random(seed);
+  BagList bags{{0}, {}};
+  for (int64_t b = 0; b < rows; ++b) {
+    const int64_t left = max_ids - static_cast<int64_t>(bags.ids.size());
+    const int64_t count = rows >= 3 && b == 1 ? 0 : std::min<int64_t>(left, 1 + random() % 4);
+    for (int64_t j = 0; j < count; ++j) {
+      const bool last = b == 0 && j == 0;
+      bags.ids.push_back(last ? table_rows - 1 : static_cast<int64_t>(random()) % table_rows);
+    }
+    bags.offsets.push_back(static_cast<int64_t>(bags.ids.size()));
+  }
+  return bags;
+}
+
+inline Table2d<double> block_of(ConstMatrix m) {
+  Table2d<double> block(m.rows(), m.cols());
+  std::copy_n(m.data, m.size(), block.data.begin());
+  return block;
+}
+
+inline std::vector<float> copy_of(ConstMatrix m) { return {m.data, m.data + m.size()}; }
+
+// Same bits: NaN equals NaN, 0 does not equal -0.
+inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+}
+
+// The text of the InvalidArgument that `call` throws.
+template <class Error = InvalidArgument, class Call>
+std::string error_of(const Call& call) {
+  try {
+    call();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+// at("name"): a parameter, table or input of a Rig, in the number type of the program.
+template <class T>
+struct Named {
+  const Blocks<T>& blocks;
+  const std::map<std::string, size_t>& index;
+  const Table2d<T>& operator()(const std::string& name) const { return blocks[index.at(name)]; }
+};
+
+class Rig {
+ public:
+  explicit Rig(int64_t batch, DType id_type = DType::kInt32) : tape(parameters, batch, id_type) {}
+
+  Parameters parameters;
+  Tape tape;
+  std::deque<Table> tables;
+
+  Var input(const std::string& name, int64_t cols) {
+    return inputs_.emplace_back(tape.input(name, cols));
+  }
+  Table& table(const std::string& name, int64_t rows, int64_t dim, bool trainable = true) {
+    Table& added = tables.emplace_back(name, rows, dim, trainable);
+    fill(added.weights(), static_cast<uint32_t>(100 + tables.size()));
+    return added;
+  }
+  // A layer whose parameters are "`name`.w" and "`name`.b".
+  Var layer(const std::string& name, Var x, int64_t out, Activation activation) {
+    const Var w = tape.parameter(name + ".w", out, tape.tensor(x).cols);
+    const Var b = tape.parameter(name + ".b", out, 1);
+    return linear(tape, x, w, b, activation);
+  }
+  // One number a sample, and the loss of it against the input "target".
+  Var head(Var y, const LossConfig& config = {}) {
+    const bool chance = config.kind == LossKind::kBce || config.kind == LossKind::kWeightedBce;
+    head_ = chance ? Activation::kSigmoid : Activation::kNone;
+    prediction = layer("head", y, 1, head_);
+    loss_config_ = config;
+    return result = loss(tape, prediction, input("target", 1), config);
+  }
+  // The same in a program.
+  template <class T>
+  T head_of(const Named<T>& at, const Table2d<T>& y) const {
+    const auto p = reference::dense_layer(y, at("head.w"), &at("head.b"), head_);
+    return reference::mean_loss(p, at("target"), loss_config_);
+  }
+
+  // Memory and random values for everything; the batch is full.
+  Step& finish(PlanOptions options = {}, StepOptions step_options = {},
+               UpdateKind kind = UpdateKind::kSgd) {
+    parameters.allocate(options.mode == Mode::kTrain, kind);
+    for (int i = 0; i < static_cast<int>(parameters.list().size()); ++i) {
+      fill(parameters.value(i), static_cast<uint32_t>(i));
+    }
+    for (Table& each : tables) each.prepare_state(kind);
+    const std::vector<Var> results = options.mode == Mode::kTrain
+                                         ? std::vector<Var>{result, prediction}
+                                         : std::vector<Var>{prediction};
+    step.emplace(tape, make_plan(tape, results, options), step_options);
+    set_rows(tape.batch());
+    return *step;
+  }
+  // Also fills the live rows of all dense inputs.
+  void set_rows(int64_t rows, uint32_t seed = 0) {
+    step->set_rows(rows);
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      const Matrix m = step->input(inputs_[i]);
+      fill(m, seed + static_cast<uint32_t>(200 + i));
+      if (tape.info(inputs_[i]).name != "target") continue;
+      for (int64_t b = 0; b < rows; ++b) m.data[b] = m.data[b] > 0 ? 1.0f : 0.0f;
+    }
+  }
+  void feed(SparseVar v, const BagList& bags, int64_t table_rows) {
+    EXPECT_EQ(step->set_bags(v, bags.offsets, bags.ids, table_rows), -1);
+  }
+
+  // Everything that a step changes.
+  std::vector<float> state() const {
+    std::vector<float> all = copy_of(step->value(result));
+    const auto append = [&](ConstMatrix m) { all.insert(all.end(), m.data, m.data + m.size()); };
+    append(step->value(prediction));
+    for (int i = 0; i < static_cast<int>(parameters.list().size()); ++i) {
+      append(parameters.value(i));
+      append(parameters.gradient(i));
+    }
+    for (const Table& each : tables) append(each.weights());
+    return all;
+  }
+
+  // Runs a step of SGD with a learning rate of 1 and compares the loss and every gradient with
+  // those of program(at). A table's gradient is what the step took from it.
+  template <class Program>
+  void check(const Program& program, int64_t terms) {
+    Blocks<double> blocks;
+    std::map<std::string, size_t> index;
+    const auto put = [&](const std::string& name, ConstMatrix m) {
+      index[name] = blocks.size();
+      blocks.push_back(block_of(m));
+    };
+    const auto& list = parameters.list();
+    for (size_t i = 0; i < list.size(); ++i) {
+      put(list[i].name, parameters.value(static_cast<int>(i)));
+    }
+    for (const Table& each : tables) put(each.name(), each.weights());
+    for (Var v : inputs_) put(tape.info(v).name, step->input(v));
+    const auto f = [&]<class T>(const Blocks<T>& b) { return program(Named<T>{b, index}); };
+
+    step->forward();
+    step->backward({.kind = UpdateKind::kSgd, .learning_rate = 1});
+
+    const Slope want = f(constants(blocks));
+    const std::vector<Exact> exact{{want.value, want.value_size}};
+    EXPECT_TRUE(within_bound(copy_of(step->value(result)), exact, terms)) << "loss";
+    for (size_t i = 0; i < list.size(); ++i) {
+      const Table2d<double> got = block_of(parameters.gradient(static_cast<int>(i)));
+      EXPECT_TRUE(gradient_is(got.data, f, blocks, i, terms)) << list[i].name;
+    }
+    for (const Table& each : tables) {
+      const size_t at = index[each.name()];
+      const std::vector<double>& before = blocks[at].data;
+      std::vector<double> got = block_of(each.weights()).data, slack;
+      for (size_t i = 0; i < got.size(); ++i) {
+        slack.push_back(std::abs(got[i]) * std::numeric_limits<float>::epsilon());
+        got[i] = before[i] - got[i];
+      }
+      if (each.trainable()) {
+        EXPECT_TRUE(gradient_is(got, f, blocks, at, terms, slack)) << each.name();
+      } else {
+        EXPECT_EQ(got, std::vector<double>(got.size())) << each.name() << " is fixed";
+      }
+    }
+  }
+
+  std::optional<Step> step;
+  Var result, prediction;
+
+ private:
+  std::vector<Var> inputs_;
+  LossConfig loss_config_;
+  Activation head_ = Activation::kNone;
+};
+
+}  // namespace hotrow::test

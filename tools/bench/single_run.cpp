@@ -1,0 +1,84 @@
+#include "tools/bench/single_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "kernels/core/gemm.h"
+#include "kernels/core/parallel.h"
+#include "tools/bench/cost.h"
+#include "tools/bench/suite.h"
+
+namespace hotrow {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Milliseconds of each counted step.
+std::vector<double> time_steps(Workload& workload, int warmup, int iters) {
+  std::vector<double> ms;
+  for (int i = 0; i < warmup + iters; ++i) {
+    const Clock::time_point start = Clock::now();
+    workload.run_step();
+    const std::chrono::duration<double, std::milli> time = Clock::now() - start;
+    if (i >= warmup) ms.push_back(time.count());
+  }
+  return ms;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+double rounded(double value, int digits) {
+  const double scale = std::pow(10.0, digits);
+  return std::round(value * scale) / scale;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, double>> describe_rates(const Machine& machine) {
+  const MemoryRates& memory = machine.memory.back();
+  std::vector<std::pair<std::string, double>> rates{{"gemm_gflop_s", machine.gemm / 1e9},
+                                                    {"read_gb_s", memory.read / 1e9},
+                                                    {"copy_gb_s", memory.copy / 1e9}};
+  for (size_t i = 0; i < kRowBytes.size(); ++i) {
+    rates.emplace_back(fmt::format("rows_{}b_read_gb_s", kRowBytes[i]), memory.row_read[i] / 1e9);
+    rates.emplace_back(fmt::format("rows_{}b_update_gb_s", kRowBytes[i]),
+                       memory.row_update[i] / 1e9);
+  }
+  return rates;
+}
+
+std::string run_single(const SingleRun& run) {
+  const Machine machine = measure_machine();
+  const Workload::Options& options = run.workload;
+  Workload workload(options);
+  const std::vector<double> times = time_steps(workload, run.warmup, run.iters);
+  const Floor floor = sum_floor(workload.costs(), machine);
+  const double ms = median(times);
+  nlohmann::ordered_json line;
+  line["engine"] = "hotrow " HOTROW_VERSION ", " + gemm_backend();
+  line["config"] = options.config.name;
+  line["mode"] = options.mode == Mode::kTrain ? "train" : "inference";
+  line["optimizer"] = optimizer_name(options.optimizer);
+  line["zipf"] = options.zipf;
+  line["batch"] = options.config.batch;
+  line["threads"] = num_threads();
+  line["ms_per_iter"] = rounded(ms, 3);
+  line["ms_min"] = rounded(*std::min_element(times.begin(), times.end()), 3);
+  line["samples_per_s"] = std::llround(static_cast<double>(options.config.batch) / ms * 1e3);
+  line["floor_ms"] = rounded(1e3 * floor.seconds, 4);
+  line["percent_of_floor"] = rounded(1e5 * floor.seconds / ms, 1);
+  line["bytes"] = std::llround(floor.bytes);
+  line["flops"] = std::llround(floor.flops);
+  for (const auto& [name, rate] : describe_rates(machine)) line["machine"][name] = rounded(rate, 1);
+  return line.dump();
+}
+
+}  // namespace hotrow

@@ -1,0 +1,61 @@
+// The benchmarks of Google Benchmark: every op on the shapes of every named model, and every named
+// model whole, with the floor of each beside its time.
+//
+//   linear_forward, linear_backward/CONFIG/BxKxN      every layer shape; backward timed with ReLU
+//   interaction_forward, interaction_backward/CONFIG  dot, or cat where the model has it
+//   loss/CONFIG, dense_update/CONFIG/OPTIMIZER
+//   copy_ids, embedding_bag_forward/CONFIG/IDS        IDS is uniform or zipf1.05
+//   embedding_update/CONFIG/OPTIMIZER/IDS
+//   step/CONFIG/train/OPTIMIZER/IDS, step/CONFIG/inference/IDS
+//
+// Counters of each: bytes, flops, floor_ms and percent_of_floor (100: as fast as the floor); steps
+// also samples_per_s.
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "tools/bench/cost.h"
+#include "tools/bench/machine.h"
+#include "tools/bench/workload.h"
+
+namespace hotrow {
+
+// What the benchmarks of one run share. Only one workload is kept: the tables of two would not fit
+// into the memory of a small machine.
+struct Suite {
+  Machine machine;
+  int64_t max_rows = kAllRows;
+  std::unique_ptr<Workload> workload = nullptr;
+};
+
+// `suite` must outlive the benchmarks' run.
+void register_dense_benchmarks(Suite& suite, const BenchConfig& config);
+void register_sparse_benchmarks(Suite& suite, const BenchConfig& config);
+void register_suite(Suite& suite);
+
+// "sgd", "adagrad" or "rwsadagrad".
+const char* optimizer_name(UpdateKind kind);
+
+// Times body() after one call that does not count, and reports it beside its floor.
+template <class Body>
+void time_op(benchmark::State& state, const Floor& floor, const Body& body) {
+  using benchmark::Counter;
+  body();
+  for ([[maybe_unused]] auto _ : state) body();
+  state.counters["bytes"] = floor.bytes;
+  state.counters["flops"] = floor.flops;
+  state.counters["floor_ms"] = 1e3 * floor.seconds;
+  // The rate of floors: how many times the floor's time fits into the measured one.
+  state.counters["percent_of_floor"] =
+      Counter(100 * floor.seconds, Counter::kIsIterationInvariantRate);
+}
+
+template <class Body>
+void register_op(const std::string& name, const Body& body) {
+  benchmark::RegisterBenchmark(name.c_str(), body)->UseRealTime()->Unit(benchmark::kMillisecond);
+}
+
+}  // namespace hotrow

@@ -1,0 +1,194 @@
+// Times ops and whole models beside the floor that this machine sets; see README.md.
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "kernels/core/check.h"
+#include "kernels/core/gemm.h"
+#include "kernels/core/parallel.h"
+#include "tools/bench/single_run.h"
+#include "tools/bench/suite.h"
+#include "tools/cli/cpu_count.h"
+#include "tools/cli/flag_set.h"
+
+namespace hotrow {
+namespace {
+
+constexpr int64_t kMaxBatch = int64_t{1} << 24;
+constexpr int64_t kMaxIters = 1'000'000;
+
+struct BenchOptions {
+  std::string config;
+  Mode mode = Mode::kTrain;
+  UpdateKind optimizer = UpdateKind::kSgd;
+  int64_t batch = -1;
+  int iters = 30, warmup = 5;
+  int threads = usable_cores();
+  double zipf = 0;
+  int64_t max_rows = kAllRows;
+  std::string json;
+};
+
+// Flags of one model's run; a suite has its own idea of them.
+constexpr const char* kSingleFlags[] = {"--mode",  "--optimizer", "--batch",
+                                        "--iters", "--warmup",    "--zipf"};
+
+void add_flags(FlagSet& flags, BenchOptions& o) {
+  flags.group("One model, one line of JSON");
+  flags.text("--config", o.config, "Its name: " + bench_config_names());
+  flags.choice<Mode>("--mode", o.mode, {{"train", Mode::kTrain}, {"inference", Mode::kServe}},
+                     "What a step is");
+  flags.choice<UpdateKind>("--optimizer", o.optimizer,
+                           {{"sgd", UpdateKind::kSgd},
+                            {"adagrad", UpdateKind::kAdagrad},
+                            {"rwsadagrad", UpdateKind::kRowwiseAdagrad}},
+                           "Of tables and layers; rwsadagrad: row-wise on tables");
+  flags.integer("--batch", o.batch, {.min = 1, .max = kMaxBatch, .unset = -1},
+                "Samples a step; -1: the model's own");
+  flags.integer("--iters", o.iters, {.min = 1, .max = kMaxIters}, "Steps that count");
+  flags.integer("--warmup", o.warmup, {.min = 0, .max = kMaxIters}, "Steps before them");
+  flags.real("--zipf", o.zipf, {.min = 0, .max = 10},
+             "Exponent of a power law that ids follow; 0: uniform");
+  flags.group("General");
+  flags.integer("--threads", o.threads, {.min = 1, .max = 1024}, "Threads");
+  flags.integer("--max-rows", o.max_rows, {.min = 1}, "Cut larger tables to so many rows");
+  flags.text("--json", o.json, "Also write the results to this file");
+}
+
+// A file that gets its name only when it is complete.
+class PendingFile {
+ public:
+  explicit PendingFile(std::string path) : path_(std::move(path)), partial_(path_ + ".partial") {
+    errno = 0;
+    check(std::ofstream(partial_).is_open());
+  }
+  PendingFile(const PendingFile&) = delete;
+  PendingFile& operator=(const PendingFile&) = delete;
+  ~PendingFile() {
+    std::error_code ignored;
+    std::filesystem::remove(partial_, ignored);
+  }
+  const std::string& partial() const { return partial_; }
+  void write(const std::string& text) const {
+    errno = 0;
+    check(static_cast<bool>(std::ofstream(partial_) << text << std::flush));
+  }
+  void publish() const {
+    std::error_code error;
+    std::filesystem::rename(partial_, path_, error);
+    errno = error.value();
+    check(!error);
+  }
+
+ private:
+  void check(bool ok) const {
+    require<DataError>(ok, "[--json] cannot be written: got '{}' for {}, expected a file to write",
+                       std::strerror(errno), path_);
+  }
+  std::string path_, partial_;
+};
+
+void run_one(const BenchOptions& o) {
+  SingleRun run{
+      {bench_config(o.config, o.max_rows), o.mode, o.optimizer, o.zipf}, o.iters, o.warmup};
+  if (o.batch > 0) run.workload.config.batch = o.batch;
+  std::optional<PendingFile> file;
+  if (!o.json.empty()) file.emplace(o.json);
+  const std::string line = run_single(run);
+  std::puts(line.c_str());
+  if (!file) return;
+  file->write(line + "\n");
+  file->publish();
+}
+
+// `words`: the program's name and the flags of Google Benchmark.
+void run_suite(const BenchOptions& o, std::vector<std::string> words) {
+  std::optional<PendingFile> file;
+  if (!o.json.empty()) {
+    file.emplace(o.json);
+    words.push_back("--benchmark_out=" + file->partial());
+    words.push_back("--benchmark_out_format=json");
+  }
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  int argc = static_cast<int>(argv.size());
+  argv.push_back(nullptr);
+  benchmark::Initialize(&argc, argv.data());
+  require(argc == 1, "[{}] is not a flag of Google Benchmark, expected one of those of --help",
+          argv[1]);
+
+  Suite suite{.machine = measure_machine(), .max_rows = o.max_rows};
+  benchmark::AddCustomContext("engine", "hotrow " HOTROW_VERSION ", " + gemm_backend());
+  benchmark::AddCustomContext("threads", std::to_string(suite.machine.threads));
+  for (const auto& [name, rate] : describe_rates(suite.machine)) {
+    benchmark::AddCustomContext(name, fmt::format("{:.1f}", rate));
+  }
+  register_suite(suite);
+  require(benchmark::RunSpecifiedBenchmarks() > 0,
+          "[--benchmark_filter] matches no benchmark, expected a pattern that does "
+          "(see --benchmark_list_tests)");
+  if (file) file->publish();
+}
+
+void run(int argc, const char* const* argv) {
+  std::vector<const char*> own{argv[0]};
+  std::vector<std::string> passed{argv[0]};
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]).starts_with("--benchmark_")) {
+      passed.push_back(argv[i]);
+    } else {
+      own.push_back(argv[i]);
+    }
+  }
+  BenchOptions options;
+  FlagSet flags(
+      "Times ops and models beside the floor that this machine sets. Without --config: all, with\n"
+      "Google Benchmark, which has flags of its own (--benchmark_filter=REGEX, "
+      "--benchmark_list_tests, ...)",
+      "dlrm_bench (Hotrow) " HOTROW_VERSION);
+  add_flags(flags, options);
+  const std::string info = flags.parse(static_cast<int>(own.size()), own.data());
+  if (!info.empty()) {
+    std::fputs(info.c_str(), stdout);
+    return;
+  }
+  set_num_threads(options.threads);
+  if (flags.given("--config")) {
+    require(passed.size() == 1, "[{}] is for the suite: got --config too, expected one of the two",
+            passed.back());
+    return run_one(options);
+  }
+  for (const char* flag : kSingleFlags) {
+    require(!flags.given(flag), "[{}] is for one model: got no --config, expected its name", flag);
+  }
+  run_suite(options, std::move(passed));
+}
+
+int main_checked(int argc, const char* const* argv) {
+  try {
+    run(argc, argv);
+    return 0;
+  } catch (const InvalidArgument& e) {
+    std::fprintf(stderr, "dlrm_bench: %s\n", e.what());
+    return 2;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "dlrm_bench: %s\n", e.what());
+    return 1;
+  }
+}
+
+}  // namespace
+}  // namespace hotrow
+
+int main(int argc, char** argv) { return hotrow::main_checked(argc, argv); }
