@@ -75,7 +75,7 @@ void DlrmStep::feed_numbers(const Batch& batch, Var input, std::span<const float
 
 void DlrmStep::feed_bags(const Batch& batch, size_t t) {
   const SparseFeature& feature = batch.sparse[t];
-  const int64_t rows = config_->table_rows[t];  // the data may claim more
+  const int64_t rows = std::min(config_->table_rows[t], schema_.categorical[t].rows);
   const int64_t bad = step_.set_bags(vars_.bags[t], feature.offsets, feature.ids, rows);
   if (bad < 0) return;
   const auto next = std::upper_bound(feature.offsets.begin(), feature.offsets.end(), bad);

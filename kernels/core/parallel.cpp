@@ -42,11 +42,7 @@ class Pool {
 
   void run(int64_t tasks, void (*body)(void*, int64_t), void* context) {
     const std::lock_guard lock(mutex_);
-    body_.store(body, std::memory_order_relaxed);
-    context_.store(context, std::memory_order_relaxed);
-    tasks_.store(tasks, std::memory_order_relaxed);
-    done_.store(0, std::memory_order_relaxed);
-    const uint32_t loop = publish();
+    const uint32_t loop = publish(tasks, body, context);
     drain(loop);
     for (int spin = 0; done_.load(std::memory_order_acquire) != tasks; ++spin) {
       spin < kSpins ? pause() : std::this_thread::yield();
@@ -54,14 +50,22 @@ class Pool {
   }
 
  private:
-  // A ticket is the number of the loop and of its next task, so that a thread which comes late
-  // can't take a task of a loop whose body it has not read.
+  // A ticket is the number of the loop and of its next task. It is closed while the loop changes,
+  // so that a thread which comes late can neither take a task of the new loop by an old ticket nor
+  // read half a loop: what it read is used only if the ticket that it read first is still there.
+  static constexpr uint32_t kClosed = 0xFFFFFFFFu;
+  static uint64_t make_ticket(uint32_t loop, uint32_t task) { return uint64_t{loop} << 32 | task; }
   static uint32_t loop_of(uint64_t ticket) { return static_cast<uint32_t>(ticket >> 32); }
-  static int64_t task_of(uint64_t ticket) { return static_cast<int64_t>(ticket & 0xFFFFFFFFu); }
+  static int64_t task_of(uint64_t ticket) { return static_cast<int64_t>(ticket & kClosed); }
 
-  uint32_t publish() {
+  uint32_t publish(int64_t tasks, void (*body)(void*, int64_t), void* context) {
     const uint32_t loop = loop_of(ticket_.load(std::memory_order_relaxed)) + 1;
-    ticket_.store(uint64_t{loop} << 32, std::memory_order_release);
+    ticket_.store(make_ticket(loop, kClosed), std::memory_order_release);
+    body_.store(body, std::memory_order_release);
+    context_.store(context, std::memory_order_release);
+    tasks_.store(tasks, std::memory_order_release);
+    done_.store(0, std::memory_order_relaxed);
+    ticket_.store(make_ticket(loop, 0), std::memory_order_release);
     announced_.store(loop);
     if (sleepers_.load() > 0) announced_.notify_all();
     return loop;
@@ -72,9 +76,9 @@ class Pool {
     for (;;) {
       uint64_t ticket = ticket_.load(std::memory_order_acquire);
       const int64_t task = task_of(ticket);
-      if (loop_of(ticket) != loop || task >= tasks_.load(std::memory_order_relaxed)) break;
-      auto* body = body_.load(std::memory_order_relaxed);
-      void* context = context_.load(std::memory_order_relaxed);
+      if (loop_of(ticket) != loop || task >= tasks_.load(std::memory_order_acquire)) break;
+      auto* body = body_.load(std::memory_order_acquire);
+      void* context = context_.load(std::memory_order_acquire);
       if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
       body(context, task);
       done_.fetch_add(1, std::memory_order_release);
@@ -101,8 +105,7 @@ class Pool {
 
   void stop() {
     stopping_.store(true);
-    tasks_.store(0);
-    publish();
+    publish(0, nullptr, nullptr);
     for (std::thread& worker : workers_) worker.join();
     workers_.clear();
   }

@@ -16,6 +16,7 @@
 #include "engine/step.h"
 #include "engine/table.h"
 #include "kernels/core/check.h"
+#include "tests/reference/linear_ref.h"
 #include "tests/reference/ops_ref.h"
 #include "tests/support/gradcheck.h"
 
@@ -103,7 +104,8 @@ class Rig {
   }
   // One number a sample, and the loss of it against the input "target".
   Var head(Var y, const LossConfig& config = {}) {
-    const bool chance = config.kind == LossKind::kBce || config.kind == LossKind::kWeightedBce;
+    const bool chance = config.kind == LossKind::kBce || config.kind == LossKind::kWeightedBce ||
+                        config.threshold > 0;
     head_ = chance ? Activation::kSigmoid : Activation::kNone;
     prediction = layer("head", y, 1, head_);
     loss_config_ = config;

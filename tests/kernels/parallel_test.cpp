@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <mutex>
 #include <set>
@@ -103,6 +104,19 @@ TEST_F(Parallel, AllocatesNothing) {
   parallel_for(100, add);
   EXPECT_EQ(guard.stop().ours, 0) << guard.first_of_ours();
   EXPECT_EQ(guard.stop().maps, 0);
+}
+
+// A thread that comes late from one loop must not take, or run twice, a task of the next.
+TEST_F(Parallel, ManyShortLoopsOfChangingLengthRunEachTaskOnce) {
+  set_num_threads(4);
+  std::array<std::atomic<int>, 9> runs{};
+  for (int64_t loop = 0; loop < 100'000; ++loop) {
+    const int64_t tasks = 2 + (loop * 7) % 8;
+    parallel_for(tasks, [&](int64_t task) { runs[static_cast<size_t>(task)].fetch_add(1); });
+    for (int64_t task = 0; task < 9; ++task) {
+      ASSERT_EQ(runs[static_cast<size_t>(task)].exchange(0), task < tasks ? 1 : 0) << loop;
+    }
+  }
 }
 
 TEST_F(Parallel, RejectsNoThread) {

@@ -158,11 +158,14 @@ void register_dense_benchmarks(Suite& suite, const BenchConfig& config) {
   const auto add = [&](const std::string& op, const auto& body) {
     register_op(op, [&machine, body](benchmark::State& state) { body(state, machine); });
   };
+  std::set<std::string> shapes;
   for (const Layer& l : layers(config)) {
     const std::string shape = fmt::format("{}/{}x{}x{}", config.name, l.B, l.K, l.N);
-    add("linear_forward/" + shape,
-        [l](auto& state, const Machine& m) { time_linear_forward(state, m, l); });
-    add("linear_backward/" + shape,
+    if (shapes.insert(shape).second) {
+      add("linear_forward/" + shape,
+          [l](auto& state, const Machine& m) { time_linear_forward(state, m, l); });
+    }
+    add(fmt::format("linear_backward/{}{}", shape, l.dx ? "" : "/no_dx"),
         [l](auto& state, const Machine& m) { time_linear_backward(state, m, l); });
   }
   const auto time_interaction = config.model.interaction == Interaction::kDot ? time_dot : time_cat;

@@ -15,23 +15,23 @@
 namespace hotrow {
 namespace {
 
-constexpr std::array<int64_t, 3> kFootprints{int64_t{1} << 20, int64_t{16} << 20,
-                                             int64_t{512} << 20};
+constexpr std::array<int64_t, 5> kFootprints{int64_t{1} << 20, int64_t{4} << 20, int64_t{16} << 20,
+                                             int64_t{64} << 20, int64_t{512} << 20};
 constexpr int64_t kFloat = sizeof(float);
 constexpr int64_t kPassBytes = int64_t{16} << 20;  // moved by one timed call, at the least
 constexpr int64_t kRandomIds = int64_t{1} << 18;
-constexpr int64_t kRowsAhead = 32;
-constexpr double kProbeSeconds = 0.025;
+constexpr int64_t kRowsAhead = 24;
+constexpr double kMemorySeconds = 0.015, kGemmSeconds = 0.3;  // of trying, at the least
 constexpr int kFewestTries = 5;
 
 // Writes to it keep results alive.
 std::atomic<float> g_sink;
 
 template <class Body>
-double best_seconds(const Body& body) {
+double best_seconds(double least, const Body& body) {
   using Clock = std::chrono::steady_clock;
   double best = 0, spent = 0;
-  for (int tries = 0; tries < kFewestTries || spent < kProbeSeconds; ++tries) {
+  for (int tries = 0; tries < kFewestTries || spent < least; ++tries) {
     const Clock::time_point start = Clock::now();
     body();
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -41,13 +41,14 @@ double best_seconds(const Body& body) {
   return best;
 }
 
-// Measures at one footprint. Every thread has a part of the memory to itself.
+// Measures at one footprint, each rate in the two ways that may be the faster. Every thread has a
+// part of the memory to itself.
 class MemoryProbe {
  public:
   MemoryProbe(float* memory, int64_t footprint, const std::vector<uint32_t>& ids)
       : memory_(memory),
         threads_(num_threads()),
-        floats_(footprint / kFloat / threads_ / kProbeGrain * kProbeGrain),
+        floats_(std::max<int64_t>(2, footprint / kFloat / threads_ / kProbeGrain) * kProbeGrain),
         passes_(ceil_div(kPassBytes, footprint)),
         ids_(ids) {
     rates_.footprint = footprint;
@@ -60,9 +61,13 @@ class MemoryProbe {
         in_order(2 * half, [&](float* part) { probe_copy(part, part + half, half); }),
         in_order(2 * half, [&](float* part) { probe_stream_copy(part, part + half, half); }));
     for (size_t i = 0; i < kRowBytes.size(); ++i) {
-      rates_.row_read[i] =
-          by_rows(kRowBytes[i], 1, [](const RandomRows& r) { g_sink = probe_read_rows(r); });
-      rates_.row_update[i] = by_rows(kRowBytes[i], 2, probe_update_rows);
+      for (int64_t ahead : {int64_t{0}, kRowsAhead}) {
+        const double read =
+            by_rows(kRowBytes[i], ahead, [](const RandomRows& r) { g_sink = probe_read_rows(r); });
+        const double update = 2 * by_rows(kRowBytes[i], ahead, probe_update_rows);
+        rates_.row_read[i] = std::max(rates_.row_read[i], read);
+        rates_.row_update[i] = std::max(rates_.row_update[i], update);
+      }
     }
     return rates_;
   }
@@ -72,7 +77,7 @@ class MemoryProbe {
 
   template <class Body>
   double in_order(int64_t floats_a_pass, const Body& body) const {
-    const double seconds = best_seconds([&] {
+    const double seconds = best_seconds(kMemorySeconds, [&] {
       parallel_for(threads_, [&](int64_t thread) {
         for (int64_t pass = 0; pass < passes_; ++pass) body(part(thread));
       });
@@ -82,14 +87,14 @@ class MemoryProbe {
 
   // The salt changes from call to call: other rows, and cached ones only if the footprint is.
   template <class Body>
-  double by_rows(int64_t row_bytes, int times_moved, const Body& body) {
+  double by_rows(int64_t row_bytes, int64_t ahead, const Body& body) {
     RandomRows r;
     r.width = row_bytes / kFloat;
     r.ids = ids_.data();
     r.mask = static_cast<uint32_t>(std::bit_floor(static_cast<uint64_t>(floats_ / r.width)) - 1);
     r.count = kRandomIds / (row_bytes / kRowBytes[0]) / 4 * 4;
-    r.ahead = rates_.footprint == kFootprints[0] ? 0 : kRowsAhead;
-    const double seconds = best_seconds([&] {
+    r.ahead = ahead;
+    const double seconds = best_seconds(kMemorySeconds, [&] {
       salt_ += 0x9E3779B9u;
       parallel_for(threads_, [&](int64_t thread) {
         RandomRows own = r;
@@ -98,7 +103,7 @@ class MemoryProbe {
         body(own);
       });
     });
-    return static_cast<double>(times_moved * r.count * row_bytes * threads_) / seconds;
+    return static_cast<double>(r.count * row_bytes * threads_) / seconds;
   }
 
   float* memory_;
@@ -127,7 +132,7 @@ double measure_gemm() {
   NumpyRandom random(1);
   for (float* x = a; x < c; ++x) *x = static_cast<float>(random.next_u32() >> 8) * 0x1p-24f;
   constexpr int64_t kTilesAcross = kSide / kTile;
-  const double seconds = best_seconds([&] {
+  const double seconds = best_seconds(kGemmSeconds, [&] {
     parallel_for(rows / kTile * kTilesAcross, [&](int64_t task) {
       const int64_t i = task / kTilesAcross * kTile, j = task % kTilesAcross * kTile;
       gemm.run(c + i * kSide + j, a + i * kSide, b + j, nullptr);

@@ -1,7 +1,7 @@
 // What this machine can do at best, measured when a benchmark starts: the rates behind every floor.
 //
 // Each rate is that of num_threads() threads together and the best of several tries. Memory is
-// measured at three footprints, because a small batch never leaves the caches: a floor may not
+// measured at several footprints, because a small batch never leaves the caches: a floor may not
 // charge the trip to memory for it.
 #pragma once
 
@@ -27,7 +27,7 @@ struct MemoryRates {
 struct Machine {
   int threads = 1;
   double gemm = 0;                  // fp32 flop a second, in one large product cut into tiles
-  std::vector<MemoryRates> memory;  // by footprint, ascending: L2, last-level cache, memory
+  std::vector<MemoryRates> memory;  // by footprint, ascending: from 1 MiB to far beyond the caches
 
   // The rates that hold for `footprint` bytes: those of the largest measured footprint below it, so
   // that an error makes a floor lower, never higher.

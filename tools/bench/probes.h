@@ -23,7 +23,7 @@ struct RandomRows {
   const uint32_t* ids = nullptr;
   int64_t count = 0;  // a multiple of 4
   uint32_t salt = 0;  // another one gives other rows
-  int64_t ahead = 0;  // rows that are asked for before they are needed; 0: none, for rows in cache
+  int64_t ahead = 0;  // rows that are asked for before they are needed; 0: none
 };
 float probe_read_rows(const RandomRows& r);
 // Reads and writes every row.

@@ -127,9 +127,9 @@ void time_update(benchmark::State& state, Suite& suite, const WorkloadOptions& o
 
 void time_step(benchmark::State& state, Suite& suite, const WorkloadOptions& options) {
   Workload& workload = use_workload(suite, options);
-  time_op(state, sum_floor(workload.costs(), suite.machine), [&] { workload.run_step(); });
-  state.counters["samples_per_s"] = benchmark::Counter(
-      static_cast<double>(options.config.batch), benchmark::Counter::kIsIterationInvariantRate);
+  const double seconds =
+      time_op(state, sum_floor(workload.costs(), suite.machine), [&] { workload.run_step(); });
+  state.counters["samples_per_s"] = static_cast<double>(options.config.batch) / seconds;
 }
 
 std::string ids_name(double zipf) {

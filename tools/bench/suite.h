@@ -1,21 +1,24 @@
 // The benchmarks of Google Benchmark: every op on the shapes of every named model, and every named
 // model whole, with the floor of each beside its time.
 //
-//   linear_forward, linear_backward/CONFIG/BxKxN      every layer shape; backward timed with ReLU
+//   linear_forward, linear_backward/CONFIG/BxKxN      every layer shape, with ReLU; /no_dx: a
+//                                                     first layer, whose input wants no gradient
 //   interaction_forward, interaction_backward/CONFIG  dot, or cat where the model has it
 //   loss/CONFIG, dense_update/CONFIG/OPTIMIZER
 //   copy_ids, embedding_bag_forward/CONFIG/IDS        IDS is uniform or zipf1.05
 //   embedding_update/CONFIG/OPTIMIZER/IDS
 //   step/CONFIG/train/OPTIMIZER/IDS, step/CONFIG/inference/IDS
 //
-// Counters of each: bytes, flops, floor_ms and percent_of_floor (100: as fast as the floor); steps
+// Counters of each: bytes, flops, floor_s and percent_of_floor (100: as fast as the floor); steps
 // also samples_per_s.
 #pragma once
 
 #include <benchmark/benchmark.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "tools/bench/cost.h"
 #include "tools/bench/machine.h"
@@ -39,18 +42,21 @@ void register_suite(Suite& suite);
 // "sgd", "adagrad" or "rwsadagrad".
 const char* optimizer_name(UpdateKind kind);
 
-// Times body() after one call that does not count, and reports it beside its floor.
+// Times body() after one call that does not count, and reports it beside its floor. Returns seconds
+// a call.
 template <class Body>
-void time_op(benchmark::State& state, const Floor& floor, const Body& body) {
-  using benchmark::Counter;
+double time_op(benchmark::State& state, const Floor& floor, const Body& body) {
+  using Clock = std::chrono::steady_clock;
   body();
+  const Clock::time_point start = Clock::now();
   for ([[maybe_unused]] auto _ : state) body();
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count() /
+                         static_cast<double>(state.iterations());
   state.counters["bytes"] = floor.bytes;
   state.counters["flops"] = floor.flops;
-  state.counters["floor_ms"] = 1e3 * floor.seconds;
-  // The rate of floors: how many times the floor's time fits into the measured one.
-  state.counters["percent_of_floor"] =
-      Counter(100 * floor.seconds, Counter::kIsIterationInvariantRate);
+  state.counters["floor_s"] = floor.seconds;
+  state.counters["percent_of_floor"] = 100 * floor.seconds / seconds;
+  return seconds;
 }
 
 template <class Body>

@@ -1,0 +1,66 @@
+// A program with every op: plain, weighted, quotient-remainder and projected tables, dot
+// interaction, two layers.
+#pragma once
+
+#include <vector>
+
+#include "engine/ops/elementwise.h"
+#include "engine/ops/embedding_bag.h"
+#include "engine/ops/interaction.h"
+#include "engine/ops/sparse_route.h"
+#include "tests/engine/rig.h"
+
+namespace hotrow::test {
+
+class SmallDlrm : public Rig {
+ public:
+  static constexpr int64_t kDim = 5, kMaxBag = 4, kTableRows = 11, kCollisions = 4;
+
+  explicit SmallDlrm(int64_t batch, DType id_type = DType::kInt32) : Rig(batch, id_type) {
+    const Var x = layer("bottom", layer("first", input("x", 3), 7, Activation::kRelu), kDim,
+                        Activation::kRelu);
+    for (const char* name : {"a", "b", "weighted", "qr", "projected"}) {
+      bags.push_back(tape.sparse_input(name, batch * kMaxBag));
+    }
+    const std::vector<Lookup> plain{{&table("ta", kTableRows, kDim), bags[0]},
+                                    {&table("tb", kTableRows, kDim), bags[1]}};
+    const Var pair = embedding_bag(tape, plain, Pooling::kMean);
+    const Var weights = gather(tape, table("v", kTableRows, 1), bags[2].ids);
+    const Var weighted = embedding_bag(
+        tape, {{&table("weighted", kTableRows, kDim), bags[2], weights}}, Pooling::kSum);
+    const Var projection = tape.parameter("projection", kDim, 2);
+    const Var narrow =
+        embedding_bag(tape, {{&table("narrow", kTableRows, 2), bags[4]}}, Pooling::kSum);
+    const Var z = dot_interaction(
+        tape, {x, pair, weighted, combined(), linear(tape, narrow, projection)}, kDim, false);
+    head(layer("top", concat(tape, {z, x}), 9, Activation::kSigmoid), {.kind = LossKind::kBce});
+  }
+
+  // Another batch for each seed.
+  void feed_all(int64_t rows, uint32_t seed) {
+    set_rows(rows, seed);
+    for (size_t t = 0; t < bags.size(); ++t) {
+      const uint32_t own = 10 * seed + static_cast<uint32_t>(t);
+      feed(bags[t], make_bags(rows, tape.batch() * kMaxBag, kTableRows, own), kTableRows);
+    }
+  }
+  void train(int64_t rows, uint32_t seed, UpdateKind kind = UpdateKind::kAdagrad) {
+    feed_all(rows, seed);
+    step->forward();
+    step->backward({.kind = kind, .learning_rate = 0.1});
+  }
+
+  std::vector<SparseVar> bags;
+
+ private:
+  Var combined() {
+    const QuotientRemainder ids = quotient_remainder(tape, bags[3].ids, kCollisions);
+    const Var q = embedding_bag(tape, {{&table("q", 3, kDim), {bags[3].offsets, ids.quotient}}},
+                                Pooling::kSum);
+    const Var r = embedding_bag(tape, {{&table("r", 4, kDim), {bags[3].offsets, ids.remainder}}},
+                                Pooling::kSum);
+    return multiply(tape, q, r);
+  }
+};
+
+}  // namespace hotrow::test

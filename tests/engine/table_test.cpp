@@ -1,0 +1,49 @@
+#include "engine/table.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/engine/rig.h"
+
+namespace hotrow {
+namespace {
+using test::error_of;
+
+TEST(Table, StartsAtZero) {
+  const Table table("t", 7, 3);
+  EXPECT_EQ(table.name(), "t");
+  EXPECT_EQ(table.rows(), 7);
+  EXPECT_EQ(table.dim(), 3);
+  EXPECT_TRUE(table.trainable());
+  EXPECT_EQ(table.weight_bytes(), 7u * 3 * 4);
+  EXPECT_EQ(test::copy_of(table.weights()), std::vector<float>(21));
+  EXPECT_EQ(table.state(), nullptr);
+}
+
+TEST(Table, StateIsWhatTheOptimizerKeeps) {
+  const auto state_bytes = [](UpdateKind kind) {
+    Table table("t", 7, 3);
+    table.prepare_state(kind);
+    for (size_t i = 0; i < table.state_bytes() / 4; ++i) EXPECT_EQ(table.state()[i], 0.0f);
+    return table.state_bytes();
+  };
+  EXPECT_EQ(state_bytes(UpdateKind::kSgd), 0u);
+  EXPECT_EQ(state_bytes(UpdateKind::kAdagrad), 7u * 3 * 4);
+  EXPECT_EQ(state_bytes(UpdateKind::kRowwiseAdagrad), 7u * 4);
+  EXPECT_EQ(state_bytes(UpdateKind::kAdam), 2u * 7 * 3 * 4);
+}
+
+TEST(Table, AFixedTableKeepsNoState) {
+  Table table("t", 7, 3, false);
+  table.prepare_state(UpdateKind::kAdam);
+  EXPECT_EQ(table.state_bytes(), 0u);
+}
+
+TEST(Table, RejectsNoRowsAndNoColumns) {
+  EXPECT_EQ(error_of([] { Table("t", 0, 3); }),
+            "[table t] empty: got 0 rows of 3, expected at least 1 of 1");
+  EXPECT_EQ(error_of([] { Table("t", 3, 0); }),
+            "[table t] empty: got 3 rows of 0, expected at least 1 of 1");
+}
+
+}  // namespace
+}  // namespace hotrow
