@@ -7,20 +7,21 @@
 
 namespace hotrow {
 
-// The bags of one table: bag b holds ids[offsets[b]] .. ids[offsets[b + 1] - 1]. Bags may be empty and may
-// repeat ids.
+// The bags of one table: bag b holds ids[offsets[b]] .. ids[offsets[b + 1] - 1]. Bags may be empty
+// and may repeat ids.
 struct SparseFeature {
   std::vector<int64_t> offsets;  // (B + 1), offsets[0] == 0, ascending, offsets[B] == ids.size()
   std::vector<int64_t> ids;      // (N)
 };
 
-// A reader reuses one Batch for a whole pass, so that nothing is allocated once its vectors have grown.
+// A reader reuses one Batch for a whole pass, so that nothing is allocated once its vectors have
+// grown.
 struct Batch {
   int64_t rows = 0;                   // B, live samples
   std::vector<float> dense;           // (B, num_dense), already transformed
   std::vector<SparseFeature> sparse;  // one a table
   std::vector<float> labels;          // (B)
-  std::string source;                 // what the samples came from, for error texts; a file name or "random data"
+  std::string source;                 // for error texts: a file name, or "random data"
   int64_t first_line = 0;             // 1-based line (or sample) of row 0 in `source`
 };
 

@@ -139,14 +139,19 @@ std::vector<int64_t> day_begins(const std::vector<int64_t>& rows, const CriteoFi
   require<DataError>(std::ssize(rows) == files.days(),
                      "[{}] number of days: got {}, expected {} (is --data-set right?)",
                      samples.source, rows.size(), files.days());
+  const int64_t all = std::ssize(samples.labels);
   std::vector<int64_t> begins = {0};
-  for (int64_t n : rows) begins.push_back(begins.back() + n);
-  const bool fits = *std::min_element(rows.begin(), rows.end()) >= 0 &&
-                    begins.back() == std::ssize(samples.labels);
-  require<DataError>(fits,
-                     "[{}] samples of all days: got {}, expected {} as the counts in {} say (were "
+  for (int64_t n : rows) {
+    require<DataError>(n >= 0 && n <= all,
+                       "[{}] samples of day {}: got a count of {}, expected from 0 to {}, all that "
+                       "there are",
+                       samples.source, begins.size() - 1, n, all);
+    begins.push_back(begins.back() + n);
+  }
+  require<DataError>(begins.back() == all,
+                     "[{}] samples of all days: got {}, expected {} as the counts a day say (were "
                      "they written by another run?)",
-                     samples.source, samples.labels.size(), begins.back(), files.day_counts());
+                     samples.source, all, begins.back());
   require<DataError>(rows.back() > 0 && begins.back() > rows.back(),
                      "[{}] split: got {} samples to train and {} to test and validate on, expected "
                      "some of both",
@@ -167,7 +172,15 @@ std::shared_ptr<const Samples> load_samples(const std::string& path, const Crite
   }
   const std::vector<int64_t> int_end = {kInt32End}, label_end = {2};
   samples->categorical = read_integer_matrix(npz, "X_cat", {0, samples->counts});
+  // One bound would stand for all columns.
+  require<DataError>(
+      samples->categorical.columns == std::ssize(samples->counts),
+      "[{}: array 'X_cat'] wrong number of columns: got {}, expected {} as in counts", path,
+      samples->categorical.columns, samples->counts.size());
   samples->dense = read_integer_matrix(npz, "X_int", {0, int_end});
+  require<DataError>(samples->dense.columns >= 1,
+                     "[{}: array 'X_int'] wrong number of columns: got 0, expected at least 1",
+                     path);
   IntegerMatrix labels = read_integer_matrix(npz, "y", {0, label_end});
   require<DataError>(labels.columns == 1, "[{}: array 'y'] labels a sample: got {}, expected 1",
                      path, labels.columns);
@@ -216,15 +229,23 @@ CriteoOrder parse_criteo_order(const std::string& text) {
 
 CriteoReaders open_criteo(const CriteoConfig& config, NumpyRandom& stream, const DataLog& log) {
   check_config(config);
-  const CriteoFiles files(config.set, config.raw_file);
+  // A processed file that is there needs no raw one; day counts are then looked for beside it.
+  const bool alone = config.raw_file.empty() && !config.processed_file.empty();
+  const CriteoFiles files(config.set, alone ? config.processed_file : config.raw_file);
   const std::string path =
       config.processed_file.empty() ? files.processed() : config.processed_file;
-  if (std::filesystem::exists(path)) {
+  const bool there = std::filesystem::exists(path);
+  require<DataError>(there || !alone,
+                     "[{}] pre-processed data: got no such file, expected it (or --raw-data-file, "
+                     "to make it from)",
+                     path);
+  if (there) {
     log(fmt::format("Reading pre-processed data={}", path));
   } else {
     check_folder_of(path);
     log(fmt::format("Reading raw data={}", config.raw_file));
-    preprocess_criteo({files, path, config.max_ind_range, config.sub_sample_rate}, stream, log);
+    preprocess_criteo({files, path, config.max_ind_range, config.sub_sample_rate, config.progress},
+                      stream, log);
   }
 
   const std::shared_ptr<const Samples> samples = load_samples(path, files);

@@ -43,6 +43,7 @@ struct CriteoConfig {
   double sub_sample_rate = 0;               // --data-sub-sample-rate
   int64_t batch_size = 1;                   // --mini-batch-size
   int64_t test_batch_size = 1;              // --test-mini-batch-size
+  FileProgress progress = {};               // of preprocessing, see preprocess.h
 };
 
 struct CriteoReaders {

@@ -80,7 +80,8 @@ void skip_criteo_day(LineReader& text, int64_t lines, const DayRules& rules, Num
   }
 }
 
-void write_criteo_day(const std::string& path, const CriteoDay& day, const DayRules& rules) {
+void write_criteo_day(const std::string& path, const CriteoDay& day, const DayRules& rules,
+                      const FileProgress& progress) {
   const int64_t rows = day.rows();
   const std::array<double, 3> made_with = as_array(rules);
   NpyHeader transposed = npy_header<int32_t>({kCriteoTables, rows});
@@ -90,7 +91,7 @@ void write_criteo_day(const std::string& path, const CriteoDay& day, const DayRu
   npz.add("X_cat_t", transposed, std::as_bytes(std::span(day.categorical)));
   npz.add("y", std::span(std::as_const(day.labels)), {rows});
   npz.add(kMadeWith, std::span<const double>(made_with), {std::ssize(made_with)});
-  npz.finish();
+  npz.finish(progress);
 }
 
 CriteoDay read_criteo_day(const std::string& path) {

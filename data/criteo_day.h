@@ -44,7 +44,9 @@ void skip_criteo_day(LineReader& text, int64_t lines, const DayRules& rules, Num
 
 // The reference's day file: X_int int32 (N, 13); X_cat_t int32 (26, N), first index fastest; y
 // int32 (N); and made_with float64 (3), the rules, which the reference would not look at.
-void write_criteo_day(const std::string& path, const CriteoDay& day, const DayRules& rules);
+// `progress` as NpzWriter::finish.
+void write_criteo_day(const std::string& path, const CriteoDay& day, const DayRules& rules,
+                      const FileProgress& progress = {});
 
 // Reads a day file, also the reference's own. DataError if it is damaged or foreign.
 CriteoDay read_criteo_day(const std::string& path);

@@ -91,7 +91,7 @@ bool processed_day_fits(const std::string& path, int64_t rows) {
          same(npz.open("y").header(), npy_header<int32_t>({rows}));
 }
 
-void write_processed_day(const std::string& path, CriteoDay& day) {
+void write_processed_day(const std::string& path, CriteoDay& day, const FileProgress& progress) {
   for (int32_t& value : day.dense) value = std::max(value, 0);
   const int64_t rows = day.rows();
   NpzWriter npz(path);
@@ -106,12 +106,13 @@ void write_processed_day(const std::string& path, CriteoDay& day) {
   });
   npz.add("X_int", std::span(std::as_const(day.dense)), {rows, kCriteoDense});
   npz.add("y", std::span(std::as_const(day.labels)), {rows});
-  npz.finish();
+  npz.finish(progress);
 }
 
 void join_criteo_days(const CriteoFiles& files, const std::string& output,
                       const std::vector<int64_t>& rows,
-                      const std::function<void(std::string_view)>& log) {
+                      const std::function<void(std::string_view)>& log,
+                      const FileProgress& progress) {
   log(fmt::format("Concatenating multiple days into {} file", output));
   const std::vector<NpzReader> days = open_days(files);
   log_days(days, log);
@@ -131,7 +132,7 @@ void join_criteo_days(const CriteoFiles& files, const std::string& output,
           [&](int64_t, std::span<std::byte> out) { labels.read_rows(out, sizeof(int32_t)); });
   npz.add("counts", counts.as<int32_t>(), {counts.size()});
   npz.add("total_per_file", std::span(rows), {std::ssize(rows)});
-  npz.finish();
+  npz.finish(progress);
 }
 
 }  // namespace hotrow

@@ -18,13 +18,16 @@ bool processed_day_fits(const std::string& path, int64_t rows);
 
 // Writes X_cat float64 (N, 26) with the first index fastest, X_int int32 (N, 13) with negatives as
 // 0, and y int32 (N). `day.categorical` holds ids by now. Memory: one column of ids.
-void write_processed_day(const std::string& path, CriteoDay& day);
+// `progress` as NpzWriter::finish.
+void write_processed_day(const std::string& path, CriteoDay& day,
+                         const FileProgress& progress = {});
 
 // Writes `output`: the arrays of all processed days, one after the other, the table counts, and
 // `rows`, the samples of each day, as total_per_file. Memory: one column of ids of all days, 8
-// bytes a sample.
+// bytes a sample. `progress` as NpzWriter::finish.
 void join_criteo_days(const CriteoFiles& files, const std::string& output,
                       const std::vector<int64_t>& rows,
-                      const std::function<void(std::string_view)>& log);
+                      const std::function<void(std::string_view)>& log,
+                      const FileProgress& progress = {});
 
 }  // namespace hotrow

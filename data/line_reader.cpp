@@ -41,7 +41,8 @@ void check_path(const std::string& file) {
 
 }  // namespace
 
-LineReader::LineReader(std::string file) : file_(std::move(file)), buffer_(kMaxLine) {
+LineReader::LineReader(std::string file, FileProgress progress)
+    : file_(std::move(file)), progress_(std::move(progress)), buffer_(kMaxLine) {
   check_path(file_);
   stream_.reset(gzopen(file_.c_str(), "rb"));
   require<DataError>(stream_ != nullptr,
@@ -97,6 +98,7 @@ bool LineReader::next(std::string_view& line) {
     require<DataError>(pending < kMaxLine,
                        "[{}:{}:1] the line is too long: got {} bytes or more, expected fewer",
                        file_, line_number_ + 1, kMaxLine);
+    if (progress_) progress_(fraction());
     fill();
     searched = pending;
   }
@@ -114,10 +116,12 @@ bool LineReader::next(std::string_view& line) {
 }
 
 void LineReader::rewind() {
+  gzclearerr(stream_.get());  // a damaged file is read up to its damage again
   require<DataError>(gzrewind(stream_.get()) == 0,
                      "[{}] cannot be read again from its start: got '{}', expected a sound file",
                      file_, gzerror(stream_.get(), nullptr));
   begin_ = end_ = 0;
+  damage_.clear();
   line_number_ = 0;
   fill();
 }

@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,11 +25,16 @@
 
 namespace hotrow {
 
+// The share of a file that is behind, in [0, 1].
+using FileProgress = std::function<void(double fraction)>;
+
 class LineReader {
  public:
   static constexpr size_t kMaxLine = size_t{1} << 20;
 
-  explicit LineReader(std::string file);
+  // `progress`, if any, is called by next() about once every kMaxLine bytes of text; what it throws
+  // leaves next().
+  explicit LineReader(std::string file, FileProgress progress = {});
 
   // False at the end of the file. `line` is valid until the next call.
   bool next(std::string_view& line);
@@ -50,6 +56,7 @@ class LineReader {
   void check_content() const;
 
   std::string file_;
+  FileProgress progress_;
   std::unique_ptr<gzFile_s, Close> stream_;
   double stored_bytes_ = 0;
   std::vector<char> buffer_;

@@ -152,6 +152,7 @@ struct Entry {
   std::string name, start;
   NpyHeader header;
   NpzWriter::RowProducer produce;
+  std::function<void(double)> progress;
   zip_error_t error;
   std::exception_ptr failure;
 
@@ -174,6 +175,7 @@ struct Entry {
   }
   bool refill() {
     if (header.bytes() == 0 || next_row == rows()) return false;
+    if (progress) progress(static_cast<double>(next_row) / static_cast<double>(rows()));
     const int64_t row_bytes = header.bytes() / rows();
     const int64_t count = std::min(std::max<int64_t>((1 << 20) / row_bytes, 1), rows() - next_row);
     block.resize(count * row_bytes);
@@ -296,7 +298,7 @@ void add_entry(zip_t* archive, Entry& entry, zip_int32_t method, const std::stri
 
 }  // namespace
 
-void NpzWriter::finish() {
+void NpzWriter::finish(const std::function<void(double)>& progress) {
   require(!state_->entries.empty(), "[{}] arrays to write: got none, expected at least one",
           state_->path);
   int code = 0;
@@ -307,6 +309,7 @@ void NpzWriter::finish() {
                      open_failure(code));
   const bool deflate = state_->compression == Compression::kDeflate;
   for (const auto& entry : state_->entries) {
+    entry->progress = progress;
     add_entry(archive.get(), *entry, deflate ? ZIP_CM_DEFLATE : ZIP_CM_STORE, state_->path);
   }
   if (zip_close(archive.get()) == 0) {

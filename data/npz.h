@@ -85,7 +85,9 @@ class NpzWriter {
     add(name, npy_header<std::ranges::range_value_t<Values>>(std::move(shape)),
         std::as_bytes(std::span(values)));
   }
-  void finish();
+  // `progress`, if any, is called before each block of about 1 MiB with the share of its array that
+  // is behind; it may throw as a RowProducer may.
+  void finish(const std::function<void(double fraction)>& progress = {});
 
  private:
   struct State;

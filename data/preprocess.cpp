@@ -58,8 +58,8 @@ class DayText {
   std::FILE* file_ = nullptr;
 };
 
-int64_t count_lines(const std::string& file) {
-  LineReader text(file);
+int64_t count_lines(const std::string& file, const FileProgress& progress) {
+  LineReader text(file, progress);
   std::string_view line;
   while (text.next(line)) {
   }
@@ -77,7 +77,7 @@ class Preprocess {
     log_(fmt::format("Total number of samples: {}", total()));
     log_(fmt::format("Divided into days/splits:\n [{}]", fmt::join(rows_, ", ")));
     write_counts();
-    join_criteo_days(files_, config_.processed_file, rows_, log_);
+    join_criteo_days(files_, config_.processed_file, rows_, log_, config_.progress);
   }
 
  private:
@@ -104,12 +104,12 @@ class Preprocess {
     require<DataError>(lines >= days, "[{}] too few lines: got {}, expected at least {}, one a day",
                        files_.raw(0), lines, days);
     for (int64_t i = 0; i < days; ++i) lines_[at(i)] = lines / days + (i < lines % days);
-    text_ = std::make_unique<LineReader>(files_.raw(0));
+    text_ = std::make_unique<LineReader>(files_.raw(0), config_.progress);
   }
 
   int64_t count_logged(const std::string& file) {
     log_(fmt::format("Reading data from path={}", file));
-    return count_lines(file);
+    return count_lines(file, config_.progress);
   }
 
   void process_day(int i) {
@@ -121,7 +121,7 @@ class Preprocess {
       log_(fmt::format("Using existing {}", path));
       return;
     }
-    write_processed_day(path, day);
+    write_processed_day(path, day, config_.progress);
     log_(fmt::format("Processed {}", path));
   }
 
@@ -139,7 +139,7 @@ class Preprocess {
                        files_.raw(i), lines_[at(i)], config_.sub_sample_rate);
     // What was numbered after the day as it was before is out of date.
     for (int k = i; k < files_.days(); ++k) fs::remove(files_.processed_day(k));
-    write_criteo_day(path, day, rules_[at(i)]);
+    write_criteo_day(path, day, rules_[at(i)], config_.progress);
     log_(fmt::format("Saved {}!", path));
     return day;
   }
@@ -148,7 +148,7 @@ class Preprocess {
     CriteoDay day;
     day.reserve(lines_[at(i)]);
     if (files_.set() == CriteoSet::kTerabyte) {
-      LineReader text(files_.raw(i));
+      LineReader text(files_.raw(i), config_.progress);
       parse_criteo_day(day, text, lines_[at(i)], rules_[at(i)], stream_, nullptr);
     } else {
       DayText copy(files_.day_text(i));

@@ -34,6 +34,7 @@
 #include <string_view>
 
 #include "data/criteo_files.h"
+#include "data/line_reader.h"
 #include "engine/rng.h"
 
 namespace hotrow {
@@ -43,6 +44,9 @@ struct PreprocessConfig {
   std::string processed_file;  // where the final .npz goes
   int64_t max_ind_range = -1;  // > 0: categories modulo this, before they are numbered
   double sub_sample_rate = 0;  // in [0, 1]
+  // Called often, with the share of the file or array at hand that is behind; it may throw, and no
+  // half-written file is left then.
+  FileProgress progress = {};
 };
 
 // One line of text, without its end.

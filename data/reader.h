@@ -20,7 +20,8 @@ struct Schema {
   std::vector<CategoricalColumn> categorical;  // one a table, in table order
 };
 
-// A pass is rewind(), then next() until it returns false. Readers are not safe to call from two threads.
+// A pass is rewind(), then next() until it returns false. Readers are not safe to call from two
+// threads.
 class Reader {
  public:
   static constexpr int64_t kUnknown = -1;
@@ -33,8 +34,8 @@ class Reader {
   virtual int64_t num_batches() const = 0;
   // Starts a new pass.
   virtual void rewind() = 0;
-  // Fills `batch` with the next samples (the last batch of a pass may be short), or returns false at the
-  // end. Throws DataError with file, line and column on bad input.
+  // Fills `batch` with the next samples (the last batch of a pass may be short), or returns false
+  // at the end. Throws DataError with file, line and column on bad input.
   virtual bool next(Batch& batch) = 0;
 };
 

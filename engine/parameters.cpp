@@ -21,9 +21,9 @@ int Parameters::add(const std::string& name, int64_t rows, int64_t cols) {
   }
   require(!allocated_, "[parameters] '{}' comes too late: got it after allocate(), expected before",
           name);
+  const size_t bytes = align_up(array_bytes(name, rows, cols, sizeof(float)));
   list_.push_back({name, rows, cols, floats_});
-  floats_ += static_cast<int64_t>(align_up(static_cast<size_t>(rows * cols) * sizeof(float)) /
-                                  sizeof(float));
+  floats_ += static_cast<int64_t>(bytes / sizeof(float));
   return static_cast<int>(list_.size()) - 1;
 }
 

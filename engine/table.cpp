@@ -11,7 +11,7 @@ namespace {
 size_t float_bytes(const std::string& name, int64_t rows, int64_t dim) {
   require(rows >= 1 && dim >= 1, "[table {}] empty: got {} rows of {}, expected at least 1 of 1",
           name, rows, dim);
-  return static_cast<size_t>(rows) * static_cast<size_t>(dim) * sizeof(float);
+  return array_bytes(fmt::format("table {}", name), rows, dim, sizeof(float));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "engine/table.h"
 #include "kernels/core/check.h"
+#include "kernels/core/view.h"
 
 namespace hotrow {
 
@@ -15,6 +16,7 @@ Tape::Tape(Parameters& parameters, int64_t batch, DType id_type)
 }
 
 Var Tape::add(std::string name, Tensor tensor, Kind kind, int source) {
+  array_bytes(name, tensor.rows, tensor.cols, size_of(tensor.dtype));  // throws if it wraps around
   vars_.push_back({std::move(name), tensor, kind, source});
   return {static_cast<int>(vars_.size()) - 1};
 }

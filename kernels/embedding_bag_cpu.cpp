@@ -8,7 +8,8 @@
 
 // Registers hold arrays of vectors: only instruction sets whose vectors have one size will do.
 // Those between the oldest and AVX2 would add compile time for machines that nobody trains on.
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_RVV | HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#define HWY_DISABLED_TARGETS \
+  (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV | HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/embedding_bag_cpu.cpp"
 #include <hwy/foreach_target.h>

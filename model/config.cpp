@@ -31,6 +31,9 @@ void check_config(const DlrmConfig& config) {
           "ERROR: quotient remainder with weighted pooling is not supported");
   require(config.weighted_pooling == WeightedPooling::kNone || !config.mixed_dimensions,
           "ERROR: mixed dimensions with weighted pooling is not supported");
+  require(!config.qr || config.qr->collisions >= 1,
+          "[model] quotient-remainder collisions: got {}, expected at least 1",
+          config.qr ? config.qr->collisions : 0);
   require(!config.qr || !config.mixed_dimensions,
           "[model] got both the quotient-remainder and the mixed-dimension trick, expected one");
   if (!doubled) return;

@@ -95,6 +95,10 @@ void Report::config(Settings settings) {
   log({{"event", "config"}, {"flags", std::move(flags)}});
 }
 
+void Report::preparing(std::string_view what, double fraction) {
+  show_progress([&] { return fmt::format("{}: {:.0f} %", what, 100 * fraction); });
+}
+
 void Report::memory(std::span<const MemoryUse> items) {
   print(memory_table(items));
   nlohmann::json bytes = nlohmann::json::object();
@@ -212,9 +216,11 @@ std::string Report::progress(const Position& at) const {
                                           : last_loss_.value_or(0);
   std::string eta = "?";
   if (at.iterations != kUnknownCount) {
-    const int64_t left = config_.epochs * at.iterations - (at.epoch * at.iterations + at.iteration);
-    eta =
-        hours_minutes(training_seconds() / static_cast<double>(steps_) * static_cast<double>(left));
+    // In double: the product of two flags need not fit an integer.
+    const double left =
+        static_cast<double>(config_.epochs - at.epoch) * static_cast<double>(at.iterations) -
+        static_cast<double>(at.iteration);
+    eta = hours_minutes(training_seconds() / static_cast<double>(steps_) * left);
   }
   return fmt::format("epoch {}/{}  it {}  {} samples/s  loss {:.6f}  ETA {}", at.epoch + 1,
                      config_.epochs, of(at.iteration, at.iterations),

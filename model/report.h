@@ -6,7 +6,7 @@
 // after a blank line, so that a block of printed parameters ends at a blank line.
 //
 // A run calls, in this order:
-//   config, memory, started,
+//   config, preparing (any number of times), memory, started,
 //   for each iteration: step, then train_line where --print-freq or a test asks for it,
 //     for each test pass: test_started, test_finished,
 //   finished (once, also after Ctrl-C).
@@ -71,6 +71,9 @@ class Report {
   void line(std::string_view text);
   // Name and value of every flag; to the JSON log only.
   void config(Settings settings);
+  // What is being done before training and the share of it that is behind, in [0, 1]; to the
+  // progress line only.
+  void preparing(std::string_view what, double fraction);
   // The table of memory by purpose, with its sum.
   void memory(std::span<const MemoryUse> items);
   // "time/loss/accuracy (if enabled):"; the clock of samples/s and ETA starts here.

@@ -32,7 +32,7 @@ std::string human_bytes(int64_t bytes) {
 }
 
 std::string hours_minutes(double seconds) {
-  const int64_t s = std::llround(std::max(0.0, seconds));
+  const int64_t s = std::llround(std::clamp(seconds, 0.0, 1e15));
   if (s < 3600) return fmt::format("{}:{:02}", s / 60, s % 60);
   return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
@@ -74,7 +74,8 @@ std::string memory_table(std::span<const MemoryUse> items) {
   size_t total = 0;
   for (const MemoryUse& item : items) width = std::max(width, item.purpose.size());
   const auto row = [&](std::string_view purpose, size_t bytes) {
-    text += fmt::format("\n  {:<{}}  {:>10}", purpose, width, human_bytes(static_cast<int64_t>(bytes)));
+    text +=
+        fmt::format("\n  {:<{}}  {:>10}", purpose, width, human_bytes(static_cast<int64_t>(bytes)));
   };
   for (const MemoryUse& item : items) {
     row(item.purpose, item.bytes);

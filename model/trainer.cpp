@@ -84,7 +84,8 @@ void Trainer::step(const Batch& batch, const Position& at) {
                      "expected a finite number "
                      "(try a smaller --learning-rate)",
                      at.iteration, at.epoch, batch.source, batch.first_line,
-                     batch.first_line + batch.rows - 1, std::abs(loss));  // a NaN has no sign to a person
+                     batch.first_line + batch.rows - 1,
+                     std::abs(loss));  // a NaN has no sign to a person
   UpdateRule rule = config_.rule;
   rule.step = ++steps_;
   rule.learning_rate = config_.learning_rate.at(steps_);

@@ -2,7 +2,7 @@
 # Runs every test. Sets up the machine, builds, and stops at the first part that fails.
 #
 #   scripts/test.sh           all parts
-#   scripts/test.sh PART...   of: format release asan tsan clang
+#   scripts/test.sh PART...   of: format release plain asan tsan clang
 #
 # Tests on real data that the project may not carry run where HOTROW_SHARED names its folder, or where
 # a folder `shared` lies beside the checkout; else they are skipped with a word.
@@ -10,7 +10,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(format release asan tsan clang)
+[ $# -gt 0 ] || parts=(format release plain asan tsan clang)
 sanitized_programs=(kernels_test engine_test data_test model_test tools_test golden_steps dlrm_train dlrm_data)
 threaded_tests=(kernels_test engine_test model_test)
 
@@ -40,6 +40,16 @@ part_release() {
     fail "release: tests failed (log: $LOGS/ctest-release.log)"
 }
 
+part_plain() {
+  say "plain: build without oneDNN"
+  configure plain release -DHOTROW_ONEDNN=OFF
+  build plain kernels_test engine_test golden_steps dlrm_train
+  say "plain: kernels, engine and reference numbers"
+  quietly ctest-plain ctest --test-dir build/plain --output-on-failure --no-tests=error -j "$JOBS" \
+    -R 'Gemm|Linear|Step|Ops|Alloc|golden_steps|^reference_cases$'
+  grep 'tests passed' "$LOGS/ctest-plain.log"
+}
+
 part_asan() {
   say "asan: build with the address and undefined-behaviour sanitizers"
   configure asan asan
@@ -47,7 +57,7 @@ part_asan() {
   say "asan: unit tests and whole programs"
   ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1 \
     UBSAN_OPTIONS=print_stacktrace=1 \
-    quietly ctest-asan ctest --test-dir build/asan --output-on-failure --no-tests=error -j "$JOBS" -LE house
+    quietly ctest-asan ctest --test-dir build/asan --output-on-failure --no-tests=error -j "$JOBS" -LE 'house|bench'
   grep 'tests passed' "$LOGS/ctest-asan.log"
 }
 
@@ -84,7 +94,7 @@ checks=()
 scripts/setup.sh "${checks[@]}"
 use_cmake
 for part in "${parts[@]}"; do
-  declare -F "part_$part" >/dev/null || fail "no part '$part', expected format, release, asan, tsan or clang"
+  declare -F "part_$part" >/dev/null || fail "no part '$part', expected format, release, plain, asan, tsan or clang"
   start=$SECONDS
   "part_$part"
   say "$part: done in $((SECONDS - start)) s"

@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -21,6 +20,7 @@
 #include "tools/bench/suite.h"
 #include "tools/cli/cpu_count.h"
 #include "tools/cli/flag_set.h"
+#include "tools/cli/run_main.h"
 
 namespace hotrow {
 namespace {
@@ -175,20 +175,12 @@ void run(int argc, const char* const* argv) {
   run_suite(options, std::move(passed));
 }
 
-int main_checked(int argc, const char* const* argv) {
-  try {
-    run(argc, argv);
-    return 0;
-  } catch (const InvalidArgument& e) {
-    std::fprintf(stderr, "dlrm_bench: %s\n", e.what());
-    return 2;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "dlrm_bench: %s\n", e.what());
-    return 1;
-  }
-}
-
 }  // namespace
 }  // namespace hotrow
 
-int main(int argc, char** argv) { return hotrow::main_checked(argc, argv); }
+int main(int argc, char** argv) {
+  return hotrow::run_main("dlrm_bench", [&] {
+    hotrow::run(argc, argv);
+    return 0;
+  });
+}

@@ -2,9 +2,7 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <csignal>
 #include <cstdio>
-#include <exception>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -13,6 +11,7 @@
 #include "data/planted_files.h"
 #include "kernels/core/check.h"
 #include "tools/cli/flag_set.h"
+#include "tools/cli/run_main.h"
 
 namespace hotrow {
 namespace {
@@ -22,11 +21,6 @@ constexpr std::string_view kUsage =
     "  generate   Criteo-shaped clicks with a known best AUC (dlrm_data generate --help)\n";
 constexpr int64_t kMaxRows = int64_t{1} << 40;
 constexpr int64_t kReportLines = 50 * 1024;  // a multiple of the generator's blocks
-
-std::atomic<bool> g_stop{false};
-static_assert(std::atomic<bool>::is_always_lock_free);  // a signal handler writes it
-
-struct Interrupted {};
 
 // One line in place on a terminal, nothing in a file: the run takes seconds.
 void show_progress(int64_t lines, int64_t all) {
@@ -55,8 +49,12 @@ int generate(int argc, const char* const* argv) {
   require(!config.folder.empty(), "[--out] is missing: got no folder, expected --out=FOLDER");
 
   const bool terminal = isatty(STDERR_FILENO) != 0;
+  const std::atomic<bool>& stop = stop_on_signals();
   const PlantedFiles files = write_planted(config, [&](int64_t lines) {
-    if (g_stop) throw Interrupted();
+    if (stop) {
+      if (terminal) std::fputc('\n', stderr);  // ends the progress line
+      throw Interrupted("interrupted, nothing written");
+    }
     if (terminal) show_progress(lines, config.rows + config.test_rows);
   });
   std::printf(
@@ -79,25 +77,9 @@ int run(int argc, const char* const* argv) {
   return generate(argc - 1, words.data());
 }
 
-int main_checked(int argc, const char* const* argv) {
-  const auto stop = [](int) { g_stop = true; };
-  std::signal(SIGINT, stop);
-  std::signal(SIGTERM, stop);
-  try {
-    return run(argc, argv);
-  } catch (const Interrupted&) {
-    std::fputs("\ndlrm_data: interrupted, nothing written\n", stderr);
-    return 130;
-  } catch (const InvalidArgument& e) {
-    std::fprintf(stderr, "dlrm_data: %s\n", e.what());
-    return 2;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "dlrm_data: %s\n", e.what());
-    return 1;
-  }
-}
-
 }  // namespace
 }  // namespace hotrow
 
-int main(int argc, char** argv) { return hotrow::main_checked(argc, argv); }
+int main(int argc, char** argv) {
+  return hotrow::run_main("dlrm_data", [&] { return hotrow::run(argc, argv); });
+}

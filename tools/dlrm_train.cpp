@@ -1,8 +1,6 @@
 // Trains a DLRM from the command line; see README.md.
 #include <atomic>
-#include <csignal>
 #include <cstdio>
-#include <exception>
 
 #include "kernels/core/check.h"
 #include "kernels/core/gemm.h"
@@ -11,12 +9,10 @@
 #include "tools/cli/debug_output.h"
 #include "tools/cli/flags.h"
 #include "tools/cli/readers.h"
+#include "tools/cli/run_main.h"
 
 namespace hotrow {
 namespace {
-
-std::atomic<bool> g_stop{false};
-static_assert(std::atomic<bool>::is_always_lock_free);  // a signal handler writes it
 
 UpdateRule update_rule(TrainingOptions::Optimizer optimizer) {
   using Optimizer = TrainingOptions::Optimizer;
@@ -108,7 +104,7 @@ ReportConfig report_config(const TrainOptions& o) {
   return c;
 }
 
-void run(const TrainOptions& options) {
+void run(const TrainOptions& options, const std::atomic<bool>& stop) {
   set_num_threads(options.training.num_threads);
   Report report(report_config(options));
   report.config(options.settings);
@@ -116,7 +112,11 @@ void run(const TrainOptions& options) {
   print("Using CPU...");
 
   NumpyRandom stream(options.training.seed);
-  const Readers readers = open_readers(options, stream, print);
+  const auto progress = [&](std::string_view what, double fraction) {
+    if (stop) throw Interrupted("interrupted before training, no model was trained");
+    report.preparing(what, fraction);
+  };
+  const Readers readers = open_readers(options, stream, print, progress);
   const TrainerConfig config = trainer_config(options);
   const DlrmConfig architecture = model_config(options, readers.train->schema());
   check_config(architecture);
@@ -129,7 +129,7 @@ void run(const TrainOptions& options) {
   if (options.output.debug_mode)
     print_parameters("initial", model, options.output.print_precision, print);
 
-  Trainer trainer(model, config, *readers.train, readers.test.get(), report, g_stop);
+  Trainer trainer(model, config, *readers.train, readers.test.get(), report, stop);
   std::vector<MemoryUse> memory = model.memory();
   for (const MemoryUse& use : trainer.memory()) memory.push_back(use);
   report.memory(memory);
@@ -141,29 +141,23 @@ void run(const TrainOptions& options) {
     if (options.output.debug_mode)
       print_parameters("updated", model, options.output.print_precision, print);
   }
-  report.finished(trainer.seconds(), g_stop.load());
+  report.finished(trainer.seconds(), stop);
 }
 
-int main_checked(int argc, char** argv) {
-  try {
-    const TrainOptions options = parse_train_options(argc, argv);
-    if (!options.info.empty()) {
-      std::fputs(options.info.c_str(), stdout);
-      return 0;
-    }
-    std::signal(SIGINT, [](int) { g_stop = true; });
-    run(options);
-    return g_stop.load() ? 130 : 0;
-  } catch (const InvalidArgument& e) {
-    std::fprintf(stderr, "dlrm_train: %s\n", e.what());
-    return 2;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "dlrm_train: %s\n", e.what());
-    return 1;
+int train(int argc, char** argv) {
+  const TrainOptions options = parse_train_options(argc, argv);
+  if (!options.info.empty()) {
+    std::fputs(options.info.c_str(), stdout);
+    return 0;
   }
+  const std::atomic<bool>& stop = stop_on_signals();
+  run(options, stop);
+  return stop ? 130 : 0;
 }
 
 }  // namespace
 }  // namespace hotrow
 
-int main(int argc, char** argv) { return hotrow::main_checked(argc, argv); }
+int main(int argc, char** argv) {
+  return hotrow::run_main("dlrm_train", [&] { return hotrow::train(argc, argv); });
+}

@@ -35,12 +35,11 @@ dnnl::matmul::primitive_desc describe(const GemmShape& s) {
   if (s.accumulate) post.append_sum(1.0f);
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-#if DNNL_VERSION_MAJOR >= 3
   attr.set_post_ops(post);
+#if DNNL_VERSION_MAJOR >= 3
   return s.has_bias ? dnnl::matmul::primitive_desc(cpu_engine(), a, b, bias, c, attr)
                     : dnnl::matmul::primitive_desc(cpu_engine(), a, b, c, attr);
 #else
-  attr.set_post_ops(post);
   return dnnl::matmul::primitive_desc(
       s.has_bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c), attr,
       cpu_engine());

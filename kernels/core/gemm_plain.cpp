@@ -7,6 +7,8 @@
 #include "kernels/core/check.h"
 #include "kernels/core/gemm.h"
 
+// Tiles of vectors are arrays, which vectors without a fixed size cannot form.
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/core/gemm_plain.cpp"
 #include <hwy/foreach_target.h>

@@ -5,8 +5,11 @@
 #include "kernels/core/parallel.h"
 
 #include <atomic>
+#include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "kernels/core/check.h"
@@ -16,6 +19,13 @@ namespace {
 
 thread_local int t_worker = 0;
 thread_local bool t_inside = false;  // a body is running on this thread
+
+// Says for its life that this thread runs a body.
+class Inside {
+ public:
+  Inside() { t_inside = true; }
+  ~Inside() { t_inside = false; }
+};
 
 void pause() {
 #if defined(__x86_64__)
@@ -34,7 +44,17 @@ class Pool {
     const std::lock_guard lock(mutex_);
     stop();
     stopping_.store(false);
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+    // A worker waits for what comes after this loop, however late its thread starts.
+    const uint32_t last = announced_.load();
+    try {
+      for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i, last] { work(i, last); });
+    } catch (const std::system_error& e) {
+      const size_t started = workers_.size() + 1;
+      stop();
+      throw DeviceError(
+          fmt::format("[num-threads] the system starts no more threads: got {}, expected {} ({})",
+                      started, threads, e.what()));
+    }
     size_.store(threads);
   }
 
@@ -42,11 +62,22 @@ class Pool {
 
   void run(int64_t tasks, void (*body)(void*, int64_t), void* context) {
     const std::lock_guard lock(mutex_);
+    if (tasks == 1 || size() == 1) {
+      const Inside inside;
+      for (int64_t task = 0; task < tasks; ++task) body(context, task);
+      return;
+    }
     const uint32_t loop = publish(tasks, body, context);
     drain(loop);
-    for (int spin = 0; done_.load(std::memory_order_acquire) != tasks; ++spin) {
-      spin < kSpins ? pause() : std::this_thread::yield();
+    for (int spin = 0; done_.load(std::memory_order_acquire) != tasks;) {
+      if (spin < kSpins) {
+        ++spin;
+        pause();
+      } else {
+        std::this_thread::yield();
+      }
     }
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 
  private:
@@ -72,7 +103,7 @@ class Pool {
   }
 
   void drain(uint32_t loop) {
-    t_inside = true;
+    const Inside inside;
     for (;;) {
       uint64_t ticket = ticket_.load(std::memory_order_acquire);
       const int64_t task = task_of(ticket);
@@ -80,15 +111,22 @@ class Pool {
       auto* body = body_.load(std::memory_order_acquire);
       void* context = context_.load(std::memory_order_acquire);
       if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
-      body(context, task);
+      run_task(body, context, task);
       done_.fetch_add(1, std::memory_order_release);
     }
-    t_inside = false;
   }
 
-  void work(int index) {
+  void run_task(void (*body)(void*, int64_t), void* context, int64_t task) {
+    try {
+      body(context, task);
+    } catch (...) {
+      const std::lock_guard lock(failure_mutex_);
+      if (!failure_) failure_ = std::current_exception();
+    }
+  }
+
+  void work(int index, uint32_t last) {
     t_worker = index;
-    uint32_t last = announced_.load();
     while (!stopping_.load(std::memory_order_relaxed)) {
       for (int spin = 0; spin < kSpins && announced_.load(std::memory_order_acquire) == last;
            ++spin)
@@ -108,6 +146,7 @@ class Pool {
     publish(0, nullptr, nullptr);
     for (std::thread& worker : workers_) worker.join();
     workers_.clear();
+    size_.store(1);
   }
 
   std::mutex mutex_;  // one loop at a time
@@ -121,6 +160,8 @@ class Pool {
   std::atomic<void (*)(void*, int64_t)> body_{nullptr};
   std::atomic<void*> context_{nullptr};
   alignas(64) std::atomic<int64_t> done_{0};
+  std::mutex failure_mutex_;
+  std::exception_ptr failure_;  // the first that a body of this loop threw
 };
 
 Pool& pool() {
@@ -140,9 +181,9 @@ int num_threads() { return pool().size(); }
 int worker_index() { return t_worker; }
 
 void detail::parallel_run(int64_t tasks, void (*body)(void*, int64_t), void* context) {
-  if (tasks <= 1 || t_inside || num_threads() == 1) {
+  if (t_inside) {
     for (int64_t task = 0; task < tasks; ++task) body(context, task);
-  } else {
+  } else if (tasks > 0) {
     pool().run(tasks, body, context);
   }
 }

@@ -12,7 +12,8 @@
 namespace hotrow {
 
 // Threads that parallel_for uses, the caller among them; 1 after start-up. n must be >= 1. Not
-// inside a body.
+// inside a body, nor while another thread runs a kernel. Throws DeviceError, and leaves one thread,
+// where the system starts no more.
 void set_num_threads(int n);
 int num_threads();
 
@@ -26,8 +27,8 @@ void parallel_run(int64_t tasks, void (*body)(void*, int64_t), void* context);
 
 // Calls body(task) once for every task in [0, tasks), on any thread and in any order, and returns
 // when all are done. Allocates nothing. Calls from inside a body run on the calling thread; loops
-// of two callers run one after the other. tasks < 2^32. A body must not throw: check arguments
-// before the loop.
+// of two callers run one after the other, those of a single task too. tasks < 2^32. What a body
+// throws comes out of the call, once no task runs any more; some tasks may not have run then.
 template <class Body>
 void parallel_for(int64_t tasks, Body&& body) {
   using Plain = std::remove_reference_t<Body>;

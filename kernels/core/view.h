@@ -2,10 +2,27 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 
+#include "kernels/core/check.h"
+
 namespace hotrow {
+
+// Bytes of (rows, cols) items. Throws InvalidArgument, naming `what`, above 2^48: no machine has
+// them, and sizes that large would wrap around once they are added or multiplied.
+inline size_t array_bytes(std::string_view what, int64_t rows, int64_t cols, size_t item_bytes) {
+  constexpr size_t kMost = size_t{1} << 48;
+  size_t bytes = 0;
+  const bool fits =
+      !__builtin_mul_overflow(static_cast<size_t>(rows), static_cast<size_t>(cols), &bytes) &&
+      !__builtin_mul_overflow(bytes, item_bytes, &bytes) && bytes <= kMost;
+  require(fits, "[{}] too large: got {} x {} items of {} bytes, expected at most {} bytes", what,
+          rows, cols, item_bytes, kMost);
+  return bytes;
+}
 
 // dims[0] is the live row count; the memory behind it may hold more rows (capacity).
 template <class T, int Rank>

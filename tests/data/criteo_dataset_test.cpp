@@ -306,6 +306,8 @@ TEST_F(CriteoForeign, BadShapes) {
   f = {};
   f.counts.push_back(4);
   EXPECT_NE(error_of(f).find("wrong number of columns: got 2, expected 3"), std::string::npos);
+  f.counts = {4};  // must not pass as the bound of every column
+  EXPECT_NE(error_of(f).find("wrong number of columns: got 2, expected 1"), std::string::npos);
   NpzWriter npz(config_.processed_file);
   const std::vector<int32_t> values(16), counts = {3, 4};
   npz.add("X_cat", std::span(values), {2, 2, 4});
@@ -316,15 +318,19 @@ TEST_F(CriteoForeign, BadShapes) {
   EXPECT_NE(open_error(config_).find("wrong rank: got 3, expected 1 or 2"), std::string::npos);
 }
 
-TEST_F(CriteoForeign, TwoLabelsASample) {
-  NpzWriter npz(config_.processed_file);
-  const std::vector<int32_t> values(16), counts = {3, 4};
-  npz.add("X_cat", std::span(values), {8, 2});
-  npz.add("X_int", std::span(values), {8, 2});
-  npz.add("y", std::span(values), {8, 2});
-  npz.add("counts", std::span(counts), {2});
-  npz.finish();
-  EXPECT_NE(open_error(config_).find("labels a sample: got 2, expected 1"), std::string::npos);
+TEST_F(CriteoForeign, WrongNumberOfColumns) {
+  const auto error_with = [&](int64_t dense, int64_t labels) {
+    const std::vector<int32_t> x(8 * dense), y(8 * labels), ids(16), counts = {3, 4};
+    NpzWriter npz(config_.processed_file);
+    npz.add("X_cat", std::span(ids), {8, 2});
+    npz.add("X_int", std::span(x), {8, dense});
+    npz.add("y", std::span(y), {8, labels});
+    npz.add("counts", std::span(counts), {2});
+    npz.finish();
+    return open_error(config_);
+  };
+  EXPECT_NE(error_with(2, 2).find("labels a sample: got 2, expected 1"), std::string::npos);
+  EXPECT_NE(error_with(0, 1).find("'X_int'] wrong number of columns: got 0"), std::string::npos);
 }
 
 TEST_F(CriteoForeign, DayCountsThatDoNotFit) {
@@ -332,8 +338,12 @@ TEST_F(CriteoForeign, DayCountsThatDoNotFit) {
   EXPECT_NE(error_of({}).find("samples of all days: got 8, expected 7"), std::string::npos);
   write_day_counts({1, 1, 1, 1, 1, 3});
   EXPECT_NE(error_of({}).find("number of days: got 6, expected 7"), std::string::npos);
-  write_day_counts({-1, 1, 1, 1, 1, 1, 4});
-  EXPECT_NE(error_of({}).find("samples of all days"), std::string::npos);
+  write_day_counts({1, -1, 1, 1, 1, 1, 4});
+  EXPECT_NE(error_of({}).find("samples of day 1: got a count of -1, expected from 0 to 8"),
+            std::string::npos);
+  write_day_counts(std::vector<int64_t>(7, int64_t{1} << 62));  // no sum of them
+  EXPECT_NE(error_of({}).find("samples of day 0: got a count of 4611686018427387904"),
+            std::string::npos);
   write_day_counts({2, 2, 1, 1, 1, 1, 0});
   EXPECT_NE(error_of({}).find("expected some of both"), std::string::npos);
   write_day_counts({0, 0, 0, 0, 0, 0, 8});

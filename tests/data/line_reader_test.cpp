@@ -145,8 +145,26 @@ TEST_F(LineReaderTest, DamagedGzip) {
   std::string_view line;
   expect_has(error_text<DataError>([&] { reader.next(line); }),
              "lines:1:1] the file cannot be read on: got 'incorrect data check', expected");
-  expect_has(error_text<DataError>([&] { reader.rewind(); }),
-             "lines] cannot be read again from its start");
+  reader.rewind();  // the next pass meets the damage where this one did
+  expect_has(error_text<DataError>([&] { reader.next(line); }), "lines:1:1] the file cannot be");
+}
+
+TEST_F(LineReaderTest, ReportsProgressAndStopsWhereItThrows) {
+  std::string text;
+  for (int i = 0; i < 300'000; ++i) text += "0123456789\n";  // three buffers and a part
+  std::vector<double> seen;
+  LineReader reader(file_with(text), [&](double fraction) { seen.push_back(fraction); });
+  EXPECT_TRUE(seen.empty());
+  std::string_view line;
+  while (reader.next(line)) continue;
+  ASSERT_EQ(seen.size(), 3);
+  EXPECT_TRUE(0 < seen[0] && seen[0] < seen[1] && seen[1] < seen[2] && seen[2] <= 1);
+
+  LineReader stopped(file_with(text), [](double) { throw DataError("stop"); });
+  EXPECT_EQ(error_text<DataError>([&] {
+              while (stopped.next(line)) continue;
+            }),
+            "stop");
 }
 
 }  // namespace

@@ -242,6 +242,22 @@ TEST(Plan, RunsBackwardOnlyWhereAGradientIsWanted) {
   EXPECT_GT(plan.scratch[2].bytes, 0u);
 }
 
+// An op without a backward pass, as quotient_remainder is, lets no gradient through.
+TEST(Plan, NoGradientFlowsThroughAnOpWithoutBackward) {
+  constexpr Op kStop{.name = "stop",
+                     .infer = [](std::span<const Tensor> in,
+                                 const Attributes&) { return std::vector<Tensor>{in[0]}; },
+                     .forward = [](const Context&) {},
+                     .backward = nullptr,
+                     .saves = {}};
+  Rig rig(7);
+  const Var x = rig.layer("below", rig.input("x", 3), 4, Activation::kNone);
+  rig.head(rig.tape.apply(kStop, {}, {x})[0]);
+  const Plan plan = make_plan(rig.tape, {rig.result});
+  EXPECT_EQ(plan.runs_backward, (std::vector<bool>{false, false, true, true}));
+  EXPECT_FALSE(plan.has_gradient[at(x)]);
+}
+
 TEST(Plan, NothingToTrainIsNotTrained) {
   Rig rig(7);
   const Var p = rig.input("p", 1), target = rig.input("target", 1);

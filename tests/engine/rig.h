@@ -187,6 +187,10 @@ class Rig {
     for (size_t i = 0; i < list.size(); ++i) {
       const Table2d<double> got = block_of(parameters.gradient(static_cast<int>(i)));
       EXPECT_TRUE(gradient_is(got.data, f, blocks, i, terms)) << list[i].name;
+      const std::vector<float> after = copy_of(parameters.value(static_cast<int>(i)));
+      for (size_t j = 0; j < after.size(); ++j) {  // the rule, with its one rounding
+        EXPECT_EQ(after[j], static_cast<float>(blocks[i].data[j] - got.data[j])) << list[i].name;
+      }
     }
     for (const Table& each : tables) {
       const size_t at = index[each.name()];

@@ -91,6 +91,9 @@ void for_shapes(const Test& test) {
   }
   test(Problem(1100, 13, 300, Activation::kRelu));
   test(Problem(1024, 5, 17, Activation::kSigmoid));
+  // Last tiles that are smaller than the others, along every axis of every product.
+  test(Problem(67, 259, 131, Activation::kRelu));
+  test(Problem(1031, 13, 291, Activation::kNone));
 }
 
 TEST(Linear, ForwardEqualsTheReference) {

@@ -1,12 +1,16 @@
 #include "kernels/core/parallel.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
-#include <mutex>
-#include <set>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "kernels/core/check.h"
@@ -32,43 +36,26 @@ TEST_F(Parallel, RunsEveryTaskOnce) {
   }
 }
 
-// Two tasks that wait for each other end only if two threads run them.
+// Tasks that wait for each other end only if every one has a thread, and those threads know who
+// they are.
 TEST_F(Parallel, UsesItsThreads) {
-  set_num_threads(2);
-  std::atomic<int> arrived{0};
-  parallel_for(2, [&](int64_t) {
-    ++arrived;
-    while (arrived < 2) {
-    }
-  });
-  EXPECT_EQ(arrived, 2);
-}
-
-TEST_F(Parallel, WorkerIndicesAreInRange) {
-  set_num_threads(4);
-  std::mutex mutex;
-  std::multiset<int> indices;
-  parallel_for(4, [&](int64_t) {
-    const std::lock_guard lock(mutex);
-    indices.insert(worker_index());
-  });
-  EXPECT_EQ(indices.size(), 4u);
-  EXPECT_GE(*indices.begin(), 0);
-  EXPECT_LT(*indices.rbegin(), 4);
-  EXPECT_EQ(worker_index(), 0) << "outside of a body";
-}
-
-// Two tasks at one time never share an index: scratch of a worker's own is safe.
-TEST_F(Parallel, NoTwoTasksAtATimeShareAnIndex) {
-  set_num_threads(3);
-  std::vector<std::atomic<int>> busy(3);
-  std::atomic<int> collisions{0};
-  parallel_for(2000, [&](int64_t) {
-    std::atomic<int>& mine = busy[static_cast<size_t>(worker_index())];
-    if (++mine != 1) ++collisions;
-    --mine;
-  });
-  EXPECT_EQ(collisions, 0);
+  constexpr int kThreads = 3;
+  using Clock = std::chrono::steady_clock;
+  for (int repeat = 0; repeat < 50; ++repeat) {
+    set_num_threads(kThreads);  // also the first loop after a change must have them all
+    const Clock::time_point deadline = Clock::now() + std::chrono::seconds(60);
+    std::atomic<int> arrived{0};
+    std::vector<int> indices(kThreads);
+    parallel_for(kThreads, [&](int64_t task) {
+      indices[static_cast<size_t>(task)] = worker_index();
+      ++arrived;
+      while (arrived < kThreads && Clock::now() < deadline) std::this_thread::yield();
+    });
+    ASSERT_LT(Clock::now(), deadline) << "a thread never came";
+    std::sort(indices.begin(), indices.end());
+    EXPECT_EQ(indices, (std::vector<int>{0, 1, 2}));
+    EXPECT_EQ(worker_index(), 0) << "outside of a body";
+  }
 }
 
 TEST_F(Parallel, ANestedCallStaysOnItsThread) {
@@ -117,6 +104,63 @@ TEST_F(Parallel, ManyShortLoopsOfChangingLengthRunEachTaskOnce) {
       ASSERT_EQ(runs[static_cast<size_t>(task)].exchange(0), task < tasks ? 1 : 0) << loop;
     }
   }
+}
+
+// A kernel keeps scratch by worker_index(): even loops of a single task, which run on their
+// callers, must not meet.
+TEST_F(Parallel, LoopsOfTwoCallersNeverOverlap) {
+  for (int threads : {1, 2}) {
+    set_num_threads(threads);
+    std::atomic<int> running{0}, overlaps{0};
+    const auto call = [&] {
+      for (int i = 0; i < 2000; ++i) {
+        parallel_for(1, [&](int64_t) {
+          if (++running != 1) ++overlaps;
+          std::this_thread::yield();
+          --running;
+        });
+      }
+    };
+    std::thread other(call);
+    call();
+    other.join();
+    EXPECT_EQ(overlaps, 0) << threads;
+  }
+}
+
+TEST_F(Parallel, WhatABodyThrowsComesOut) {
+  for (int threads : {1, 3}) {
+    set_num_threads(threads);
+    for (int repeat = 0; repeat < 100; ++repeat) {
+      EXPECT_THROW(parallel_for(200,
+                                [](int64_t task) {
+                                  if (task >= 100) throw DeviceError("no room");
+                                }),
+                   DeviceError);
+    }
+    std::atomic<int> runs{0};
+    parallel_for(50, [&](int64_t) { ++runs; });
+    EXPECT_EQ(runs, 50) << "a failed loop leaves nothing behind";
+  }
+}
+
+// In a process of its own, which has no address space for that many stacks.
+TEST(ParallelDeathTest, TooManyThreadsForTheSystem) {
+  if (!test::AllocGuard::counts_maps())
+    GTEST_SKIP() << "sanitizers need address space without limit";
+  const auto run = [] {
+    const rlimit limit{rlim_t{1} << 30, rlim_t{1} << 30};
+    setrlimit(RLIMIT_AS, &limit);
+    try {
+      set_num_threads(4000);
+    } catch (const DeviceError& e) {
+      std::fputs(e.what(), stderr);
+    }
+    std::atomic<int> runs{0};
+    parallel_for(100, [&](int64_t) { ++runs; });
+    std::exit(num_threads() == 1 && runs == 100 ? 0 : 1);
+  };
+  EXPECT_EXIT(run(), ::testing::ExitedWithCode(0), "starts no more threads: got .*, expected 4000");
 }
 
 TEST_F(Parallel, RejectsNoThread) {

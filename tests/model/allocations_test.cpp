@@ -1,4 +1,5 @@
-// Training allocates nothing after the second step: feed, forward, backward, with other ids in every batch.
+// Training allocates nothing after the second step: feed, forward, backward, with other ids in
+// every batch.
 #include <gtest/gtest.h>
 
 #include <vector>
@@ -26,7 +27,8 @@ DlrmConfig config() {
 
 class Training {
  public:
-  Training(const DlrmConfig& c, UpdateKind kind) : model_(c, Mode::kTrain, kind), step_(model_, schema(c), kBatch) {
+  Training(const DlrmConfig& c, UpdateKind kind)
+      : model_(c, Mode::kTrain, kind), step_(model_, schema(c), kBatch) {
     rule_.kind = kind;
     NumpyRandom stream(1);
     model_.initialise(stream, InitOrder::kDefault);
@@ -52,7 +54,8 @@ class Training {
   UpdateRule rule_;
 };
 
-// Two full batches and one of each other size first; then the same sizes with ids that were never seen.
+// Two full batches and one of each other size first; then the same sizes with ids that were never
+// seen.
 void check(const DlrmConfig& c, UpdateKind kind, int threads) {
   set_num_threads(threads);
   Training training(c, kind);
@@ -61,7 +64,8 @@ void check(const DlrmConfig& c, UpdateKind kind, int threads) {
     warm_up.push_back(random_batch(c, rows, kMaxIdsPerBag, 1));
   }
   for (const int64_t rows : {kBatch, kBatch, int64_t{37}, kBatch, int64_t{1}, kBatch}) {
-    batches.push_back(random_batch(c, rows, kMaxIdsPerBag, static_cast<uint32_t>(batches.size()) + 2));
+    batches.push_back(
+        random_batch(c, rows, kMaxIdsPerBag, static_cast<uint32_t>(batches.size()) + 2));
   }
   for (const Batch& batch : warm_up) training.step(batch);
   AllocGuard guard;
@@ -95,7 +99,8 @@ TEST(Allocations, Compositions) {
   check(c, UpdateKind::kAdagrad, 2);
 }
 
-// The guard sees what it has to: the first step of a batch size makes oneDNN's primitives and fills caches of ours.
+// The guard sees what it has to: the first step of a batch size makes oneDNN's primitives and fills
+// caches of ours.
 TEST(Allocations, GuardCounts) {
   const Batch batch = random_batch(config(), kBatch, kMaxIdsPerBag, 1);
   AllocGuard guard;

@@ -1,5 +1,6 @@
-// The same seed gives the same bits: for any number of threads, with memory reuse off, with dead memory
-// poisoned, and from run to run. Parameters, optimizer states, losses and predictions are compared bit by bit.
+// The same seed gives the same bits: for any number of threads, with memory reuse off, with dead
+// memory poisoned, and from run to run. Parameters, optimizer states, losses and predictions are
+// compared bit by bit.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -20,8 +21,8 @@ constexpr int kSteps = 20;
 // 26 tables of sizes like Criteo's, odd dimensions everywhere.
 DlrmConfig config() {
   DlrmConfig c;
-  c.table_rows = {1460, 583, 10007, 2201, 305, 24, 1251, 633, 3,  931, 568, 8351, 3194,
-                  27,   149, 5461,  10,   565, 217, 4,   7046, 18, 15, 2861, 105, 1};
+  c.table_rows = {1460, 583, 10007, 2201, 305, 24,  1251, 633,  3,  931, 568,  8351, 3194,
+                  27,   149, 5461,  10,   565, 217, 4,    7046, 18, 15,  2861, 105,  1};
   c.dim = 13;
   c.bottom = {13, 67, 13};
   c.top = {61, 31, 1};
@@ -55,7 +56,9 @@ std::vector<uint32_t> train(const DlrmConfig& c, UpdateKind kind, const Run& run
     std::memcpy(&bits[first], data, static_cast<size_t>(n) * sizeof(float));
   };
   for (int i = 1; i <= kSteps; ++i) {
-    const int64_t rows = i == 7 ? 1 : i == kSteps ? 101 : kBatch;  // a short last batch, and a tiny one between
+    const int64_t rows = i == 7        ? 1
+                         : i == kSteps ? 101
+                                       : kBatch;  // a short last batch, and a tiny one between
     step.feed(random_batch(c, rows, kMaxIdsPerBag, static_cast<uint32_t>(i)));
     step.forward();
     const float loss = step.loss();
@@ -78,10 +81,12 @@ void check(const DlrmConfig& c, UpdateKind kind) {
     return bits.size() == once.size() && bits == once;
   };
   EXPECT_TRUE(same({})) << "from run to run";
-  for (const int threads : {2, 3, 8}) EXPECT_TRUE(same({.threads = threads})) << threads << " threads";
+  for (const int threads : {2, 3, 8})
+    EXPECT_TRUE(same({.threads = threads})) << threads << " threads";
   EXPECT_TRUE(same({.plan = {.reuse = false}})) << "without reuse of memory";
   EXPECT_TRUE(same({.step = {.poison = true}})) << "with poison";
-  EXPECT_TRUE(same({.threads = 3, .plan = {.reuse = false}, .step = {.poison = true}})) << "all at once";
+  EXPECT_TRUE(same({.threads = 3, .plan = {.reuse = false}, .step = {.poison = true}}))
+      << "all at once";
   set_num_threads(1);
 }
 

@@ -40,7 +40,8 @@ class DlrmStepTest : public ::testing::Test {
 TEST_F(DlrmStepTest, SchemaThatDoesNotFit) {
   Schema s = schema();
   s.num_dense = 13;
-  EXPECT_THROWS(InvalidArgument, "ERROR: arch-dense-feature-size 13 does not match first dim of bottom mlp 4",
+  EXPECT_THROWS(InvalidArgument,
+                "ERROR: arch-dense-feature-size 13 does not match first dim of bottom mlp 4",
                 DlrmStep(model_, s, 5));
   s = schema();
   s.categorical.pop_back();
@@ -70,10 +71,12 @@ TEST_F(DlrmStepTest, NumbersThatAreNotFinite) {
   DlrmStep step(model_, schema(), 5);
   Batch b = batch_;
   b.dense[2 * 4 + 1] = kNan;
-  EXPECT_THROWS(DataError, "day_0.gz:103: dense value 2 is not a number to train on: got nan", step.feed(b));
+  EXPECT_THROWS(DataError, "day_0.gz:103: dense value 2 is not a number to train on: got nan",
+                step.feed(b));
   b = batch_;
   b.dense[19] = -std::numeric_limits<float>::infinity();
-  EXPECT_THROWS(DataError, "day_0.gz:105: dense value 4 is not a number to train on: got -inf", step.feed(b));
+  EXPECT_THROWS(DataError, "day_0.gz:105: dense value 4 is not a number to train on: got -inf",
+                step.feed(b));
   b = batch_;
   b.labels[0] = kNan;
   EXPECT_THROWS(DataError, "day_0.gz:101: label value 1", step.feed(b));
@@ -84,8 +87,10 @@ TEST_F(DlrmStepTest, IdsBeyondTheirTable) {
   for (const int64_t id : {int64_t{3}, int64_t{-1}, int64_t{1} << 40}) {
     Batch b = batch_;
     b.sparse[1] = {{0, 0, 0, 2, 2, 2}, {1, id}};
-    EXPECT_THROWS(DataError, "day_0.gz:103: id beyond table 1 (C2): got " + std::to_string(id) + ", expected 0 to 2",
-                  step.feed(b));
+    EXPECT_THROWS(
+        DataError,
+        "day_0.gz:103: id beyond table 1 (C2): got " + std::to_string(id) + ", expected 0 to 2",
+        step.feed(b));
   }
 }
 
@@ -96,7 +101,8 @@ TEST_F(DlrmStepTest, SchemaThatClaimsMoreRowsThanTheModelHas) {
   DlrmStep step(model_, s, 5);
   Batch b = batch_;
   b.sparse[1] = {{0, 1, 1, 1, 1, 1}, {3}};
-  EXPECT_THROWS(DataError, "day_0.gz:101: id beyond table 1 (C2): got 3, expected 0 to 2", step.feed(b));
+  EXPECT_THROWS(DataError, "day_0.gz:101: id beyond table 1 (C2): got 3, expected 0 to 2",
+                step.feed(b));
 }
 
 TEST_F(DlrmStepTest, MoreIdsThanTheSchemaPromised) {

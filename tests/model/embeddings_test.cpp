@@ -1,5 +1,5 @@
-// Which tables a model gets, under which names, and how they are initialised. That the features are right is
-// what golden_steps_test and gradients_test show.
+// Which tables a model gets, under which names, and how they are initialised. That the features are
+// right is what golden_steps_test and gradients_test show.
 #include "model/embeddings.h"
 
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ std::vector<std::string> names(Dlrm& model) {
   return all;
 }
 
-const std::vector<std::string> kMlps{"bot_l.0.weight", "bot_l.0.bias", "top_l.0.weight",
+const std::vector<std::string> kMlps{"bot_l.0.weight", "bot_l.0.bias",   "top_l.0.weight",
                                      "top_l.0.bias",   "top_l.2.weight", "top_l.2.bias"};
 
 void expect_names(Dlrm& model, std::vector<std::string> tables) {
@@ -56,7 +56,8 @@ TEST(Embeddings, MixedDimensionsAboveTheThresholdOnly) {
   DlrmConfig c = base();
   c.mixed_dimensions = MixedDimensionConfig{.threshold = 200, .temperature = 0.3};
   Dlrm model(c, Mode::kTrain, UpdateKind::kSgd);
-  expect_names(model, {"emb_l.0.weight", "emb_l.1.embs.weight", "emb_l.1.proj.weight", "emb_l.2.weight"});
+  expect_names(model,
+               {"emb_l.0.weight", "emb_l.1.embs.weight", "emb_l.1.proj.weight", "emb_l.2.weight"});
   EXPECT_EQ(model.embeddings().tables()[1]->dim(), 1);  // 4 (10 / 301)^0.3 = 1.44
   EXPECT_EQ(model.embeddings().tables()[2]->dim(), 4);
 }
@@ -68,7 +69,8 @@ TEST(Embeddings, WeightedPooling) {
   expect_names(fixed, {"emb_l.0.weight", "emb_l.1.weight", "emb_l.2.weight"});
   c.weighted_pooling = WeightedPooling::kLearned;
   Dlrm learned(c, Mode::kTrain, UpdateKind::kAdagrad);
-  expect_names(learned, {"emb_l.0.weight", "emb_l.1.weight", "emb_l.2.weight", "v_W_l.0", "v_W_l.1", "v_W_l.2"});
+  expect_names(learned, {"emb_l.0.weight", "emb_l.1.weight", "emb_l.2.weight", "v_W_l.0", "v_W_l.1",
+                         "v_W_l.2"});
   NumpyRandom stream(1);
   learned.initialise(stream, InitOrder::kDefault);
   const Table& weights = *learned.embeddings().tables()[4];
@@ -86,7 +88,8 @@ TEST(Embeddings, MemoryIsThatOfTheTables) {
   EXPECT_EQ(serving.memory()[1].bytes, 0u);
 }
 
-// Every value of a table is inside its bound, and they spread over all of it; of MLPs the deviation is right.
+// Every value of a table is inside its bound, and they spread over all of it; of MLPs the deviation
+// is right.
 TEST(Embeddings, Initialisation) {
   for (const bool qr : {false, true}) {
     DlrmConfig c = base();

@@ -1,12 +1,13 @@
-// Models that PyTorch's DLRM trained for a few steps: every output, loss, gradient and final parameter again.
+// Models that PyTorch's DLRM trained for a few steps: every output, loss, gradient and final
+// parameter again.
 //
 //   golden_steps_test                        reads every .npz of tests/golden/steps,
 //   HOTROW_GOLDEN_STEPS=FOLDER ...           or of FOLDER; a folder without one fails
 //
-// Bound: a DLRM in double (tests/reference/dlrm_ref.h) says how far fp32 arithmetic may be off each number,
-// from eps and the conditioning of all that led to it. Both sides of a comparison are fp32 results, so they
-// may differ by twice that, kSides. Every file is run with both id types, with 1 and 3 threads, and with dead
-// memory poisoned.
+// Bound: a DLRM in double (tests/reference/dlrm_ref.h) says how far fp32 arithmetic may be off each
+// number, from eps and the conditioning of all that led to it. Both sides of a comparison are fp32
+// results, so they may differ by twice that, kSides. Every file is run with both id types, with 1
+// and 3 threads, and with dead memory poisoned.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -67,18 +68,22 @@ DlrmConfig model_config(const Json& c) {
   require(loss == "mse" || loss == "bce", "[golden] unknown loss '{}'", loss);
   config.loss.kind = loss == "mse" ? LossKind::kMse : LossKind::kBce;
   if (const Json& qr = c.at("qr"); !qr.is_null()) {
-    const std::map<std::string, QrOperation> operations{
-        {"mult", QrOperation::kMultiply}, {"add", QrOperation::kAdd}, {"concat", QrOperation::kConcat}};
-    config.qr = QrConfig{.threshold = qr.at(2), .collisions = qr.at(1), .operation = operations.at(qr.at(0))};
+    const std::map<std::string, QrOperation> operations{{"mult", QrOperation::kMultiply},
+                                                        {"add", QrOperation::kAdd},
+                                                        {"concat", QrOperation::kConcat}};
+    config.qr = QrConfig{
+        .threshold = qr.at(2), .collisions = qr.at(1), .operation = operations.at(qr.at(0))};
   }
   if (const Json& md = c.at("md"); !md.is_null()) {
-    config.mixed_dimensions = MixedDimensionConfig{md.at("threshold"), md.at("temperature"), md.at("round")};
+    config.mixed_dimensions =
+        MixedDimensionConfig{md.at("threshold"), md.at("temperature"), md.at("round")};
     const std::vector<int64_t> dims = md.at("dims");
     require(mixed_dimensions(config.table_rows, config.dim, *config.mixed_dimensions) == dims,
             "[golden] mixed dimensions differ from the recorded ones");
   }
   if (const Json& pooling = c.at("pooling"); !pooling.is_null()) {
-    config.weighted_pooling = pooling == "fixed" ? WeightedPooling::kFixed : WeightedPooling::kLearned;
+    config.weighted_pooling =
+        pooling == "fixed" ? WeightedPooling::kFixed : WeightedPooling::kLearned;
   }
   return config;
 }
@@ -111,8 +116,15 @@ Golden::Step read_step(const NpzReader& npz, const std::string& prefix, size_t t
 Golden read_golden(const std::string& path) {
   const NpzReader npz(path);
   const Json c = Json::parse(npz.read("config").text());
-  Golden golden{model_config(c), update_rule(c), group(npz, "p0/"), {}, group(npz, "g0/"), group(npz, "p1/"), {}};
-  for (auto& [table, weights] : group(npz, "fixed_weights/")) golden.fixed["v_W_l." + table] = weights;
+  Golden golden{model_config(c),
+                update_rule(c),
+                group(npz, "p0/"),
+                {},
+                group(npz, "g0/"),
+                group(npz, "p1/"),
+                {}};
+  for (auto& [table, weights] : group(npz, "fixed_weights/"))
+    golden.fixed["v_W_l." + table] = weights;
   for (int s = 0; s < c.at("steps").get<int>(); ++s) {
     golden.steps.push_back(read_step(npz, fmt::format("b{}/", s), golden.config.table_rows.size()));
   }
@@ -126,7 +138,8 @@ struct Expected {
   std::map<std::string, std::vector<Value>> gradients, after;
 };
 
-// Where the largest share of a bound was used. Anything that is not a number counts as infinitely much.
+// Where the largest share of a bound was used. Anything that is not a number counts as infinitely
+// much.
 struct Worst {
   double used = 0;
   std::string place = "nothing";
@@ -136,16 +149,19 @@ struct Worst {
     ++compared;
     const double difference = std::abs(static_cast<double>(got) - want);
     double share = difference == 0 ? 0 : difference / (kSides * bound);
-    if (!(share <= std::numeric_limits<double>::max())) share = std::numeric_limits<double>::infinity();
+    if (!(share <= std::numeric_limits<double>::max()))
+      share = std::numeric_limits<double>::infinity();
     if (share <= used) return;
     used = share;
-    place = fmt::format("{}: got {}, recorded {}, allowed {:.3g}", where, got, want, kSides * bound);
+    place =
+        fmt::format("{}: got {}, recorded {}, allowed {:.3g}", where, got, want, kSides * bound);
   }
-  void compare(const std::vector<float>& got, const std::vector<float>& want, const std::vector<Value>& ref,
-               const std::string& where) {
-    require(got.size() == want.size() && ref.size() == want.size(), "[golden] {}: got {} numbers, recorded {}", where,
-            got.size(), want.size());
-    for (size_t i = 0; i < got.size(); ++i) compare(got[i], want[i], ref[i].e, fmt::format("{}[{}]", where, i));
+  void compare(const std::vector<float>& got, const std::vector<float>& want,
+               const std::vector<Value>& ref, const std::string& where) {
+    require(got.size() == want.size() && ref.size() == want.size(),
+            "[golden] {}: got {} numbers, recorded {}", where, got.size(), want.size());
+    for (size_t i = 0; i < got.size(); ++i)
+      compare(got[i], want[i], ref[i].e, fmt::format("{}[{}]", where, i));
   }
 };
 
@@ -175,22 +191,26 @@ class GoldenRun {
       const Golden::Step& step = golden_.steps[s];
       run->feed(step.batch);
       run->forward();
-      worst.compare(run->predictions(), step.out, expected_.steps[s].predictions, fmt::format("b{}/out", s));
+      worst.compare(run->predictions(), step.out, expected_.steps[s].predictions,
+                    fmt::format("b{}/out", s));
       worst.compare(run->loss(), step.loss, expected_.steps[s].loss.e, fmt::format("b{}/loss", s));
       run->backward(golden_.rule);
     }
     compare_all(run->values(), golden_.after, expected_.after, "p1/", worst);
     auto bounds = expected_.gradients;
     for (auto& [name, values] : bounds) {  // a difference of stored values loses a rounding of each
-      for (size_t i = 0; i < values.size(); ++i) values[i].e += reference::kEps * std::abs(golden_.before.at(name)[i]);
+      for (size_t i = 0; i < values.size(); ++i)
+        values[i].e += reference::kEps * std::abs(golden_.before.at(name)[i]);
     }
     const auto once = make(variant, UpdateKind::kSgd);
-    compare_all(once->gradients_by_sgd(golden_.steps[0].batch), golden_.gradients, bounds, "g0/", worst);
+    compare_all(once->gradients_by_sgd(golden_.steps[0].batch), golden_.gradients, bounds, "g0/",
+                worst);
   }
 
  private:
   std::unique_ptr<DlrmHarness> make(const Variant& variant, UpdateKind optimizer) const {
-    HarnessOptions o{.optimizer = optimizer, .id_type = variant.ids, .plan = {}, .step = {.poison = true}};
+    HarnessOptions o{
+        .optimizer = optimizer, .id_type = variant.ids, .plan = {}, .step = {.poison = true}};
     for (const Golden::Step& step : golden_.steps) {
       o.batch = std::max(o.batch, step.batch.rows);
       for (const SparseFeature& s : step.batch.sparse) {
@@ -206,10 +226,12 @@ class GoldenRun {
 
   static void compare_all(const std::map<std::string, std::vector<float>>& got,
                           const std::map<std::string, std::vector<float>>& want,
-                          const std::map<std::string, std::vector<Value>>& bounds, const std::string& prefix,
-                          Worst& worst) {
-    require(got.size() == want.size(), "[golden] {}: got {} parameters, recorded {}", prefix, got.size(), want.size());
-    for (const auto& [name, values] : want) worst.compare(got.at(name), values, bounds.at(name), prefix + name);
+                          const std::map<std::string, std::vector<Value>>& bounds,
+                          const std::string& prefix, Worst& worst) {
+    require(got.size() == want.size(), "[golden] {}: got {} parameters, recorded {}", prefix,
+            got.size(), want.size());
+    for (const auto& [name, values] : want)
+      worst.compare(got.at(name), values, bounds.at(name), prefix + name);
   }
 
   const Golden& golden_;
@@ -220,19 +242,20 @@ bool check_file(const std::filesystem::path& path) {
   const Golden golden = read_golden(path.string());
   const GoldenRun run(golden);
   Worst worst;
-  for (const Variant variant : {Variant{DType::kInt32, 1}, {DType::kInt32, 3}, {DType::kInt64, 1}, {DType::kInt64, 3}}) {
+  for (const Variant variant :
+       {Variant{DType::kInt32, 1}, {DType::kInt32, 3}, {DType::kInt64, 1}, {DType::kInt64, 3}}) {
     run.compare(variant, worst);
   }
   const bool ok = worst.compared > 0 && worst.used <= 1;
-  fmt::print("{:4} {}: {} numbers, {:.1f} % of the bound used at {}\n", ok ? "ok" : "FAIL", path.filename().string(),
-             worst.compared, 100 * worst.used, worst.place);
+  fmt::print("{:4} {}: {} numbers, {:.1f} % of the bound used at {}\n", ok ? "ok" : "FAIL",
+             path.filename().string(), worst.compared, 100 * worst.used, worst.place);
   return ok;
 }
 
 int check_folder(const std::filesystem::path& folder) {
   std::set<std::filesystem::path> files;
-  require<DataError>(std::filesystem::is_directory(folder), "[golden] no folder '{}' (run this from the sources' root)",
-                     folder.string());
+  require<DataError>(std::filesystem::is_directory(folder),
+                     "[golden] no folder '{}' (run this from the sources' root)", folder.string());
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() == ".npz") files.insert(entry.path());
   }

@@ -1,5 +1,6 @@
-// Gradients of whole models against central differences of the model in double (tests/reference/dlrm_ref.h):
-// every parameter of every combination of options, over a batch with empty bags and repeated ids.
+// Gradients of whole models against central differences of the model in double
+// (tests/reference/dlrm_ref.h): every parameter of every combination of options, over a batch with
+// empty bags and repeated ids.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -32,10 +33,12 @@ void randomise(Dlrm& model, uint32_t seed) {
     for (int64_t i = 0; i < m.size(); ++i) m.data[i] = normal(random);
   };
   for (const auto& table : model.embeddings().tables()) fill(table->weights());
-  for (size_t i = 0; i < model.parameters().list().size(); ++i) fill(model.parameters().value(static_cast<int>(i)));
+  for (size_t i = 0; i < model.parameters().list().size(); ++i)
+    fill(model.parameters().value(static_cast<int>(i)));
 }
 
-// h is small enough not to step over a kink of ReLU in these models; what double loses is 1e-16 / h.
+// h is small enough not to step over a kink of ReLU in these models; what double loses is 1e-16 /
+// h.
 double difference_quotient(DlrmRef& ref, const Batch& batch, const std::string& name, int64_t i) {
   constexpr double h = 1e-6;
   const double x = ref.value(name, i);
@@ -63,8 +66,10 @@ void check(const DlrmConfig& config, uint32_t seed = 1) {
     ASSERT_EQ(got.size(), exact.size()) << name;
     for (size_t i = 0; i < got.size(); ++i) {
       const double want = difference_quotient(ref, batch, name, static_cast<int64_t>(i));
-      const double bound = exact[i].e + reference::kEps * std::abs(before.at(name)[i]) + kQuotientError;
-      EXPECT_LE(std::abs(exact[i].v - want), kQuotientError) << "the reference itself, " << name << '[' << i << ']';
+      const double bound =
+          exact[i].e + reference::kEps * std::abs(before.at(name)[i]) + kQuotientError;
+      EXPECT_LE(std::abs(exact[i].v - want), kQuotientError)
+          << "the reference itself, " << name << '[' << i << ']';
       EXPECT_TRUE(std::abs(got[i] - want) <= bound)
           << name << '[' << i << "]: got " << got[i] << ", expected " << want << " +- " << bound;
       EXPECT_LT(bound, 1e-4) << "a bound that says nothing, " << name << '[' << i << ']';
@@ -73,11 +78,13 @@ void check(const DlrmConfig& config, uint32_t seed = 1) {
     }
   }
   EXPECT_GT(compared, 200);
-  EXPECT_GT(nonzero, compared / 10);  // few bags reach a large table, and a clamped loss has no slope
+  EXPECT_GT(nonzero,
+            compared / 10);  // few bags reach a large table, and a clamped loss has no slope
 }
 
 TEST(Gradients, DotWithEachLoss) {
-  for (const LossKind kind : {LossKind::kMse, LossKind::kBce, LossKind::kWeightedBce, LossKind::kBceWithLogits}) {
+  for (const LossKind kind :
+       {LossKind::kMse, LossKind::kBce, LossKind::kWeightedBce, LossKind::kBceWithLogits}) {
     DlrmConfig c = base();
     c.loss = {.kind = kind, .weight0 = 0.7f, .weight1 = 2.3f};
     SCOPED_TRACE(static_cast<int>(kind));
@@ -113,7 +120,8 @@ TEST(Gradients, DimensionOne) {
 }
 
 TEST(Gradients, QuotientRemainder) {
-  for (const QrOperation operation : {QrOperation::kMultiply, QrOperation::kAdd, QrOperation::kConcat}) {
+  for (const QrOperation operation :
+       {QrOperation::kMultiply, QrOperation::kAdd, QrOperation::kConcat}) {
     DlrmConfig c = base();
     c.qr = QrConfig{.threshold = 4, .collisions = 3, .operation = operation};
     if (operation == QrOperation::kConcat) {

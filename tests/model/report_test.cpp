@@ -170,6 +170,26 @@ TEST_F(ReportTest, ATerminalHasOneLineRewrittenInPlace) {
   EXPECT_EQ(text(), "\repoch 1/2  it 52/?  3,000 samples/s  loss 0.250000  ETA ?\x1b[K");
 }
 
+TEST_F(ReportTest, PreparingShowsOnATerminalOnly) {
+  Report(config_).preparing("counting values", 0.254);
+  EXPECT_EQ(text(), "");
+  config_.terminal = true;
+  Report(config_).preparing("counting values", 0.254);
+  EXPECT_EQ(text(), "\rcounting values: 25 %\x1b[K\r\x1b[K");
+}
+
+// Iterations of all epochs that no integer holds.
+TEST_F(ReportTest, TimeLeftOfAnEndlessRun) {
+  config_.terminal = true;
+  config_.epochs = std::numeric_limits<int64_t>::max();
+  Report report(config_);
+  report.started();
+  text();
+  now_ += 1;
+  report.step({1, 10, 0}, 2, 0.5, 1);
+  EXPECT_NE(text().find("ETA 2777"), std::string::npos);
+}
+
 TEST_F(ReportTest, TestPassesDoNotCountAsTrainingTime) {
   config_.terminal = true;
   Report report(config_);

@@ -39,7 +39,9 @@ class FakeReader final : public Reader {
   }
   const Schema& schema() const override { return schema_; }
   int64_t batch_size() const override { return kBatch; }
-  int64_t num_batches() const override { return known_ ? static_cast<int64_t>(batches.size()) : kUnknown; }
+  int64_t num_batches() const override {
+    return known_ ? static_cast<int64_t>(batches.size()) : kUnknown;
+  }
   void rewind() override { next_ = 0, ++passes; }
   bool next(Batch& batch) override {
     if (next_ == batches.size()) return false;
@@ -77,7 +79,8 @@ class TrainerTest : public ::testing::Test {
   std::string output() {
     std::string text;
     std::rewind(out_);
-    for (int c = std::fgetc(out_); c != EOF; c = std::fgetc(out_)) text.push_back(static_cast<char>(c));
+    for (int c = std::fgetc(out_); c != EOF; c = std::fgetc(out_))
+      text.push_back(static_cast<char>(c));
     return text;
   }
   static int count(const std::string& text, const std::string& part) {
@@ -105,8 +108,9 @@ TEST_F(TrainerTest, PrintsEveryIterationOfEveryEpoch) {
   FakeReader reader(3);
   train(reader);
   const std::string text = output();
-  for (const char* line : {"Finished training it 1/3 of epoch 0, ", "Finished training it 3/3 of epoch 0, ",
-                           "Finished training it 1/3 of epoch 1, ", "Finished training it 3/3 of epoch 1, "}) {
+  for (const char* line :
+       {"Finished training it 1/3 of epoch 0, ", "Finished training it 3/3 of epoch 0, ",
+        "Finished training it 1/3 of epoch 1, ", "Finished training it 3/3 of epoch 1, "}) {
     EXPECT_EQ(count(text, line), 1) << line << text;
   }
   EXPECT_EQ(count(text, "Finished training"), 6);
@@ -121,7 +125,8 @@ TEST_F(TrainerTest, PrintFrequencyAndLastLine) {
   train(reader);
   const std::string text = output();
   EXPECT_EQ(count(text, "Finished training"), 3) << text;
-  for (const char* line : {"it 4/10 ", "it 8/10 ", "it 10/10 "}) EXPECT_EQ(count(text, line), 1) << line;
+  for (const char* line : {"it 4/10 ", "it 8/10 ", "it 10/10 "})
+    EXPECT_EQ(count(text, line), 1) << line;
 }
 
 TEST_F(TrainerTest, StreamOfUnknownLengthPrintsItsLastLineOnce) {
@@ -169,8 +174,8 @@ TEST_F(TrainerTest, TestsByFrequencyAndAfterEachEpoch) {
   FakeReader reader(5), test(2);
   train(reader, &test);
   const std::string text = output();
-  for (const char* line : {"Testing at - 2/5 of epoch 0,", "Testing at - 4/5 of epoch 0,", "Testing at - 5/5 of epoch 0,",
-                           "Testing at - 5/5 of epoch 1,"}) {
+  for (const char* line : {"Testing at - 2/5 of epoch 0,", "Testing at - 4/5 of epoch 0,",
+                           "Testing at - 5/5 of epoch 0,", "Testing at - 5/5 of epoch 1,"}) {
     EXPECT_EQ(count(text, line), 1) << line << text;
   }
   EXPECT_EQ(count(text, "Testing at"), 6);
@@ -255,7 +260,8 @@ TEST_F(TrainerTest, NanLossStopsBeforeTheUpdateAndNamesTheBatch) {
   };
   config_.num_batches = 0;
   EXPECT_THROWS(DataError,
-                "[train] loss at iteration 3 of epoch 0 (clicks.tsv, samples 17 to 24): got nan, expected a finite",
+                "[train] loss at iteration 3 of epoch 0 (clicks.tsv, samples 17 to 24): got nan, "
+                "expected a finite",
                 train(reader));
   std::vector<float> now = parameters();
   int different = 0;

@@ -1,16 +1,14 @@
-// A whole DLRM in double, one scalar at a time: model/dlrm.h and the engine are tested against this.
+// A whole DLRM in double, one scalar at a time: model/dlrm.h and the engine are tested against
+// this.
 //
-// Nothing here is blocked, batched or derived by hand: a sample becomes a graph of scalars (sums of products
-// and functions of one number), and gradients follow from the graph by the chain rule. Every number carries a
-// bound of what fp32 arithmetic may do to it, to first order: errors of operands are propagated in full, and a
-// sum of n products adds its own roundings, (2 + sqrt(n)) eps sum|term| as tests/support/bounds.h has it. So a
-// bound is as wide as the numbers' condition asks for, and no wider.
+// Nothing here is blocked, batched or derived by hand: a sample becomes a graph of scalars
+// (tests/reference/scalar_graph.h), and gradients follow from the graph by the chain rule. Every
+// number carries a bound of what fp32 arithmetic may do to it.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <map>
 #include <span>
 #include <string>
@@ -20,105 +18,9 @@
 #include "data/batch.h"
 #include "kernels/update_rule.h"
 #include "model/config.h"
-#include "tests/support/bounds.h"
+#include "tests/reference/scalar_graph.h"
 
 namespace hotrow::reference {
-
-inline constexpr double kEps = std::numeric_limits<float>::epsilon();
-
-struct Value {
-  double v = 0;
-  double e = 0;  // |fp32 result - v| stays below
-};
-
-class Sum {
- public:
-  void add(Value a, Value b) {  // a b
-    ++terms_;
-    value_ += a.v * b.v;
-    magnitude_ += std::abs(a.v * b.v);
-    carried_ += std::abs(a.v) * b.e + std::abs(b.v) * a.e;
-  }
-  Value value() const {
-    if (terms_ == 0) return {};
-    return {value_, carried_ + test::bound_k(terms_) * kEps * magnitude_};
-  }
-
- private:
-  int64_t terms_ = 0;
-  double value_ = 0, magnitude_ = 0, carried_ = 0;
-};
-
-// Scalars and what they were made of. A node is its index.
-class Graph {
- public:
-  int leaf(Value value) {
-    nodes_.push_back({value, {}, {}});
-    return static_cast<int>(nodes_.size()) - 1;
-  }
-  // Sum of products of pairs of nodes.
-  int dot(const std::vector<std::pair<int, int>>& pairs) {
-    Sum sum;
-    for (auto [a, b] : pairs) sum.add(nodes_[at(a)].value, nodes_[at(b)].value);
-    const size_t first = pairs_.size();
-    pairs_.insert(pairs_.end(), pairs.begin(), pairs.end());
-    nodes_.push_back({sum.value(), {}, {}, first, pairs.size()});
-    return static_cast<int>(nodes_.size()) - 1;
-  }
-  // y = f(x), dy/dx = slope.
-  int function(int x, Value y, Value slope) {
-    pairs_.push_back({x, x});
-    nodes_.push_back({y, {}, slope, pairs_.size() - 1, 1, true});
-    return static_cast<int>(nodes_.size()) - 1;
-  }
-  // What a function was applied to.
-  int operand(int node) const { return pairs_[nodes_[at(node)].first].first; }
-  Value value(int node) const { return nodes_[at(node)].value; }
-  Value gradient(int node) const { return nodes_[at(node)].adjoint.value(); }
-  void set_leaf(int node, Value value) { nodes_[at(node)].value = value; }
-
-  // Adds seed * d result / d node to the gradient of every node; nodes below `leaves` have no operands.
-  void backward(int result, double seed, int leaves) {
-    nodes_[at(result)].adjoint.add({seed, 0}, {1, 0});
-    for (int n = result; n >= leaves; --n) backward_node(nodes_[at(n)]);
-  }
-  // Forgets all nodes from `size` on.
-  int size() const { return static_cast<int>(nodes_.size()); }
-  void shrink(int size) {
-    nodes_.resize(at(size));
-    pairs_.clear();  // leaves have none
-  }
-  void clear_gradients() {
-    for (Node& node : nodes_) node.adjoint = {};
-  }
-
- private:
-  struct Node {
-    Value value;
-    Sum adjoint;
-    Value slope;
-    size_t first = 0, pairs = 0;  // in pairs_
-    bool is_function = false;
-  };
-  static size_t at(int node) { return static_cast<size_t>(node); }
-
-  void backward_node(const Node& node) {
-    const Value g = node.adjoint.value();
-    for (size_t i = node.first; i < node.first + node.pairs; ++i) {
-      const auto [a, b] = pairs_[i];
-      if (node.is_function) {
-        nodes_[at(a)].adjoint.add(g, node.slope);
-      } else {
-        const Value va = nodes_[at(a)].value, vb = nodes_[at(b)].value;
-        nodes_[at(a)].adjoint.add(g, vb);
-        nodes_[at(b)].adjoint.add(g, va);
-      }
-    }
-  }
-
-  std::vector<Node> nodes_;
-  std::vector<std::pair<int, int>> pairs_;
-};
 
 class DlrmRef {
  public:
@@ -126,7 +28,8 @@ class DlrmRef {
   explicit DlrmRef(const DlrmConfig& config) : config_(config), one_(graph_.leaf({1, 0})) {}
 
   // A table or a dense parameter under its name in the reference, row-major.
-  void add(const std::string& name, std::span<const float> values, int64_t cols, bool trainable = true) {
+  void add(const std::string& name, std::span<const float> values, int64_t cols,
+           bool trainable = true) {
     Parameter p{graph_.size(), static_cast<int64_t>(values.size()), cols, trainable, {}};
     for (float v : values) graph_.leaf({v, 0});
     parameters_.emplace(name, std::move(p));
@@ -156,9 +59,13 @@ class DlrmRef {
   }
 
   std::vector<Value> values(const std::string& name) const { return read(name, &Graph::value); }
-  std::vector<Value> gradients(const std::string& name) const { return read(name, &Graph::gradient); }
+  std::vector<Value> gradients(const std::string& name) const {
+    return read(name, &Graph::gradient);
+  }
   double value(const std::string& name, int64_t i) const { return graph_.value(leaf(name, i)).v; }
-  void set(const std::string& name, int64_t i, double value) { graph_.set_leaf(leaf(name, i), {value, 0}); }
+  void set(const std::string& name, int64_t i, double value) {
+    graph_.set_leaf(leaf(name, i), {value, 0});
+  }
 
   // SGD, Adagrad or row-wise Adagrad with the gradients of the last run.
   void update(const UpdateRule& rule) {
@@ -181,13 +88,16 @@ class DlrmRef {
   using Nodes = std::vector<int>;
 
   bool has(const std::string& name) const { return parameters_.contains(name); }
-  int leaf(const std::string& name, int64_t i) const { return parameters_.at(name).first + static_cast<int>(i); }
+  int leaf(const std::string& name, int64_t i) const {
+    return parameters_.at(name).first + static_cast<int>(i);
+  }
   int leaf(const std::string& name, int64_t row, int64_t col) const {
     return leaf(name, row * parameters_.at(name).cols + col);
   }
   std::vector<Value> read(const std::string& name, Value (Graph::*get)(int) const) const {
     std::vector<Value> all;
-    for (int64_t i = 0; i < parameters_.at(name).size; ++i) all.push_back((graph_.*get)(leaf(name, i)));
+    for (int64_t i = 0; i < parameters_.at(name).size; ++i)
+      all.push_back((graph_.*get)(leaf(name, i)));
     return all;
   }
 
@@ -197,7 +107,8 @@ class DlrmRef {
     return graph_.function(x, {std::max(v.v, 0.0), v.v > 0 || unsure ? v.e : 0},
                            {v.v > 0 ? 1.0 : 0.0, unsure ? 1.0 : 0.0});
   }
-  // Where fp32 rounds 1 / (1 + e^-x) to 1 for sure, so does this: logarithms of 1 - p see the difference.
+  // Where fp32 rounds 1 / (1 + e^-x) to 1 for sure, so does this: logarithms of 1 - p see the
+  // difference.
   int sigmoid(int x) {
     const Value v = graph_.value(x);
     const double y = 1 / (1 + std::exp(-v.v)), slope = y * (1 - y);
@@ -213,7 +124,8 @@ class DlrmRef {
       Nodes y;
       for (int64_t n = 0; n < parameters_.at(prefix + ".bias").size; ++n) {
         std::vector<std::pair<int, int>> terms{{leaf(prefix + ".bias", n), one_}};
-        for (size_t k = 0; k < x.size(); ++k) terms.push_back({leaf(prefix + ".weight", n, int64_t(k)), x[k]});
+        for (size_t k = 0; k < x.size(); ++k)
+          terms.push_back({leaf(prefix + ".weight", n, int64_t(k)), x[k]});
         const int sum = graph_.dot(terms);
         y.push_back(is_last ? last(sum) : relu(sum));
       }
@@ -229,7 +141,8 @@ class DlrmRef {
     for (int64_t d = 0; d < parameters_.at(table).cols; ++d) {
       std::vector<std::pair<int, int>> terms;
       for (int64_t id : ids) {
-        terms.push_back({leaf(table, id / divide % modulo, d), weights.empty() ? one_ : leaf(weights, id)});
+        terms.push_back(
+            {leaf(table, id / divide % modulo, d), weights.empty() ? one_ : leaf(weights, id)});
       }
       y.push_back(graph_.dot(terms));
     }
@@ -239,7 +152,8 @@ class DlrmRef {
   Nodes feature(size_t t, std::span<const int64_t> ids) {
     const std::string emb = "emb_l." + std::to_string(t), pooling = "v_W_l." + std::to_string(t);
     const int64_t all = config_.table_rows[t];
-    if (has(emb + ".weight")) return bag(emb + ".weight", ids, 1, all, has(pooling) ? pooling : std::string());
+    if (has(emb + ".weight"))
+      return bag(emb + ".weight", ids, 1, all, has(pooling) ? pooling : std::string());
     if (has(emb + ".weight_q")) {
       const int64_t c = config_.qr->collisions;
       return combine(bag(emb + ".weight_q", ids, c, all), bag(emb + ".weight_r", ids, 1, c));
@@ -248,9 +162,11 @@ class DlrmRef {
     const std::string projection = emb + ".proj.weight";
     if (!has(projection)) return narrow;
     Nodes y;
-    for (int64_t n = 0; n < parameters_.at(projection).size / parameters_.at(projection).cols; ++n) {
+    for (int64_t n = 0; n < parameters_.at(projection).size / parameters_.at(projection).cols;
+         ++n) {
       std::vector<std::pair<int, int>> terms;
-      for (size_t k = 0; k < narrow.size(); ++k) terms.push_back({leaf(projection, n, int64_t(k)), narrow[k]});
+      for (size_t k = 0; k < narrow.size(); ++k)
+        terms.push_back({leaf(projection, n, int64_t(k)), narrow[k]});
       y.push_back(graph_.dot(terms));
     }
     return y;
@@ -263,7 +179,8 @@ class DlrmRef {
       return q;
     }
     for (size_t d = 0; d < q.size(); ++d) {
-      q[d] = operation == QrOperation::kAdd ? graph_.dot({{q[d], one_}, {r[d], one_}}) : graph_.dot({{q[d], r[d]}});
+      q[d] = operation == QrOperation::kAdd ? graph_.dot({{q[d], one_}, {r[d], one_}})
+                                            : graph_.dot({{q[d], r[d]}});
     }
     return q;
   }
@@ -278,7 +195,8 @@ class DlrmRef {
     for (size_t i = 0; i < features.size(); ++i) {
       for (size_t j = 0; j < i + (config_.self_interaction ? 1 : 0); ++j) {
         std::vector<std::pair<int, int>> terms;
-        for (size_t d = 0; d < features[i].size(); ++d) terms.push_back({features[i][d], features[j][d]});
+        for (size_t d = 0; d < features[i].size(); ++d)
+          terms.push_back({features[i][d], features[j][d]});
         z.push_back(graph_.dot(terms));
       }
     }
@@ -286,9 +204,11 @@ class DlrmRef {
   }
 
   int predict(const Batch& batch, int64_t b) {
-    const size_t width = batch.dense.size() / static_cast<size_t>(batch.rows), row = static_cast<size_t>(b);
+    const size_t width = batch.dense.size() / static_cast<size_t>(batch.rows),
+                 row = static_cast<size_t>(b);
     Nodes dense;
-    for (size_t i = 0; i < width; ++i) dense.push_back(graph_.leaf({batch.dense[row * width + i], 0}));
+    for (size_t i = 0; i < width; ++i)
+      dense.push_back(graph_.leaf({batch.dense[row * width + i], 0}));
     std::vector<Nodes> features{mlp("bot_l", dense, [&](int x) { return relu(x); })};
     for (size_t t = 0; t < batch.sparse.size(); ++t) {
       const SparseFeature& s = batch.sparse[t];
@@ -302,7 +222,8 @@ class DlrmRef {
   // The loss as a function of the prediction, or of its logit where the two slopes would cancel.
   int sample_loss(int prediction, double target) {
     const LossKind kind = config_.loss.kind;
-    if (kind == LossKind::kBce || kind == LossKind::kWeightedBce) return cross_entropy(prediction, target);
+    if (kind == LossKind::kBce || kind == LossKind::kWeightedBce)
+      return cross_entropy(prediction, target);
     const Value p = graph_.value(prediction);
     if (kind == LossKind::kMse) return squared_error(prediction, p, target);
     const double s = 1 / (1 + std::exp(-p.v));
@@ -322,11 +243,13 @@ class DlrmRef {
     const double w = c.kind == LossKind::kBce ? 1 : target < 1 ? c.weight0 : c.weight1;
     const Value p = graph_.value(prediction);
     const auto [x, clamped] = clamp(p.v);
-    const double y = -target * std::max(std::log(x), -100.0) - (1 - target) * std::max(std::log(1 - x), -100.0);
+    const double y =
+        -target * std::max(std::log(x), -100.0) - (1 - target) * std::max(std::log(1 - x), -100.0);
     const double q = std::max(x * (1 - x), 1e-12);
     const double slope = (x - target) / q * p.v * (1 - p.v);
     const double e = p.e + 4 * kEps * std::abs(slope);
-    return graph_.function(graph_.operand(prediction), {w * y, w * (std::abs(x - target) / q * p.e + 2 * kEps * y)},
+    return graph_.function(graph_.operand(prediction),
+                           {w * y, w * (std::abs(x - target) / q * p.e + 2 * kEps * y)},
                            clamped || p.v == 1 ? Value{} : Value{w * slope, w * e});
   }
   // The loss threshold, and whether it changed p.
@@ -362,7 +285,8 @@ class DlrmRef {
     }
   }
 
-  // g / (sqrt(state) + eps), which cannot leave [-sqrt(D), sqrt(D)], so neither can its error twice that.
+  // g / (sqrt(state) + eps), which cannot leave [-sqrt(D), sqrt(D)], so neither can its error twice
+  // that.
   static Value scaled(Value g, Value state, double eps, double D) {
     if (g.v == 0 && g.e == 0) return {};
     const double root = std::sqrt(state.v), slope = root > 0 ? state.e / (2 * root) : 0;

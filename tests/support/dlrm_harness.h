@@ -1,4 +1,5 @@
-// A model on a tape of its own, so that a test sees what DlrmStep hides: the id type, gradients, tables.
+// A model on a tape of its own, so that a test sees what DlrmStep hides: the id type, gradients,
+// tables.
 #pragma once
 
 #include <algorithm>
@@ -30,7 +31,8 @@ class DlrmHarness {
   DlrmHarness(const DlrmConfig& config, const HarnessOptions& o)
       : model_(config, Mode::kTrain, o.optimizer),
         tape_(model_.parameters(), o.batch, o.id_type),
-        vars_(model_.record(tape_, std::vector<int64_t>(config.table_rows.size(), std::max<int64_t>(o.max_ids, 1)))),
+        vars_(model_.record(tape_, std::vector<int64_t>(config.table_rows.size(),
+                                                        std::max<int64_t>(o.max_ids, 1)))),
         step_(tape_, make_plan(tape_, {vars_.loss, vars_.prediction}, o.plan), o.step) {}
   DlrmHarness(const DlrmHarness&) = delete;  // the parts refer to each other
   DlrmHarness& operator=(const DlrmHarness&) = delete;
@@ -41,7 +43,8 @@ class DlrmHarness {
     std::copy(batch.labels.begin(), batch.labels.end(), step_.input(vars_.target).data);
     for (size_t t = 0; t < batch.sparse.size(); ++t) {
       const SparseFeature& s = batch.sparse[t];
-      const int64_t bad = step_.set_bags(vars_.bags[t], s.offsets, s.ids, model_.config().table_rows[t]);
+      const int64_t bad =
+          step_.set_bags(vars_.bags[t], s.offsets, s.ids, model_.config().table_rows[t]);
       require(bad < 0, "[test] bad id at {} of table {}", bad, t);
     }
   }
@@ -64,12 +67,12 @@ class DlrmHarness {
   }
   void set(const std::string& name, std::span<const float> values) {
     const Matrix to = matrix(name);
-    require(to.size() == static_cast<int64_t>(values.size()), "[test] size of '{}': got {}, expected {}", name,
-            values.size(), to.size());
+    require(to.size() == static_cast<int64_t>(values.size()),
+            "[test] size of '{}': got {}, expected {}", name, values.size(), to.size());
     std::copy(values.begin(), values.end(), to.data);
   }
-  // Runs the batch with SGD at rate 1: the tables' gradients are then the differences, and those of the dense
-  // parameters are there to read. The parameters have moved afterwards.
+  // Runs the batch with SGD at rate 1: the tables' gradients are then the differences, and those of
+  // the dense parameters are there to read. The parameters have moved afterwards.
   std::map<std::string, std::vector<float>> gradients_by_sgd(const Batch& batch) {
     auto gradients = values();
     feed(batch);
@@ -93,7 +96,8 @@ class DlrmHarness {
       add(ref, table->name(), table->weights(), table->trainable());
     }
     for (size_t i = 0; i < model_.parameters().list().size(); ++i) {
-      add(ref, model_.parameters().list()[i].name, model_.parameters().value(static_cast<int>(i)), true);
+      add(ref, model_.parameters().list()[i].name, model_.parameters().value(static_cast<int>(i)),
+          true);
     }
     return ref;
   }
@@ -119,8 +123,10 @@ class DlrmHarness {
   Step step_;
 };
 
-// A batch with empty bags, repeated ids and every table's last row; ids lean to the small ones. Labels are 0 or 1.
-inline Batch random_batch(const DlrmConfig& config, int64_t rows, int64_t max_ids_per_bag, uint32_t seed) {
+// A batch with empty bags, repeated ids and every table's last row; ids lean to the small ones.
+// Labels are 0 or 1.
+inline Batch random_batch(const DlrmConfig& config, int64_t rows, int64_t max_ids_per_bag,
+                          uint32_t seed) {
   std::mt19937 random(seed);
   std::uniform_real_distribution<double> uniform;
   std::normal_distribution<float> normal;
@@ -138,7 +144,8 @@ inline Batch random_batch(const DlrmConfig& config, int64_t rows, int64_t max_id
       for (int64_t i = 0; i < n; ++i) {
         const double skewed = std::pow(static_cast<double>(table_rows), uniform(random)) - 1;
         const bool last = i == 0 && b == rows / 2;
-        feature.ids.push_back(last ? table_rows - 1 : std::min(table_rows - 1, static_cast<int64_t>(skewed)));
+        feature.ids.push_back(last ? table_rows - 1
+                                   : std::min(table_rows - 1, static_cast<int64_t>(skewed)));
       }
       feature.offsets.push_back(static_cast<int64_t>(feature.ids.size()));
     }

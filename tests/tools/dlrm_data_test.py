@@ -65,16 +65,22 @@ class DlrmData(unittest.TestCase):
         self.assertEqual((code, err.count("\n")), (1, 1))
         self.assertIn("cannot be used as the output folder", err)
 
+    def test_full_standard_output(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([PROGRAM, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1))
+        self.assertIn("[standard output] cannot be written: got 'No space left on device'", done.stderr)
+
     def test_interrupt_leaves_nothing(self):
-        process = subprocess.Popen(
-            [PROGRAM, "generate", "--rows=100000000", f"--out={self.folder}"], stderr=subprocess.PIPE, text=True)
-        while not self.folder.exists() or not list(self.folder.iterdir()):
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 130)
-        self.assertIn("interrupted", err)
-        self.assertEqual(list(self.folder.iterdir()), [])
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = subprocess.Popen(
+                [PROGRAM, "generate", "--rows=100000000", f"--out={self.folder}"], stderr=subprocess.PIPE, text=True)
+            while not self.folder.exists() or not list(self.folder.iterdir()):
+                time.sleep(0.01)
+            process.send_signal(number)
+            _, err = process.communicate(timeout=60)
+            self.assertEqual((process.returncode, err), (130, "dlrm_data: interrupted, nothing written\n"))
+            self.assertEqual(list(self.folder.iterdir()), [])
 
 
 if __name__ == "__main__":

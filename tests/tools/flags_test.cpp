@@ -340,6 +340,9 @@ TEST(Flags, FlagsThatDoNotGoTogether) {
       {{"--data-set=tsv", "--data-generation=random"},
        "[--data-set] does not go with --data-generation: got tsv, expected "
        "--data-generation=dataset beside it"},
+      {{"--data-set=kaggle", "--raw-data-file=f"},
+       "[--raw-data-file] does not go with this data: got it without --data-generation=dataset, "
+       "kaggle or terabyte, expected it only there"},
       {{"--hash-size=9"},
        "[--hash-size] does not go with this data: got it without --data-set=tsv, expected it only "
        "there"}};

@@ -101,7 +101,7 @@ void add_data_set_flags(FlagSet& flags, DataOptions& d) {
              "Share of label-0 samples to drop");
   flags.text("--train-file", d.train_file, "tsv: Criteo lines, plain or .gz");
   flags.text("--test-file", d.test_file, "tsv: as --train-file, for tests");
-  flags.integer("--min-frequency", d.min_frequency, kAtLeast1,
+  flags.integer("--min-frequency", d.min_frequency, {.min = 1, .max = 0xffffffff},
                 "tsv: rarer values share one row a column");
   flags.integer("--hash-size", d.hash_size, {.min = 1, .max = kMaxRows, .unset = 0},
                 "tsv: hash values to so many rows instead of a vocabulary");

@@ -1,5 +1,8 @@
 #include "tools/cli/flags.h"
 
+#include <filesystem>
+#include <system_error>
+
 #include "kernels/core/check.h"
 #include "model/lr_policy.h"
 #include "tools/cli/cpu_count.h"
@@ -99,12 +102,30 @@ void check_data(const FlagSet& flags, DataOptions& d, const TrainingOptions& t) 
         "[{}] does not go with this data: got it without --data-set=tsv, expected it only there",
         name);
   }
+  for (const char* name : {"--raw-data-file", "--processed-data-file"}) {
+    require((dataset && !tsv) || !flags.given(name),
+            "[{}] does not go with this data: got it without --data-generation=dataset, kaggle or "
+            "terabyte, expected it only there",
+            name);
+  }
   require(dataset || !tsv,
           "[--data-set] does not go with --data-generation: got tsv, expected "
           "--data-generation=dataset beside it");
   check_random_data(d, t.mini_batch_size);
   if (dataset && tsv) check_tsv(flags, d, t);
   if (dataset && !tsv) check_criteo_files(d);
+}
+
+// The log is created anew: it must not be one of the files to train on.
+void check_log(const OutputOptions& out, const DataOptions& d) {
+  for (const std::string& file :
+       {d.train_file, d.test_file, d.raw_data_file, d.processed_data_file}) {
+    std::error_code missing;
+    const bool same = !file.empty() && (file == out.json_log ||
+                                        std::filesystem::equivalent(file, out.json_log, missing));
+    require(!same, "[--json-log] would overwrite data: got {}, expected a file of its own",
+            out.json_log);
+  }
 }
 
 // Where a flag stands for "as another one".
@@ -133,6 +154,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   check_data(flags, options.data, options.training);
   check_dense_size(options.model, options.data, flags.given("--arch-mlp-bot"));
   check_model(options.model);
+  check_log(options.output, options.data);
   const TrainingOptions& t = options.training;
   LrPolicy(t.learning_rate, t.lr_warmup_steps, t.lr_decay_start_step, t.lr_decay_steps);
   resolve(options.training);

@@ -50,7 +50,8 @@ Readers open_synthetic(const TrainOptions& o, NumpyRandom& stream, const Log& lo
   return readers;
 }
 
-Readers open_criteo_set(const TrainOptions& o, NumpyRandom& stream, const Log& log) {
+Readers open_criteo_set(const TrainOptions& o, NumpyRandom& stream, const Log& log,
+                        const PrepareProgress& progress) {
   CriteoConfig c;
   c.set = o.data.set == DataOptions::Set::kKaggle ? CriteoSet::kKaggle : CriteoSet::kTerabyte;
   c.raw_file = o.data.raw_data_file;
@@ -62,11 +63,12 @@ Readers open_criteo_set(const TrainOptions& o, NumpyRandom& stream, const Log& l
   c.sub_sample_rate = o.data.sub_sample_rate;
   c.batch_size = o.training.mini_batch_size;
   c.test_batch_size = o.training.test_mini_batch_size;
+  if (progress) c.progress = [&](double fraction) { progress("preprocessing", fraction); };
   CriteoReaders opened = open_criteo(c, stream, log);
   return {std::move(opened.train), std::move(opened.test)};
 }
 
-Readers open_tsv(const TrainOptions& o, const Log& log) {
+Readers open_tsv(const TrainOptions& o, const Log& log, const PrepareProgress& progress) {
   TsvConfig c;
   c.file = o.data.train_file;
   c.batch_size = o.training.mini_batch_size;
@@ -77,7 +79,9 @@ Readers open_tsv(const TrainOptions& o, const Log& log) {
     counted.vocabulary =
         std::make_shared<Vocabulary>(Vocabulary::hashed(o.data.hash_size, c.num_categorical));
   } else {
-    counted = count_vocabulary(c, o.data.min_frequency);
+    counted = count_vocabulary(c, o.data.min_frequency, [&](int64_t, double fraction) {
+      if (progress) progress("counting values", fraction);
+    });
     lines = counted.lines;
     int64_t rows = 0;
     for (int64_t t = 0; t < c.num_categorical; ++t) rows += counted.vocabulary->rows(t);
@@ -95,11 +99,12 @@ Readers open_tsv(const TrainOptions& o, const Log& log) {
 
 }  // namespace
 
-Readers open_readers(const TrainOptions& options, NumpyRandom& stream, const Log& log) {
+Readers open_readers(const TrainOptions& options, NumpyRandom& stream, const Log& log,
+                     const PrepareProgress& progress) {
   if (options.data.generation != DataOptions::Generation::kDataset)
     return open_synthetic(options, stream, log);
-  if (options.data.set == DataOptions::Set::kTsv) return open_tsv(options, log);
-  return open_criteo_set(options, stream, log);
+  if (options.data.set == DataOptions::Set::kTsv) return open_tsv(options, log, progress);
+  return open_criteo_set(options, stream, log, progress);
 }
 
 }  // namespace hotrow

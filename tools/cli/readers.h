@@ -13,6 +13,10 @@
 
 namespace hotrow {
 
+// Called often while files are preprocessed or counted, with what is being done and the share of
+// the file at hand that is behind; may throw to stop.
+using PrepareProgress = std::function<void(std::string_view what, double fraction)>;
+
 struct Readers {
   std::unique_ptr<Reader> train;
   std::unique_ptr<Reader> test;  // null: no test data
@@ -20,8 +24,9 @@ struct Readers {
 
 // Opens what the flags name; preprocesses Criteo files and counts a vocabulary where that is still
 // to be done. Draws from `stream` as the reference does. `log` gets lines for a person. Throws what
-// the readers throw.
+// the readers and `progress` throw.
 Readers open_readers(const TrainOptions& options, NumpyRandom& stream,
-                     const std::function<void(std::string_view)>& log);
+                     const std::function<void(std::string_view)>& log,
+                     const PrepareProgress& progress = {});
 
 }  // namespace hotrow
