@@ -18,8 +18,8 @@ class DlrmStep {
            StepOptions options = {});
 
   // Copies a batch in. Throws DataError, with the place in the file, for an id beyond its table, a
-  // dense value or a label that is not finite; InvalidArgument for a batch that is not of the schema
-  // (more samples, columns or ids than it promised).
+  // dense value or a label that is not finite; InvalidArgument for a batch that is not of the
+  // schema (more samples, columns or ids than it promised).
   void feed(const Batch& batch);
   // Predictions and loss of what was fed.
   void forward() { step_.forward(); }
