@@ -66,29 +66,51 @@ void count_new() {
   inside = false;
 }
 
-void* allocate(size_t bytes, size_t alignment) {
+void* allocate_or_null(size_t bytes, std::align_val_t align) {
+  const size_t alignment = static_cast<size_t>(align);
   count_new();
+  if (alignment <= __STDCPP_DEFAULT_NEW_ALIGNMENT__) return std::malloc(bytes == 0 ? 1 : bytes);
   void* memory = nullptr;
-  if (alignment <= __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
-    memory = std::malloc(bytes == 0 ? 1 : bytes);
-  } else if (posix_memalign(&memory, alignment, bytes) != 0) {
-    memory = nullptr;
-  }
+  return posix_memalign(&memory, alignment, bytes) == 0 ? memory : nullptr;
+}
+
+void* allocate(size_t bytes, std::align_val_t align) {
+  void* memory = allocate_or_null(bytes, align);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 
+constexpr std::align_val_t kPlain{1};
+
 }  // namespace
 
-// The array and nothrow forms of the standard library end here too.
-void* operator new(size_t bytes) { return allocate(bytes, 1); }
-void* operator new(size_t bytes, std::align_val_t alignment) {
-  return allocate(bytes, static_cast<size_t>(alignment));
+// Every form: the standard library's own would call these, but those of a sanitizer would not.
+using Quiet = const std::nothrow_t&;
+using Align = std::align_val_t;
+void* operator new(size_t bytes) { return allocate(bytes, kPlain); }
+void* operator new[](size_t bytes) { return allocate(bytes, kPlain); }
+void* operator new(size_t bytes, Align align) { return allocate(bytes, align); }
+void* operator new[](size_t bytes, Align align) { return allocate(bytes, align); }
+void* operator new(size_t bytes, Quiet) noexcept { return allocate_or_null(bytes, kPlain); }
+void* operator new[](size_t bytes, Quiet) noexcept { return allocate_or_null(bytes, kPlain); }
+void* operator new(size_t bytes, Align align, Quiet) noexcept {
+  return allocate_or_null(bytes, align);
+}
+void* operator new[](size_t bytes, Align align, Quiet) noexcept {
+  return allocate_or_null(bytes, align);
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, Align) noexcept { std::free(memory); }
+void operator delete[](void* memory, Align) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t, Align) noexcept { std::free(memory); }
+void operator delete[](void* memory, size_t, Align) noexcept { std::free(memory); }
+void operator delete(void* memory, Quiet) noexcept { std::free(memory); }
+void operator delete[](void* memory, Quiet) noexcept { std::free(memory); }
+void operator delete(void* memory, Align, Quiet) noexcept { std::free(memory); }
+void operator delete[](void* memory, Align, Quiet) noexcept { std::free(memory); }
 
 #ifndef HOTROW_SANITIZED
 extern "C" void* mmap(void* hint, size_t bytes, int protection, int flags, int file,
