@@ -5,8 +5,9 @@
 //
 // Shapes: part i is (B, width_i) with rows `stride` floats apart; out and dout (B, sum of widths),
 // B = out.rows(); fp32.
-// Aliasing: outputs overlap neither inputs nor each other. Parts may be the same memory; gradients
-// may not. Determinism: every element is copied or added alone; bits do not depend on threads.
+// Aliasing: outputs overlap neither inputs nor each other. Parts may be the same memory, and so may
+// gradients of which all but the first accumulate.
+// Determinism: every element is copied or added alone; bits do not depend on threads.
 // Cost: 8 B (sum of widths) bytes each way, 12 where gradients accumulate.
 // Errors: InvalidArgument for shapes that do not fit.
 // Source: own derivation.

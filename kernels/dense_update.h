@@ -8,10 +8,12 @@
 // Shapes: w and g (n); state (n) s, or (2, n) m then v, null for SGD; all contiguous fp32. The
 // state starts as zeros. Arithmetic: constants are derived in double and rounded to float once; `s
 // + g g`, `w - lr g` and the outer sums of m and v are fused multiply-adds where the machine has
-// them; all other operations round one by one in the order written, as PyTorch's do. Aliasing: none
-// overlaps another; w and state are updated in place. Determinism: every element is computed alone;
-// bits do not depend on threads. Cost: bytes SGD 12 n, Adagrad 20 n, Adam 28 n. Errors:
-// InvalidArgument for a rule out of range (check_update_rule), a negative n, a missing state.
+// them; all other operations round one by one in the order written, as PyTorch's do.
+// Aliasing: none overlaps another; w and state are updated in place.
+// Determinism: every element is computed alone; bits do not depend on threads.
+// Cost: bytes SGD 12 n, Adagrad 20 n, Adam 28 n.
+// Errors: InvalidArgument for a rule out of range (check_update_rule), a negative n, a missing
+// state.
 // Source: Duchi, Hazan and Singer (2011); Kingma and Ba (2015), with the order of torch.optim.
 #pragma once
 

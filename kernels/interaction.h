@@ -8,14 +8,16 @@
 // Shapes: F >= 1 features, each (B, D) with rows `stride` floats apart, so that the output of the
 // bottom MLP and the column blocks of one wide embedding output are read where they lie.
 // z and dz (B, D + P), P = interaction_pairs(F, self_interaction); B = z.rows(). fp32, any D >= 1.
-// Aliasing: outputs overlap neither inputs nor each other. Features may be the same memory;
-// gradients may not. Determinism: tasks are runs of samples, cut by shape alone; a sample is
-// computed the same way wherever it stands, so bits depend neither on threads nor on B. The sum of
-// a dot product runs over the lanes of a vector, so its last bits depend on the vector width of the
-// machine; backward sums over j in ascending order on every machine. Cost: forward 2 B P D flop, 4
-// B (F D + D + P) bytes; backward 2 B F^2 D flop, 4 B (2 F D + D + P) bytes (+ 4 B F D where it
-// accumulates). No scratch memory. Errors: InvalidArgument for shapes that do not fit. Source:
-// Naumov et al., "Deep Learning Recommendation Model for Personalization and Recommendation
+// Aliasing: outputs overlap neither inputs nor each other. Features may be the same memory, and so
+// may gradients of which all but the first accumulate.
+// Determinism: tasks are runs of samples, cut by shape alone; a sample is computed the same way
+// wherever it stands, so bits depend neither on threads nor on B. The sum of a dot product runs
+// over the lanes of a vector, so its last bits depend on the vector width of the machine; backward
+// sums over j in ascending order on every machine.
+// Cost: forward 2 B P D flop, 4 B (F D + D + P) bytes; backward 2 B F^2 D flop, 4 B (2 F D + D + P)
+// bytes (+ 4 B F D where it accumulates). No scratch memory.
+// Errors: InvalidArgument for shapes that do not fit.
+// Source: Naumov et al., "Deep Learning Recommendation Model for Personalization and Recommendation
 // Systems" (2019), section 2; the blocking is our own derivation.
 #pragma once
 

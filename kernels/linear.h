@@ -5,10 +5,12 @@
 //              dw = dz^T x,  db = column sums of dz,  dx (+)= dz W
 //
 // Shapes: x (B, K), w (N, K), bias (N), y (B, N); all fp32, row-major, contiguous, none overlapping
-// another. Determinism: tiles are cut by shape alone and every sum runs in a fixed order, so bits
-// do not depend on threads. Rows of y and dx may differ in the last bit between batches of
-// different size. Cost: forward 2 B N K flop, backward 4 B N K flop; bytes 4 (B (N + K) + N K) per
-// product. Errors: InvalidArgument for shapes that do not fit. Source: own derivation (chain rule).
+// another.
+// Determinism: tiles are cut by shape alone and every sum runs in a fixed order, so bits do not
+// depend on threads. Rows of y and dx may differ in the last bit between batches of different size.
+// Cost: forward 2 B N K flop, backward 4 B N K flop; bytes 4 (B (N + K) + N K) per product.
+// Errors: InvalidArgument for shapes that do not fit.
+// Source: own derivation (chain rule).
 #pragma once
 
 #include "kernels/core/stream.h"

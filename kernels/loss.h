@@ -11,12 +11,14 @@
 // Threshold t > 0: p is clamped to [t, 1 - t] first; dp = 0 where that changed p (not on the
 // borders). Shapes: p, target, dp (B) fp32; loss one float. B = 0 gives a loss of 0. A NaN in p or
 // target, and a p outside [0, 1] of the BCE kinds, makes the loss NaN. Arithmetic: in double,
-// rounded to float once at the end. Aliasing: dp may be p. Nothing else overlaps. Determinism:
-// tasks are cut by B alone and their sums, in double, are added in order, so bits do not depend on
-// threads. Cost: 12 B bytes, up to two logarithms an element. Errors: InvalidArgument for a
-// negative B, a threshold outside [0, 1), a threshold on logits. Source: the definitions, with the
-// limits (-100, 1e-12) of torch.nn.BCELoss; the clamp is that of facebookresearch/dlrm's
-// --loss-threshold.
+// rounded to float once at the end.
+// Aliasing: dp may be p. Nothing else overlaps.
+// Determinism: tasks are cut by B alone and their sums, in double, are added in order, so bits do
+// not depend on threads.
+// Cost: 12 B bytes, up to two logarithms an element.
+// Errors: InvalidArgument for a negative B, a threshold outside [0, 1), a threshold on logits.
+// Source: the definitions, with the limits (-100, 1e-12) of torch.nn.BCELoss; the clamp is that of
+// facebookresearch/dlrm's --loss-threshold.
 #pragma once
 
 #include <cstdint>

@@ -2,7 +2,8 @@
 //
 // Shapes: vectors of n. Ids are int32_t or int64_t; a row count is `rows`.
 // Aliasing: outputs overlap no input.
-// Determinism: integers, exact. Cost: one pass over the bytes named; no flops.
+// Determinism: integers, exact.
+// Cost: one pass over the bytes named; no flops.
 // Source: own derivation; quotient and remainder: Shi et al., "Compositional Embeddings" (2020),
 // section 3.
 #pragma once

@@ -4,14 +4,16 @@
 // Scores p are in [0, 1]. Labels T are usually 0 or 1 ("classes"); targets in between are allowed,
 // as the reference's random data has them, and then the metrics that need classes are absent.
 //
-//   accuracy            share of samples with round_half_even(p) == T (the reference's rule: 0.5 is
-//   a 0) log_loss            mean of -(T ln q + (1 - T) ln(1 - q)), q = p clamped to [e, 1 - e], e
-//   = 2^-23 normalized_entropy  log_loss / entropy of the base rate: below 1 is better than knowing
-//   only the base rate calibration         mean p / mean T: 1 is calibrated, above 1 promises too
-//   much auc                 P(p of a positive > p of a negative) + P(equal) / 2, exact
+//   accuracy            share of samples with round_half_even(p) == T, the reference's rule
+//   log_loss            mean of -(T ln q + (1 - T) ln(1 - q)), q = p clamped to [e, 1 - e]
+//   normalized_entropy  log_loss / entropy of the base rate: below 1 beats knowing the base rate
+//   calibration         mean p / mean T: 1 is calibrated, above 1 promises too much
+//   auc                 P(p of a positive > p of a negative) + P(equal) / 2, exact
 //   average_precision   sum over distinct scores, descending, of (R_n - R_(n-1)) * P_n
-//   precision, recall, f1   of the rounded scores; 0 where the denominator is 0, as scikit-learn
-//   defines them
+//   precision, recall,  of the rounded scores; 0 where the denominator is 0, as in scikit-learn
+//   f1
+//
+// e is 2^-23.
 //
 // All sums are in double and in the order of the samples, so the result does not depend on threads.
 // Memory: 4 bytes a sample with classes (scores are kept until summarize). Time: O(n log n), one
