@@ -112,14 +112,26 @@ TEST_F(LineReaderTest, RefusesALineThatDoesNotFit) {
   expect_has(error_of(text), "lines:2:1] the line is too long: got 1048576 bytes or more");
 }
 
+// While it lives, this process can open no file.
+class NoMoreFiles {
+ public:
+  NoMoreFiles() {
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &old_), 0);
+    const rlimit none{0, old_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  ~NoMoreFiles() { EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &old_), 0); }
+
+ private:
+  rlimit old_{};
+};
+
 TEST_F(LineReaderTest, NamesTheReasonWhenAFileCannotBeOpened) {
   const std::string file = file_with("text\n");
-  rlimit old{};
-  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
-  const rlimit none{0, old.rlim_max};
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-  const std::string text = error_text<DataError>([&] { LineReader reader(file); });
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
+  const std::string text = error_text<DataError>([&] {
+    const NoMoreFiles limit;
+    LineReader reader(file);
+  });
   expect_has(text, "lines] cannot be opened: got 'Too many open files'");
 }
 

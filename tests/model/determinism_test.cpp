@@ -53,7 +53,7 @@ std::vector<uint32_t> train(const DlrmConfig& c, UpdateKind kind, const Run& run
   const auto keep = [&](const float* data, int64_t n) {
     const size_t first = bits.size();
     bits.resize(first + static_cast<size_t>(n));
-    std::memcpy(&bits[first], data, static_cast<size_t>(n) * sizeof(float));
+    if (n > 0) std::memcpy(&bits[first], data, static_cast<size_t>(n) * sizeof(float));
   };
   for (int i = 1; i <= kSteps; ++i) {
     const int64_t rows = i == 7        ? 1
