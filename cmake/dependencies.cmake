@@ -12,12 +12,6 @@ function(hotrow_need target package)
   endif()
 endfunction()
 
-find_package(OpenMP QUIET COMPONENTS CXX)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  hotrow_need(OpenMP::OpenMP_CXX libomp-dev)
-else()
-  hotrow_need(OpenMP::OpenMP_CXX g++)
-endif()
 find_package(Threads REQUIRED)
 
 # pkg-config where the package's own CMake file is missing on some releases or asks for programs
@@ -46,6 +40,14 @@ if(NOT HOTROW_ONEDNN STREQUAL "OFF")
 endif()
 if(HOTROW_ONEDNN STREQUAL "ON")
   hotrow_need(OneDnn::dnnl libdnnl-dev)
+endif()
+if(TARGET OneDnn::dnnl)  # its threads, which are told to stay out of ours
+  find_package(OpenMP QUIET COMPONENTS CXX)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    hotrow_need(OpenMP::OpenMP_CXX libomp-dev)
+  else()
+    hotrow_need(OpenMP::OpenMP_CXX g++)
+  endif()
 endif()
 
 find_package(GTest QUIET)

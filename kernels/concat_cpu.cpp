@@ -50,7 +50,6 @@ void concat_backward(std::span<const PartGrad> dparts, ConstMatrix dout, CpuStre
     for (const PartGrad& part : dparts) {
       float* to = part.data + b * part.stride;
       if (part.accumulate) {
-#pragma omp simd
         for (int64_t c = 0; c < part.width; ++c) to[c] += from[c];
       } else {
         std::copy_n(from, part.width, to);

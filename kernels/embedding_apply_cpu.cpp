@@ -21,7 +21,6 @@ namespace HWY_NAMESPACE {
 namespace {
 
 constexpr int64_t kChunk = 64;         // occurrences a partial sum, part of the contract
-constexpr int64_t kEntriesAhead = 12;  // asked for ahead of the one being summed
 constexpr int64_t kBlock = kFold;      // columns of a row in flight
 
 HWY_INLINE const float* gradient(const RowTarget& t, uint32_t bag) {
@@ -131,19 +130,19 @@ HWY_INLINE void update_row(const RowTarget& t, const Entry* run, int64_t n, int6
 }
 
 HWY_INLINE void prefetch_entry(const RowTarget& t, uint32_t row, uint32_t bag, int64_t dim) {
-  prefetch_row<0>(gradient(t, bag), dim);
-  prefetch_row<1>(t.rows + row * dim, dim);
+  prefetch_row(gradient(t, bag), dim);
+  prefetch_row(t.rows + row * dim, dim);
   switch (t.rule.kind) {
     case UpdateKind::kSgd:
       break;
     case UpdateKind::kRowwiseAdagrad:
-      __builtin_prefetch(t.state + row, 1);
+      __builtin_prefetch(t.state + row, 0, 2);
       break;
     case UpdateKind::kAdam:
-      prefetch_row<1>(t.state + (t.num_rows + row) * dim, dim);
+      prefetch_row(t.state + (t.num_rows + row) * dim, dim);
       [[fallthrough]];
     case UpdateKind::kAdagrad:
-      prefetch_row<1>(t.state + row * dim, dim);
+      prefetch_row(t.state + row * dim, dim);
       break;
   }
 }
@@ -152,11 +151,12 @@ HWY_INLINE void prefetch_entry(const RowTarget& t, uint32_t row, uint32_t bag, i
 template <int64_t kDim, class Entry>
 void apply_runs(const RowTarget& t, const Entry* entries, int64_t n) {
   const int64_t dim = kDim > 0 ? kDim : t.dim;
+  const int64_t ahead = rows_ahead(dim);
   int64_t fetched = 0;
   for (int64_t begin = 0, end; begin < n; begin = end) {
     const uint32_t row = entries[begin].row;
     for (end = begin + 1; end < n && entries[end].row == row;) ++end;
-    const int64_t fetch_end = std::min(n, std::min(end, begin + kChunk) + kEntriesAhead);
+    const int64_t fetch_end = std::min(n, std::min(end, begin + kChunk) + ahead);
     for (fetched = std::max(fetched, begin); fetched < fetch_end; ++fetched) {
       prefetch_entry(t, entries[fetched].row, entries[fetched].bag, dim);
     }

@@ -53,9 +53,6 @@ namespace hotrow {
 namespace HWY_NAMESPACE {
 namespace {
 
-// Rows asked for ahead of the one being added: 24 rows of 64 floats hide a trip to memory.
-constexpr int64_t kRowsAhead = 24;
-
 // One piece of columns of all bags in the segment. Only the piece at column 0 prefetches, and then
 // whole rows.
 template <int64_t kWidth, bool kWeighted, class Id>
@@ -64,16 +61,17 @@ HWY_INLINE void pool_piece(const Segment<Id>& s, int64_t column) {
   const float* rows = s.table.rows.data;
   const int64_t dim = s.table.rows.cols();
   int64_t j = bags.begin(s.bags.begin);
+  const int64_t ahead = rows_ahead(dim);
   const int64_t fetch_end = column == 0 ? int64_t{bags.begin(s.bags.end)} : 0;
-  for (int64_t k = j; k < std::min(j + kRowsAhead, fetch_end); ++k) {
-    prefetch_row<0>(rows + bags.ids[k] * dim, dim);
+  for (int64_t k = j; k < std::min(j + ahead, fetch_end); ++k) {
+    prefetch_row(rows + bags.ids[k] * dim, dim);
   }
   for (int64_t b = s.bags.begin; b < s.bags.end; ++b) {
     Piece<kWidth> sum;
     sum.clear();
     const int64_t count = bags.begin(b + 1) - j;
     for (const int64_t end = j + count; j < end; ++j) {
-      if (j + kRowsAhead < fetch_end) prefetch_row<0>(rows + bags.ids[j + kRowsAhead] * dim, dim);
+      if (j + ahead < fetch_end) prefetch_row(rows + bags.ids[j + ahead] * dim, dim);
       const float* row = rows + bags.ids[j] * dim + column;
       if constexpr (kWeighted) {
         sum.add_scaled(bags.weights[j], row);
@@ -104,13 +102,13 @@ HWY_INLINE void dot_with_rows(const WeightGrad<Id>& g) {
   const Bags<Id>& bags = g.table.bags;
   const float* rows = g.table.rows.data;
   const int64_t dim = g.table.rows.cols();
-  const int64_t last = bags.begin(g.bags.end);
+  const int64_t last = bags.begin(g.bags.end), ahead = rows_ahead(dim);
   for (int64_t b = g.bags.begin; b < g.bags.end; ++b) {
     const int64_t begin = bags.begin(b), end = bags.begin(b + 1);
     const float scale =
         g.pooling == Pooling::kMean && end > begin ? 1.0f / static_cast<float>(end - begin) : 1.0f;
     for (int64_t j = begin; j < end; ++j) {
-      if (j + kRowsAhead < last) prefetch_row<0>(rows + bags.ids[j + kRowsAhead] * dim, dim);
+      if (j + ahead < last) prefetch_row(rows + bags.ids[j + ahead] * dim, dim);
       g.dweights[j] = scale * dot(g.dout + b * g.dout_stride, rows + bags.ids[j] * dim, dim);
     }
   }

@@ -79,11 +79,16 @@ HWY_INLINE void for_each_vector(int64_t width, const F& f) {
 
 constexpr int64_t kCacheLine = 16;  // floats
 
+// How many rows ahead to ask: about 64 lines on their way hide a trip to memory.
+HWY_INLINE int64_t rows_ahead(int64_t dim) {
+  return std::max<int64_t>(16, 64 * kCacheLine / std::max<int64_t>(dim, 1));
+}
+
 // Asks for every line of a row; one of odd width or address may end a line later than it seems.
-template <int kForWrite>
+// Into the second cache: more lines may be on their way there than to the first.
 HWY_INLINE void prefetch_row(const float* row, int64_t dim) {
-  for (int64_t c = 0; c < dim; c += kCacheLine) __builtin_prefetch(row + c, kForWrite);
-  if (dim % kCacheLine != 0) __builtin_prefetch(row + dim - 1, kForWrite);
+  for (int64_t c = 0; c < dim; c += kCacheLine) __builtin_prefetch(row + c, 0, 2);
+  if (dim % kCacheLine != 0) __builtin_prefetch(row + dim - 1, 0, 2);
 }
 
 // Columns that one fold sums, see dot().

@@ -13,6 +13,8 @@
 // After foreach_target.h.
 #include <hwy/highway.h>
 
+#include "kernels/core/lanes-inl.h"
+
 // The inputs of one call, for both passes and all instruction sets.
 #ifndef HOTROW_KERNELS_INTERACTION_CPU_ARGS
 #define HOTROW_KERNELS_INTERACTION_CPU_ARGS
@@ -62,24 +64,6 @@ using Vec = hn::Vec<Tag>;
 // Rows of a register tile: with four columns it fills 16 or 32 vector registers.
 constexpr int kRows = HWY_CAP_GE512 ? 4 : 3;
 constexpr int kCols = 4;
-
-// The first n < Lanes floats at p, zeros behind them; reads nothing past them.
-HWY_INLINE Vec load_first(Tag d, const float* p, int64_t n) {
-#if HWY_MEM_OPS_MIGHT_FAULT && HWY_TARGET != HWY_AVX2  // AVX2 has loads that skip lanes
-  HWY_ALIGN float buffer[hn::MaxLanes(Tag())] = {};
-  std::copy_n(p, n, buffer);
-  return hn::Load(d, buffer);
-#else
-  return hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(n)), d, p);
-#endif
-}
-
-// The inverse: writes n < Lanes floats.
-HWY_INLINE void store_first(Vec v, Tag d, float* p, int64_t n) {
-  HWY_ALIGN float buffer[hn::MaxLanes(Tag())];
-  hn::Store(v, d, buffer);
-  std::copy_n(buffer, n, p);
-}
 
 #if HWY_TARGET == HWY_SCALAR
 HWY_INLINE void store_sums(float* out, Tag, Vec a, Vec b, Vec c, Vec e) {

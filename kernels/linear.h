@@ -6,8 +6,7 @@
 //
 // Shapes: x (B, K), w (N, K), bias (N), y (B, N); all fp32, row-major, contiguous, none overlapping
 // another.
-// Determinism: tiles are cut by shape alone and every sum runs in a fixed order, so bits do not
-// depend on threads. Rows of y and dx may differ in the last bit between batches of different size.
+// Determinism: as kernels/core/gemm.h; db sums down the rows.
 // Cost: forward 2 B N K flop, backward 4 B N K flop; bytes 4 (B (N + K) + N K) per product.
 // Errors: InvalidArgument for shapes that do not fit.
 // Source: own derivation (chain rule).
@@ -32,7 +31,9 @@ struct LinearBackward {
   Matrix dy;                   // in: d(loss)/dy; out: d(loss)/dz
   ConstMatrix y, x, w;         // y is not read for kNone
   Activation activation = Activation::kNone;
+  float* dz_panels;  // scratch of linear_backward_scratch_floats()
 };
+int64_t linear_backward_scratch_floats(int64_t rows, int64_t n);
 void linear_backward(const LinearBackward& args, CpuStream stream);
 
 }  // namespace hotrow

@@ -3,6 +3,7 @@
 
 #include "kernels/core/check.h"
 #include "kernels/core/gemm.h"
+#include "kernels/core/gemm_panels.h"
 #include "kernels/core/parallel.h"
 #include "kernels/linear.h"
 
@@ -12,53 +13,77 @@
 // After foreach_target.h.
 #include <hwy/highway.h>
 
+#include "kernels/core/lanes-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace hotrow {
 namespace HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Columns [begin, end) of dz = dy * act'(y) and of db, in one pass down the rows: one task owns a
-// column, so its sum has one order. Sixteen columns at a time are one cache line of every row.
+using Half = hn::CappedTag<float, kGemmPanel>;  // a row of a panel, or less
+
 template <Activation kActivation>
-void activation_backward_columns(const LinearBackward& a, int64_t begin, int64_t end) {
-  const hn::ScalableTag<float> d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+HWY_INLINE hn::Vec<Half> derivative(hn::Vec<Half> dy, hn::Vec<Half> y) {
+  const Half d;
+  if constexpr (kActivation == Activation::kRelu) {
+    return hn::IfThenElseZero(hn::Gt(y, hn::Zero(d)), dy);
+  } else if constexpr (kActivation == Activation::kSigmoid) {
+    return hn::Mul(dy, hn::Mul(y, hn::Sub(hn::Set(d, 1.0f), y)));
+  } else {
+    return dy;
+  }
+}
+
+// Columns [column, column + n) of dz = dy * act'(y), of its panels and of db, in one pass down the
+// rows: a column's sum has one order.
+template <Activation kActivation, bool kWhole>
+HWY_INLINE void activation_columns(const LinearBackward& a, int64_t column, int64_t n) {
+  const Half d;
   const int64_t rows = a.dy.rows(), cols = a.dy.cols();
-  const auto derivative = [&](auto tag, auto dy, const float* y) HWY_ATTR {
-    if constexpr (kActivation == Activation::kRelu) {
-      return hn::IfThenElseZero(hn::Gt(hn::LoadU(tag, y), hn::Zero(tag)), dy);
-    } else if constexpr (kActivation == Activation::kSigmoid) {
-      const auto p = hn::LoadU(tag, y);
-      return hn::Mul(dy, hn::Mul(p, hn::Sub(hn::Set(tag, 1.0f), p)));
+  const auto load = [&](const float* p)
+                        HWY_ATTR { return kWhole ? hn::LoadU(d, p) : load_first(d, p, n); };
+  const auto store = [&](hn::Vec<Half> v, float* p) HWY_ATTR {
+    if constexpr (kWhole) {
+      hn::StoreU(v, d, p);
     } else {
-      return dy;
+      store_first(v, d, p, n);
     }
   };
-  const auto run = [&](auto tag, int64_t column) HWY_ATTR {
-    auto sum = hn::Zero(tag);
-    for (int64_t row = 0; row < rows; ++row) {
-      float* dy = a.dy.data + row * cols + column;
-      const float* y = a.y.data + (kActivation == Activation::kNone ? 0 : row * cols + column);
-      const auto dz = derivative(tag, hn::LoadU(tag, dy), y);
-      if constexpr (kActivation != Activation::kNone) hn::StoreU(dz, tag, dy);
-      sum = hn::Add(sum, dz);
+  auto sum = hn::Zero(d);
+  for (int64_t row = 0; row < rows; ++row) {
+    float* dy = a.dy.data + row * cols + column;
+    auto dz = load(dy);
+    if constexpr (kActivation != Activation::kNone) {
+      dz = derivative<kActivation>(dz, load(a.y.data + row * cols + column));
+      store(dz, dy);
     }
-    if (a.db.data != nullptr) hn::StoreU(sum, tag, a.db.data + column);
-  };
-  int64_t column = begin;
-  for (; column + lanes <= end; column += lanes) run(d, column);
-  for (; column < end; ++column) run(hn::CappedTag<float, 1>(), column);
+    sum = hn::Add(sum, dz);
+    hn::StoreU(dz, d, a.dz_panels + panel_offset(rows, column, row));
+  }
+  if (a.db.data != nullptr) store(sum, a.db.data + column);
+}
+
+template <Activation kActivation>
+HWY_INLINE void activation_panels(const LinearBackward& a, int64_t begin, int64_t end) {
+  constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(Half()));
+  for (int64_t column = begin; column < end; column += kLanes) {
+    if (column + kLanes <= end) {
+      activation_columns<kActivation, true>(a, column, kLanes);
+    } else {
+      activation_columns<kActivation, false>(a, column, end - column);
+    }
+  }
 }
 
 void activation_backward(const LinearBackward& a, int64_t begin, int64_t end) {
   switch (a.activation) {
     case Activation::kNone:
-      return activation_backward_columns<Activation::kNone>(a, begin, end);
+      return activation_panels<Activation::kNone>(a, begin, end);
     case Activation::kRelu:
-      return activation_backward_columns<Activation::kRelu>(a, begin, end);
+      return activation_panels<Activation::kRelu>(a, begin, end);
     case Activation::kSigmoid:
-      return activation_backward_columns<Activation::kSigmoid>(a, begin, end);
+      return activation_panels<Activation::kSigmoid>(a, begin, end);
   }
 }
 
@@ -72,45 +97,6 @@ namespace hotrow {
 namespace {
 
 HWY_EXPORT(activation_backward);
-
-// Tiles of 64 to 256 rows by 256 columns: enough rows to amortise the packing of the other operand,
-// small enough that a batch of 128 feeds several threads. Parts are multiples of 16 columns, so
-// that only the last one has a tail.
-constexpr int64_t tile_rows(int64_t rows) { return rows < 256 ? 64 : rows < 512 ? 128 : 256; }
-constexpr int64_t kTileCols = 256;
-constexpr int64_t kColumnGrain = 16;
-
-struct Tiling {
-  int64_t items, tile;
-  Tiling(int64_t n, int64_t target, int64_t grain) : items(n) {
-    const int64_t parts = ceil_div(n, target);
-    tile = std::min(n, ceil_div(ceil_div(n, parts), grain) * grain);
-  }
-  int64_t count() const { return ceil_div(items, tile); }
-  Range at(int64_t i) const { return {i * tile, std::min(items, (i + 1) * tile)}; }
-};
-
-// Runs one product as a grid of independent tiles of C. `whole` describes all of it.
-void tiled_gemm(float* c, const float* a, const float* b, const float* bias,
-                const GemmShape& whole) {
-  const Tiling rows(whole.m, tile_rows(whole.m), 1), cols(whole.n, kTileCols, kColumnGrain);
-  const Gemm* kernels[2][2];  // [last row tile][last column tile]
-  for (int last_row = 0; last_row < 2; ++last_row) {
-    for (int last_col = 0; last_col < 2; ++last_col) {
-      GemmShape tile = whole;
-      tile.m = rows.at(last_row ? rows.count() - 1 : 0).size();
-      tile.n = cols.at(last_col ? cols.count() - 1 : 0).size();
-      kernels[last_row][last_col] = &prepare_gemm(tile);
-    }
-  }
-  parallel_for(rows.count() * cols.count(), [&](int64_t task) {
-    const int64_t i = task / cols.count(), j = task % cols.count();
-    const Range r = rows.at(i), n = cols.at(j);
-    const Gemm& kernel = *kernels[i == rows.count() - 1][j == cols.count() - 1];
-    kernel.run(c + r.begin * whole.c_row_stride + n.begin, a + r.begin * whole.a_row_stride,
-               b + n.begin * whole.b_col_stride, bias == nullptr ? nullptr : bias + n.begin);
-  });
-}
 
 void check_shapes(const char* op, ConstMatrix y, ConstMatrix x, ConstMatrix w, ConstVector bias) {
   require(y.rows() == x.rows() && y.cols() == w.rows() && x.cols() == w.cols(),
@@ -144,17 +130,23 @@ void sigmoid(Matrix y) {
 
 }  // namespace
 
+int64_t linear_backward_scratch_floats(int64_t rows, int64_t n) {
+  return ceil_div(n, kGemmPanel) * kGemmPanel * rows;
+}
+
 void linear_forward(Matrix y, ConstMatrix x, ConstMatrix w, ConstVector bias, Activation activation,
                     CpuStream) {
   check_shapes("linear_forward", y, x, w, bias);
   if (y.size() == 0) return;
-  GemmShape shape{.m = y.rows(), .n = y.cols(), .k = x.cols()};
-  shape.a_row_stride = x.cols(), shape.a_col_stride = 1;
-  shape.b_row_stride = 1, shape.b_col_stride = w.cols();
-  shape.c_row_stride = y.cols();
-  shape.has_bias = bias.data != nullptr;
-  shape.relu = activation == Activation::kRelu;
-  tiled_gemm(y.data, x.data, w.data, bias.data, shape);
+  gemm({.m = y.rows(),
+        .n = y.cols(),
+        .k = x.cols(),
+        .c = y.data,
+        .c_stride = y.cols(),
+        .a = {x.data, x.cols()},
+        .b = {w.data, w.cols(), GemmLayout::kColumns},
+        .bias = bias.data,
+        .relu = activation == Activation::kRelu});
   if (activation == Activation::kSigmoid) sigmoid(y);
 }
 
@@ -167,23 +159,28 @@ void linear_backward(const LinearBackward& a, CpuStream) {
     if (a.db.data != nullptr) std::fill_n(a.db.data, n, 0.0f);
     return;
   }
-  const Tiling columns(n, 4 * kColumnGrain, kColumnGrain);
-  parallel_for(columns.count(), [&](int64_t task) {
-    const Range r = columns.at(task);
-    HWY_DYNAMIC_DISPATCH(activation_backward)(a, r.begin, r.end);
+  // Four panels of columns are two cache lines of every row.
+  constexpr int64_t kColumns = 4 * kGemmPanel;
+  parallel_for(ceil_div(n, kColumns), [&](int64_t task) {
+    HWY_DYNAMIC_DISPATCH(activation_backward)
+    (a, task * kColumns, std::min(n, (task + 1) * kColumns));
   });
-  GemmShape dw{.m = n, .n = k, .k = rows};
-  dw.a_row_stride = 1, dw.a_col_stride = n;
-  dw.b_row_stride = k, dw.b_col_stride = 1;
-  dw.c_row_stride = k;
-  tiled_gemm(a.dw.data, a.dy.data, a.x.data, nullptr, dw);
+  gemm({.m = n,
+        .n = k,
+        .k = rows,
+        .c = a.dw.data,
+        .c_stride = k,
+        .a = {a.dz_panels, 0, GemmLayout::kPanels},
+        .b = {a.x.data, k}});
   if (a.dx.data == nullptr) return;
-  GemmShape dx{.m = rows, .n = k, .k = n};
-  dx.a_row_stride = n, dx.a_col_stride = 1;
-  dx.b_row_stride = k, dx.b_col_stride = 1;
-  dx.c_row_stride = k;
-  dx.accumulate = a.accumulate_dx;
-  tiled_gemm(a.dx.data, a.dy.data, a.w.data, nullptr, dx);
+  gemm({.m = rows,
+        .n = k,
+        .k = n,
+        .c = a.dx.data,
+        .c_stride = k,
+        .a = {a.dy.data, n},
+        .b = {a.w.data, k},
+        .accumulate = a.accumulate_dx});
 }
 
 }  // namespace hotrow

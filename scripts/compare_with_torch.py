@@ -2,68 +2,102 @@
 """Time dlrm_bench and a PyTorch script alternately on this machine, and write what came out.
 
   compare_with_torch.py --bench build/release/tools/dlrm_bench --peer peer_torch.py --python venv/bin/python \
-      [--configs kaggle,bench] [--modes train,inference] [--optimizers sgd] [--rounds 5] [--iters 20] [--out DIR]
+      [--only 'kaggle .*train'] [--rounds 5] [--length 1.0] [--out DIR]
 
-Both programs take --config, --mode, --optimizer, --iters, --warmup and --threads and print one JSON line with ms_per_iter, the
-median over the iterations. A round runs ours, then the peer; a configuration's ratio is the median of the rounds' ratios, with
-the smallest and the largest beside it. Writes DIR/cpu.json, every run as it was printed, and DIR/cpu.md, the table.
+Both programs take --config, --mode, --optimizer, --zipf, --iters, --warmup and --threads and print one JSON line with ms_per_iter,
+the median over the iterations. The peer comes in up to three kinds: plain PyTorch, torch.compile, and FBGEMM's table-batched
+embedding; the fastest kind of a round is the opponent. A round runs ours, then every kind. A kind that was more than a quarter
+slower than the fastest in the first round is not run again. A case's ratio is the median of the rounds' ratios, with the smallest
+and the largest beside it. Writes DIR/cpu.json, every run as it was printed, and DIR/cpu.md, the table.
 """
 import argparse
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
+from collections import namedtuple
+
+Case = namedtuple("Case", "config zipf mode optimizer")
+KINDS = {"torch": [], "compile": ["--compile"], "fbgemm": ["--embedding=fbgemm"]}
+# Steps that count in one run, about two seconds of the slower program.
+ITERS = {"kaggle": 200, "kaggle-2k": 25, "bench": 5, "terabyte": 8, "multihot": 8, "gaudi-cat": 3}
+CASES = [Case(config, zipf, mode, "sgd")
+         for config, zipf in [("kaggle", 0), ("kaggle-2k", 0), ("bench", 0), ("bench", 1.05), ("terabyte", 0),
+                              ("multihot", 0), ("gaudi-cat", 0)] for mode in ("train", "inference")]
+CASES += [Case(config, 0, "train", optimizer) for optimizer in ("adagrad", "rwsadagrad") for config in ("kaggle", "bench")]
+CASES.append(Case("kaggle", 0, "inference-of-one", "sgd"))
+SLOWER = 1.25
 
 
-def run(command, config, mode, optimizer, a):
-    args = [*command, f"--config={config}", f"--mode={mode}", f"--optimizer={optimizer}", f"--iters={a.iters}",
-            f"--warmup={a.warmup}", f"--threads={a.threads}"]
+def name(case):
+    return f"{case.config}{f' zipf {case.zipf}' if case.zipf else ''} {case.mode} {case.optimizer}"
+
+
+def kinds_of(case):
+    # FBGEMM alone knows row-wise Adagrad; elementwise Adagrad is compared with PyTorch's own.
+    return {"adagrad": ["torch"], "rwsadagrad": ["fbgemm"]}.get(case.optimizer, list(KINDS))
+
+
+def run(command, case, a):
+    iters = max(3, round(ITERS[case.config] * a.length * (4 if case.mode != "train" else 1)))
+    args = [*command, f"--config={case.config}", f"--mode={case.mode.removesuffix('-of-one')}", f"--optimizer={case.optimizer}",
+            f"--zipf={case.zipf}", f"--iters={iters}", f"--warmup={max(2, iters // 10)}", f"--threads={a.threads}"]
+    if case.mode.endswith("-of-one"):
+        args.append("--batch=1")
     done = subprocess.run(args, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"compare_with_torch: {' '.join(args)} failed: {done.stderr.strip()[-300:]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def cpu_model():
-    for line in open("/proc/cpuinfo"):
-        if line.startswith("model name"):
-            return line.split(":")[1].strip()
-    return platform.processor()
-
-
-def instruction_sets():
-    flags = next((l for l in open("/proc/cpuinfo") if l.startswith("flags")), "").split()
-    return [f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f in flags]
-
-
-def compare(config, mode, optimizer, a):
-    rounds = []
+def compare(case, a):
+    rounds, kinds = [], kinds_of(case)
     for r in range(a.rounds):
-        ours = run([a.bench], config, mode, optimizer, a)
-        peer = run([a.python, a.peer], config, mode, optimizer, a)
-        rounds.append({"ours": ours, "peer": peer})
-        print(f"{config} {mode} {optimizer} round {r + 1}: ours {ours['ms_per_iter']:.3f} ms, "
-              f"peer {peer['ms_per_iter']:.3f} ms", flush=True)
-    ratios = [r["peer"]["ms_per_iter"] / r["ours"]["ms_per_iter"] for r in rounds]
-    return {"config": config, "mode": mode, "optimizer": optimizer, "rounds": rounds,
-            "ours_ms": statistics.median(r["ours"]["ms_per_iter"] for r in rounds),
-            "peer_ms": statistics.median(r["peer"]["ms_per_iter"] for r in rounds),
+        this = {"ours": run([a.bench], case, a)}
+        for kind in kinds:
+            this[kind] = run([a.python, a.peer, *KINDS[kind]], case, a)
+        rounds.append(this)
+        print(f"{name(case)} round {r + 1}: " + ", ".join(f"{k} {v['ms_per_iter']:.3f}" for k, v in this.items()) + " ms",
+              flush=True)
+        best = min(this[kind]["ms_per_iter"] for kind in kinds)
+        kinds = [kind for kind in kinds if r > 0 or this[kind]["ms_per_iter"] <= SLOWER * best]
+    fastest = [min((k for k in r if k != "ours"), key=lambda k: r[k]["ms_per_iter"]) for r in rounds]
+    peers = [r[k]["ms_per_iter"] for r, k in zip(rounds, fastest)]
+    ratios = [p / r["ours"]["ms_per_iter"] for p, r in zip(peers, rounds)]
+    ours = sorted((r["ours"] for r in rounds), key=lambda x: x["ms_per_iter"])[len(rounds) // 2]
+    return {**case._asdict(), "rounds": rounds, "ours_ms": ours["ms_per_iter"], "percent_of_floor": ours["percent_of_floor"],
+            "peer_ms": statistics.median(peers), "peer": statistics.mode(fastest),
             "ratio": statistics.median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios)}
+
+
+def machine_of(a, results):
+    info = open("/proc/cpuinfo").read()
+    model = re.search(r"model name\s*:\s*(.*)", info)
+    flags = re.search(r"flags\s*:\s*(.*)", info)
+    sets = set(flags.group(1).split()) if flags else set()
+    first = results[0]["rounds"][0]
+    return {"cpu": model.group(1) if model else platform.processor(), "threads": a.threads, "system": platform.platform(),
+            "instruction_sets": [f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f in sets],
+            "ours": first["ours"]["engine"], "peer": next(v["peer"] for k, v in first.items() if k != "ours")}
 
 
 def table(results, machine, command):
     lines = ["# Steps on the CPU beside PyTorch", "",
-             f"Machine: {machine['cpu']}, {machine['threads']} threads, {', '.join(machine['instruction_sets'])}; "
-             f"peer: {results[0]['rounds'][0]['peer']['peer']}.", "",
+             f"Machine: {machine['cpu']}, {machine['threads']} threads, {', '.join(machine['instruction_sets'])}. "
+             f"Ours: {machine['ours']}; peer: {machine['peer']}.", "",
              f"Command: `{command}`; every run: [cpu.json](cpu.json).", "",
-             "Milliseconds a step are medians of the rounds, run alternately. Ours includes copying and checking the batch.", "",
-             "| configuration | mode | optimizer | ours ms | peer ms | peer / ours | smallest .. largest |",
-             "|---|---|---|---|---|---|---|"]
+             "Milliseconds a step are medians of the rounds, run alternately; the peer is the fastest of plain PyTorch, torch.compile "
+             "and FBGEMM in each round. Ours includes copying and checking the batch. The floor is what `dlrm_bench` measures "
+             "at its start: the flops at oneDNN's rate and the bytes at the memory's.", "",
+             "| configuration | mode | optimizer | ours ms | of the floor | peer ms | fastest peer | peer / ours | smallest .. largest |",
+             "|---|---|---|---|---|---|---|---|---|"]
     for r in results:
-        lines.append(f"| {r['config']} | {r['mode']} | {r['optimizer']} | {r['ours_ms']:.2f} | {r['peer_ms']:.2f} | "
-                     f"{r['ratio']:.2f} | {r['ratio_min']:.2f} .. {r['ratio_max']:.2f} |")
+        config = r["config"] + (f", Zipf {r['zipf']}" if r["zipf"] else "")
+        lines.append(f"| {config} | {r['mode']} | {r['optimizer']} | {r['ours_ms']:.3g} | {r['percent_of_floor']:.0f} % | "
+                     f"{r['peer_ms']:.3g} | {r['peer']} | {r['ratio']:.2f} | {r['ratio_min']:.2f} .. {r['ratio_max']:.2f} |")
     return "\n".join(lines) + "\n"
 
 
@@ -71,22 +105,19 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--bench", default="build/release/tools/dlrm_bench")
     p.add_argument("--peer", required=True, help="the PyTorch script")
-    p.add_argument("--python", default=sys.executable, help="a Python that has torch")
-    p.add_argument("--configs", default="kaggle,kaggle-2k,terabyte,bench,multihot,gaudi-cat")
-    p.add_argument("--modes", default="train,inference")
-    p.add_argument("--optimizers", default="sgd")
+    p.add_argument("--python", default=sys.executable, help="a Python that has torch and fbgemm_gpu")
+    p.add_argument("--only", default="", help="a regular expression that the cases to run match: 'kaggle-2k train sgd'")
     p.add_argument("--rounds", type=int, default=5)
-    p.add_argument("--iters", type=int, default=20)
-    p.add_argument("--warmup", type=int, default=3)
+    p.add_argument("--length", type=float, default=1.0, help="scales the steps of a run")
     p.add_argument("--threads", type=int, default=os.cpu_count())
     p.add_argument("--out", default="docs/benchmarks")
     a = p.parse_args()
-    results = [compare(c, m, o, a) for c in a.configs.split(",") for m in a.modes.split(",")
-               for o in a.optimizers.split(",") if m == "train" or o == a.optimizers.split(",")[0]]
-    machine = {"cpu": cpu_model(), "threads": a.threads, "instruction_sets": instruction_sets(),
-               "system": platform.platform()}
-    command = " ".join(["scripts/compare_with_torch.py", f"--configs={a.configs}", f"--modes={a.modes}",
-                        f"--optimizers={a.optimizers}", f"--rounds={a.rounds}", f"--iters={a.iters}"])
+    cases = [c for c in CASES if re.search(a.only, name(c))]
+    if not cases or a.rounds < 1:
+        p.error(f"nothing to run: got --only={a.only} --rounds={a.rounds}, expected one of: {', '.join(map(name, CASES))}")
+    results = [compare(c, a) for c in cases]
+    machine = machine_of(a, results)
+    command = f"scripts/compare_with_torch.py --only='{a.only}' --rounds={a.rounds} --length={a.length} --threads={a.threads}"
     os.makedirs(a.out, exist_ok=True)
     with open(os.path.join(a.out, "cpu.json"), "w") as f:
         json.dump({"command": command, "machine": machine, "results": results}, f, indent=1)

@@ -10,7 +10,7 @@ set -euo pipefail
 
 needed=(g++ make ninja-build pkg-config python3 libhwy-dev libfmt-dev nlohmann-json3-dev libcli11-dev
         libzip-dev zlib1g-dev libgtest-dev libbenchmark-dev)
-# A build without these works: with a plain matmul, and slower to repeat.
+# A build without these works: with floors of its own rate alone, and slower to repeat.
 wanted=(libdnnl-dev ccache)
 if [ "${1:-}" = --checks ]; then
   wanted+=(clang-14 libomp-14-dev clang-format-14)

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "kernels/core/check.h"
-#include "kernels/core/gemm.h"
 #include "kernels/core/parallel.h"
+#include "tools/bench/onednn_gemm.h"
 #include "tools/bench/single_run.h"
 #include "tools/bench/suite.h"
 #include "tools/cli/cpu_count.h"
@@ -129,7 +129,8 @@ void run_suite(const BenchOptions& o, std::vector<std::string> words) {
           argv[1]);
 
   Suite suite{.machine = measure_machine(), .max_rows = o.max_rows};
-  benchmark::AddCustomContext("engine", "hotrow " HOTROW_VERSION ", " + gemm_backend());
+  benchmark::AddCustomContext("engine", "hotrow " HOTROW_VERSION);
+  benchmark::AddCustomContext("floor_of", onednn_version());
   benchmark::AddCustomContext("threads", std::to_string(suite.machine.threads));
   for (const auto& [name, rate] : describe_rates(suite.machine)) {
     benchmark::AddCustomContext(name, fmt::format("{:.1f}", rate));

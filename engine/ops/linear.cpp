@@ -42,15 +42,22 @@ void backward(const Context& c) {
                             .y = c.saved_out(),
                             .x = c.in(0),
                             .w = c.in(1),
-                            .activation = c.attributes<Activation>()};
+                            .activation = c.attributes<Activation>(),
+                            .dz_panels = reinterpret_cast<float*>(c.scratch().data())};
   dispatch(c.device(), [&](auto stream) { linear_backward(args, stream); });
+}
+
+size_t scratch(std::span<const Tensor> in, const Attributes&) {
+  return static_cast<size_t>(linear_backward_scratch_floats(in[0].rows, in[1].rows)) *
+         sizeof(float);
 }
 
 constexpr Op kLinear{.name = "linear",
                      .infer = infer,
                      .forward = forward,
                      .backward = backward,
-                     .saves = {.inputs = true, .outputs = true}};
+                     .saves = {.inputs = true, .outputs = true},
+                     .scratch = scratch};
 
 }  // namespace
 

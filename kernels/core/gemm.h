@@ -1,44 +1,50 @@
-// Matrix products of one tile on the calling thread: what the linear kernels are made of.
+// The matrix product that the linear layers are made of.
 //
-// One implementation is linked: oneDNN (gemm_onednn.cpp) or, where a build has none, our own
-// (gemm_plain.cpp). Either runs on the calling thread alone, so that the caller's cut into tiles,
-// made by shape, decides every bit.
+//   C = A B [+ C] [+ bias] [then ReLU]         C (m, n), A (m, k), B (k, n), bias (n)
+//
+// All fp32; C's rows have adjacent columns. C overlaps no input.
+// Determinism: every element adds its products in order of k with fused multiply-adds, in blocks of
+// kGemmDepth that are then added in order. Its bits depend on neither threads, instruction set nor
+// the other elements, except that products with at most kGemmThin rows or columns of C sum the
+// lanes of a vector apart.
+// Cost: 2 m n k flop, bytes 4 (m k + k n + m n); allocates nothing.
+// Source: K. Goto, R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008; here
+// only B is packed, and each thread packs the panel that it needs next.
 #pragma once
 
-#include <compare>
 #include <cstdint>
-#include <string>
 
 namespace hotrow {
 
-// C (m, n) = A (m, k) B (k, n) [+ C] [+ bias (n)] [then ReLU, which passes NaN on]. Strides in
-// elements; C's columns are adjacent. fp32 in, fp32 accumulation in an order that the
-// implementation fixes for a given shape.
-struct GemmShape {
-  int64_t m = 0, n = 0, k = 0;
-  int64_t a_row_stride = 0, a_col_stride = 0;
-  int64_t b_row_stride = 0, b_col_stride = 0;
-  int64_t c_row_stride = 0;
-  bool has_bias = false;
-  bool relu = false;
+constexpr int64_t kGemmDepth = 512;
+constexpr int64_t kGemmThin = 3;
+constexpr int64_t kGemmPanel = 8;  // rows of A in a panel
+
+enum class GemmLayout {
+  kRows,     // (i, j) at i * stride + j
+  kColumns,  // (i, j) at i + j * stride
+  // For A: panels of kGemmPanel rows, column after column: (i, j) at
+  // (i / kGemmPanel * k + j) * kGemmPanel + i % kGemmPanel. stride is unused.
+  kPanels,
+};
+
+struct GemmOperand {
+  const float* data;
+  int64_t stride;  // floats
+  GemmLayout layout = GemmLayout::kRows;
+};
+
+struct Gemm {
+  int64_t m, n, k;  // at least 1 each
+  float* c;
+  int64_t c_stride;  // floats from row to row
+  GemmOperand a;     // kRows or kPanels
+  GemmOperand b;     // kRows or kColumns
+  const float* bias = nullptr;
   bool accumulate = false;
-
-  auto operator<=>(const GemmShape&) const = default;
+  bool relu = false;  // passes NaN on
 };
 
-// A product prepared for one shape. run() may be called from all workers of a parallel_for at once;
-// it allocates nothing of ours. `bias` is read only if the shape has one.
-class Gemm {
- public:
-  virtual ~Gemm() = default;
-  virtual void run(float* c, const float* a, const float* b, const float* bias) const = 0;
-};
-
-// The kernel for `shape`, made at its first use in the process and kept; call outside of
-// parallel_for. Throws InvalidArgument for an empty shape.
-const Gemm& prepare_gemm(const GemmShape& shape);
-
-// What is linked, for the start-up line: "oneDNN 2.6.3" or "plain".
-std::string gemm_backend();
+void gemm(const Gemm& g);
 
 }  // namespace hotrow

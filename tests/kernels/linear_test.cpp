@@ -27,7 +27,7 @@ struct Problem {
   int64_t B, K, N;
   Activation activation;
   bool has_bias;
-  Array x, w, bias, y, dy, dx, dw, db;
+  Array x, w, bias, y, dy, dx, dw, db, scratch;
 
   Problem(int64_t B_, int64_t K_, int64_t N_, Activation activation_, bool has_bias_ = true)
       : B(B_), K(K_), N(N_), activation(activation_), has_bias(has_bias_) {
@@ -39,7 +39,8 @@ struct Problem {
     y.assign(static_cast<size_t>(B * N), kUntouched);
     dw.assign(static_cast<size_t>(N * K), kUntouched);
     db.assign(static_cast<size_t>(N), kUntouched);
-    for (Array* array : {&y, &dy, &dx, &dw, &db})
+    scratch.assign(static_cast<size_t>(linear_backward_scratch_floats(B, N)), kUntouched);
+    for (Array* array : {&y, &dy, &dx, &dw, &db, &scratch})
       array->resize(array->size() + kMargin, kUntouched);
   }
 
@@ -55,12 +56,13 @@ struct Problem {
             .y = my(),
             .x = mx(),
             .w = mw(),
-            .activation = activation};
+            .activation = activation,
+            .dz_panels = scratch.data()};
   }
   void forward() { linear_forward(my(), mx(), mw(), vbias(), activation, CpuStream{}); }
 
   bool margins_untouched() const {
-    for (const Array* array : {&y, &dy, &dx, &dw, &db}) {
+    for (const Array* array : {&y, &dy, &dx, &dw, &db, &scratch}) {
       for (size_t i = array->size() - kMargin; i < array->size(); ++i) {
         if ((*array)[i] != kUntouched) return false;
       }

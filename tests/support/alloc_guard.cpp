@@ -10,7 +10,6 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
-#include <cstring>
 #include <new>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -31,7 +30,7 @@ struct Stack {
 };
 
 std::atomic<bool> g_counting{false};
-std::atomic<int64_t> g_ours{0}, g_library{0}, g_maps{0};
+std::atomic<int64_t> g_ours{0}, g_maps{0};
 Stack g_first;  // written by the allocation that raised g_ours from 0
 
 _Unwind_Reason_Code take_frame(_Unwind_Context* context, void* argument) {
@@ -41,28 +40,11 @@ _Unwind_Reason_Code take_frame(_Unwind_Context* context, void* argument) {
   return _URC_NO_REASON;
 }
 
-bool in_onednn(const Stack& stack) {
-  for (int i = 0; i < stack.size; ++i) {
-    Dl_info info;
-    if (dladdr(stack.frames[static_cast<size_t>(i)], &info) != 0 && info.dli_fname != nullptr &&
-        std::strstr(info.dli_fname, "libdnnl") != nullptr) {
-      return true;
-    }
-  }
-  return false;
-}
-
 void count_new() {
   thread_local bool inside = false;  // should walking the stack allocate
   if (!g_counting.load(std::memory_order_relaxed) || inside) return;
   inside = true;
-  Stack stack;
-  _Unwind_Backtrace(take_frame, &stack);
-  if (in_onednn(stack)) {
-    ++g_library;
-  } else if (g_ours++ == 0) {
-    g_first = stack;
-  }
+  if (g_ours++ == 0) _Unwind_Backtrace(take_frame, &g_first);
   inside = false;
 }
 
@@ -125,15 +107,14 @@ namespace hotrow::test {
 AllocGuard::AllocGuard() {
   Stack warm_up;  // the unwinder reads its tables at the first call
   _Unwind_Backtrace(take_frame, &warm_up);
-  in_onednn(warm_up);
-  g_ours = g_library = g_maps = 0;
+  g_ours = g_maps = 0;
   g_first.size = 0;
   g_counting = true;
 }
 
 AllocCounts AllocGuard::stop() {
   g_counting = false;
-  return {g_ours, g_library, g_maps};
+  return {g_ours, g_maps};
 }
 
 std::string AllocGuard::first_of_ours() const {

@@ -7,9 +7,7 @@
 //   EXPECT_EQ(guard.stop().ours, 0) << guard.first_of_ours();
 //
 // alloc_guard.cpp replaces operator new for the whole executable that it is linked into, and mmap,
-// from which Arena takes memory (mmap not under a sanitizer, which replaces it itself). An
-// allocation is oneDNN's when a frame of its stack lies in that library, since a call of its
-// execute makes small nodes of its own.
+// from which Arena takes memory (mmap not under a sanitizer, which replaces it itself).
 #pragma once
 
 #include <cstdint>
@@ -18,9 +16,8 @@
 namespace hotrow::test {
 
 struct AllocCounts {
-  int64_t ours = 0;     // operator new
-  int64_t library = 0;  // operator new, below oneDNN
-  int64_t maps = 0;     // mmap, by whomever
+  int64_t ours = 0;  // operator new
+  int64_t maps = 0;  // mmap
 };
 
 // One at a time.

@@ -62,7 +62,7 @@ void time_linear_forward(benchmark::State& state, const Machine& machine, Layer 
 // fade to numbers that are slow to compute with.
 void time_linear_backward(benchmark::State& state, const Machine& machine, Layer l) {
   const Values x(l.B, l.K), w(l.N, l.K), y(l.B, l.N), dy(l.B, l.N), dw(l.N, l.K), db(l.N, 1),
-      dx(l.B, l.K);
+      dx(l.B, l.K), scratch(1, linear_backward_scratch_floats(l.B, l.N));
   LinearBackward args;
   args.dx = l.dx ? dx.matrix() : Matrix{};
   args.dw = dw.matrix();
@@ -72,6 +72,7 @@ void time_linear_backward(benchmark::State& state, const Machine& machine, Layer
   args.x = x.matrix();
   args.w = w.matrix();
   args.activation = Activation::kRelu;
+  args.dz_panels = scratch.data();
   const Floor floor = sum_floor(linear_backward_cost(l.B, l.K, l.N, l.dx), machine);
   time_op(state, floor, [&] { linear_backward(args, CpuStream{}); });
 }

@@ -10,6 +10,7 @@
 #include "engine/rng.h"
 #include "kernels/core/gemm.h"
 #include "kernels/core/parallel.h"
+#include "tools/bench/onednn_gemm.h"
 #include "tools/bench/probes.h"
 
 namespace hotrow {
@@ -113,31 +114,35 @@ class MemoryProbe {
   MemoryRates rates_;
 };
 
+// The better of oneDNN's rate and ours at Y = X W^T with square W.
 double measure_gemm() {
   constexpr int64_t kSide = 1024, kTile = 256;
   const int64_t rows = kTile * 4 * num_threads();
-  const GemmShape tile{.m = kTile,
-                       .n = kTile,
-                       .k = kSide,
-                       .a_row_stride = kSide,
-                       .a_col_stride = 1,
-                       .b_row_stride = kSide,
-                       .b_col_stride = 1,
-                       .c_row_stride = kSide};
-  const Gemm& gemm = prepare_gemm(tile);
   const Arena arena(static_cast<size_t>((2 * rows + kSide) * kSide * kFloat));
-  float* const a = arena.as<float>();
-  float* const b = a + rows * kSide;
-  float* const c = b + kSide * kSide;
+  float* const x = arena.as<float>();
+  float* const w = x + rows * kSide;
+  float* const y = w + kSide * kSide;
   NumpyRandom random(1);
-  for (float* x = a; x < c; ++x) *x = static_cast<float>(random.next_u32() >> 8) * 0x1p-24f;
-  constexpr int64_t kTilesAcross = kSide / kTile;
-  const double seconds = best_seconds(kGemmSeconds, [&] {
-    parallel_for(rows / kTile * kTilesAcross, [&](int64_t task) {
-      const int64_t i = task / kTilesAcross * kTile, j = task % kTilesAcross * kTile;
-      gemm.run(c + i * kSide + j, a + i * kSide, b + j, nullptr);
-    });
+  for (float* p = x; p < y; ++p) *p = static_cast<float>(random.next_u32() >> 8) * 0x1p-24f;
+  double seconds = best_seconds(kGemmSeconds, [&] {
+    gemm({.m = rows,
+          .n = kSide,
+          .k = kSide,
+          .c = y,
+          .c_stride = kSide,
+          .a = {x, kSide},
+          .b = {w, kSide, GemmLayout::kColumns}});
   });
+  if (const OneDnnGemm tile = make_onednn_gemm(kTile, kTile, kSide, kSide)) {
+    constexpr int64_t kTilesAcross = kSide / kTile;
+    seconds = std::min(seconds, best_seconds(kGemmSeconds, [&] {
+                         parallel_for(rows / kTile * kTilesAcross, [&](int64_t task) {
+                           const int64_t i = task / kTilesAcross * kTile;
+                           const int64_t j = task % kTilesAcross * kTile;
+                           tile(y + i * kSide + j, x + i * kSide, w + j * kSide);
+                         });
+                       }));
+  }
   return 2.0 * static_cast<double>(rows * kSide * kSide) / seconds;
 }
 

@@ -26,7 +26,7 @@ struct MemoryRates {
 
 struct Machine {
   int threads = 1;
-  double gemm = 0;                  // fp32 flop a second, in one large product cut into tiles
+  double gemm = 0;                  // fp32 flop a second in a large product, oneDNN's or ours
   std::vector<MemoryRates> memory;  // by footprint, ascending: from 1 MiB to far beyond the caches
 
   // The rates that hold for `footprint` bytes: those of the largest measured footprint below it, so

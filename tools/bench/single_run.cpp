@@ -7,9 +7,9 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "kernels/core/gemm.h"
 #include "kernels/core/parallel.h"
 #include "tools/bench/cost.h"
+#include "tools/bench/onednn_gemm.h"
 #include "tools/bench/suite.h"
 
 namespace hotrow {
@@ -63,7 +63,7 @@ std::string run_single(const SingleRun& run) {
   const Floor floor = sum_floor(workload.costs(), machine);
   const double ms = median(times);
   nlohmann::ordered_json line;
-  line["engine"] = "hotrow " HOTROW_VERSION ", " + gemm_backend();
+  line["engine"] = "hotrow " HOTROW_VERSION;
   line["config"] = options.config.name;
   line["mode"] = options.mode == Mode::kTrain ? "train" : "inference";
   line["optimizer"] = optimizer_name(options.optimizer);
@@ -77,6 +77,7 @@ std::string run_single(const SingleRun& run) {
   line["percent_of_floor"] = rounded(1e5 * floor.seconds / ms, 1);
   line["bytes"] = std::llround(floor.bytes);
   line["flops"] = std::llround(floor.flops);
+  line["floor_of"] = onednn_version();
   for (const auto& [name, rate] : describe_rates(machine)) line["machine"][name] = rounded(rate, 1);
   return line.dump();
 }
