@@ -4,11 +4,17 @@
 #include <numeric>
 
 #include "kernels/core/check.h"
+#include "kernels/core/gemm.h"
 
 namespace hotrow {
 namespace {
 
 size_t at(Var v) { return static_cast<size_t>(v.index); }
+
+// A layer may keep its gradient as panels (kernels/linear.h), which are never smaller.
+size_t gradient_bytes(const Tensor& tensor) {
+  return static_cast<size_t>(panel_floats(tensor.cols, tensor.rows)) * sizeof(float);
+}
 
 class Planner {
  public:
@@ -119,7 +125,7 @@ class Planner {
       if (!plan_.has_gradient[at(v)] || tape_.info(v).kind == Tape::Kind::kParameter) continue;
       // Later records come earlier in the backward pass: the last one seen here is the first
       // writer.
-      plan_.gradients[at(v)].bytes = tape_.tensor(v).bytes();
+      plan_.gradients[at(v)].bytes = gradient_bytes(tape_.tensor(v));
       plan_.gradients[at(v)].born = time;
     }
     if (rec.op->scratch != nullptr) {

@@ -3,7 +3,6 @@
 
 #include "kernels/core/check.h"
 #include "kernels/core/gemm.h"
-#include "kernels/core/gemm_panels.h"
 #include "kernels/core/parallel.h"
 #include "kernels/linear.h"
 
@@ -21,69 +20,62 @@ namespace HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using Half = hn::CappedTag<float, kGemmPanel>;  // a row of a panel, or less
+using Tag = hn::CappedTag<float, kGemmPanel>;  // a column of dz's panels, or a part of it
+using Vec = hn::Vec<Tag>;
+constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(Tag()));
 
+// d(loss)/dz of one vector.
 template <Activation kActivation>
-HWY_INLINE hn::Vec<Half> derivative(hn::Vec<Half> dy, hn::Vec<Half> y) {
-  const Half d;
+HWY_INLINE Vec derivative(Vec dy, Vec y) {
   if constexpr (kActivation == Activation::kRelu) {
-    return hn::IfThenElseZero(hn::Gt(y, hn::Zero(d)), dy);
-  } else if constexpr (kActivation == Activation::kSigmoid) {
-    return hn::Mul(dy, hn::Mul(y, hn::Sub(hn::Set(d, 1.0f), y)));
+    return hn::IfThenElseZero(hn::Gt(y, hn::Zero(Tag())), dy);
   } else {
-    return dy;
+    return hn::Mul(dy, hn::Mul(y, hn::Sub(hn::Set(Tag(), 1.0f), y)));
   }
-}
-
-// Columns [column, column + n) of dz = dy * act'(y), of its panels and of db, in one pass down the
-// rows: a column's sum has one order.
-template <Activation kActivation, bool kWhole>
-HWY_INLINE void activation_columns(const LinearBackward& a, int64_t column, int64_t n) {
-  const Half d;
-  const int64_t rows = a.dy.rows(), cols = a.dy.cols();
-  const auto load = [&](const float* p)
-                        HWY_ATTR { return kWhole ? hn::LoadU(d, p) : load_first(d, p, n); };
-  const auto store = [&](hn::Vec<Half> v, float* p) HWY_ATTR {
-    if constexpr (kWhole) {
-      hn::StoreU(v, d, p);
-    } else {
-      store_first(v, d, p, n);
-    }
-  };
-  auto sum = hn::Zero(d);
-  for (int64_t row = 0; row < rows; ++row) {
-    float* dy = a.dy.data + row * cols + column;
-    auto dz = load(dy);
-    if constexpr (kActivation != Activation::kNone) {
-      dz = derivative<kActivation>(dz, load(a.y.data + row * cols + column));
-      store(dz, dy);
-    }
-    sum = hn::Add(sum, dz);
-    hn::StoreU(dz, d, a.dz_panels + panel_offset(rows, column, row));
-  }
-  if (a.db.data != nullptr) store(sum, a.db.data + column);
 }
 
 template <Activation kActivation>
-HWY_INLINE void activation_panels(const LinearBackward& a, int64_t begin, int64_t end) {
-  constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(Half()));
-  for (int64_t column = begin; column < end; column += kLanes) {
-    if (column + kLanes <= end) {
-      activation_columns<kActivation, true>(a, column, kLanes);
-    } else {
-      activation_columns<kActivation, false>(a, column, end - column);
+HWY_INLINE void to_panels(float* dz, ConstMatrix dy, ConstMatrix y, int64_t begin, int64_t end) {
+  const Tag d;
+  const int64_t rows = dy.rows(), cols = dy.cols();
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t column = begin; column < end; column += kLanes) {
+      const auto load = [&](ConstMatrix from) HWY_ATTR {
+        const float* p = from.data + row * cols + column;
+        return column + kLanes <= end ? hn::LoadU(d, p) : load_first(d, p, end - column);
+      };
+      Vec v = load(dy);
+      if constexpr (kActivation != Activation::kNone) v = derivative<kActivation>(v, load(y));
+      hn::StoreU(v, d, dz + panel_offset(rows, column, row));
     }
   }
 }
 
-void activation_backward(const LinearBackward& a, int64_t begin, int64_t end) {
-  switch (a.activation) {
+void activation_columns(float* dz, ConstMatrix dy, ConstMatrix y, Activation activation,
+                        int64_t begin, int64_t end) {
+  switch (activation) {
     case Activation::kNone:
-      return activation_panels<Activation::kNone>(a, begin, end);
+      return to_panels<Activation::kNone>(dz, dy, y, begin, end);
     case Activation::kRelu:
-      return activation_panels<Activation::kRelu>(a, begin, end);
+      return to_panels<Activation::kRelu>(dz, dy, y, begin, end);
     case Activation::kSigmoid:
-      return activation_panels<Activation::kSigmoid>(a, begin, end);
+      return to_panels<Activation::kSigmoid>(dz, dy, y, begin, end);
+  }
+}
+
+// db of the panel's rows, each a sum in order of the batch.
+void sum_panel(float* db, const float* panel, int64_t batch, int64_t rows) {
+  const Tag d;
+  for (int64_t row = 0; row < rows; row += kLanes) {
+    Vec sum = hn::Zero(d);
+    for (int64_t b = 0; b < batch; ++b) {
+      sum = hn::Add(sum, hn::LoadU(d, panel + b * kGemmPanel + row));
+    }
+    if (row + kLanes <= rows) {
+      hn::StoreU(sum, d, db + row);
+    } else {
+      store_first(sum, d, db + row, rows - row);
+    }
   }
 }
 
@@ -96,7 +88,8 @@ HWY_AFTER_NAMESPACE();
 namespace hotrow {
 namespace {
 
-HWY_EXPORT(activation_backward);
+HWY_EXPORT(activation_columns);
+HWY_EXPORT(sum_panel);
 
 void check_shapes(const char* op, ConstMatrix y, ConstMatrix x, ConstMatrix w, ConstVector bias) {
   require(y.rows() == x.rows() && y.cols() == w.rows() && x.cols() == w.cols(),
@@ -110,14 +103,16 @@ void check_shapes(const char* op, ConstMatrix y, ConstMatrix x, ConstMatrix w, C
 }
 
 void check_gradients(const LinearBackward& a) {
+  const int64_t N = a.w.rows(), K = a.w.cols();
   const bool dx = a.dx.data == nullptr || a.dx.dims == a.x.dims;
-  const bool y = a.activation == Activation::kNone || a.y.dims == a.dy.dims;
-  require(dx && y && a.dw.dims == a.w.dims,
-          "[linear_backward] gradients do not fit: got dx ({}, {}), dw ({}, {}), y ({}, {}), "
-          "expected the shapes of "
-          "x ({}, {}), w ({}, {}), dy ({}, {})",
-          a.dx.rows(), a.dx.cols(), a.dw.rows(), a.dw.cols(), a.y.rows(), a.y.cols(), a.x.rows(),
-          a.x.cols(), a.w.rows(), a.w.cols(), a.dy.rows(), a.dy.cols());
+  const bool db = a.db.data == nullptr || a.db.size() == N;
+  require(a.x.cols() == K && a.dw.dims == a.w.dims && dx && db,
+          "[linear_backward] gradients do not fit: got dx ({}, {}), dw ({}, {}), db ({}), expected "
+          "the shapes of x ({}, {}), w ({}, {}) and ({})",
+          a.dx.rows(), a.dx.cols(), a.dw.rows(), a.dw.cols(), a.db.size(), a.x.rows(), a.x.cols(),
+          N, K, N);
+  require(!(a.dx_is_dz && a.accumulate_dx),
+          "[linear_backward] cannot add to a dx that is a dz: expected one reader of the layer");
 }
 
 void sigmoid(Matrix y) {
@@ -130,9 +125,7 @@ void sigmoid(Matrix y) {
 
 }  // namespace
 
-int64_t linear_backward_scratch_floats(int64_t rows, int64_t n) {
-  return ceil_div(n, kGemmPanel) * kGemmPanel * rows;
-}
+int64_t linear_dz_floats(int64_t batch, int64_t width) { return panel_floats(width, batch); }
 
 void linear_forward(Matrix y, ConstMatrix x, ConstMatrix w, ConstVector bias, Activation activation,
                     CpuStream) {
@@ -150,27 +143,39 @@ void linear_forward(Matrix y, ConstMatrix x, ConstMatrix w, ConstVector bias, Ac
   if (activation == Activation::kSigmoid) sigmoid(y);
 }
 
+void activation_backward(float* dz, ConstMatrix dy, ConstMatrix y, Activation activation,
+                         CpuStream) {
+  require(activation == Activation::kNone || y.dims == dy.dims,
+          "[activation_backward] shapes differ: got y ({}, {}), dy ({}, {}), expected one shape",
+          y.rows(), y.cols(), dy.rows(), dy.cols());
+  // Two panels of columns are a cache line of every row.
+  constexpr int64_t kColumns = 2 * kGemmPanel;
+  parallel_for(ceil_div(dy.cols(), kColumns), [&](int64_t task) {
+    HWY_DYNAMIC_DISPATCH(activation_columns)
+    (dz, dy, y, activation, task * kColumns, std::min(dy.cols(), (task + 1) * kColumns));
+  });
+}
+
 void linear_backward(const LinearBackward& a, CpuStream) {
-  check_shapes("linear_backward", a.dy, a.x, a.w, a.db);
   check_gradients(a);
   const int64_t rows = a.x.rows(), n = a.w.rows(), k = a.w.cols();
+  if (a.db.data != nullptr) {
+    parallel_for(ceil_div(n, kGemmPanel), [&](int64_t panel) {
+      const int64_t first = panel * kGemmPanel;
+      HWY_DYNAMIC_DISPATCH(sum_panel)
+      (a.db.data + first, a.dz + first * rows, rows, std::min(kGemmPanel, n - first));
+    });
+  }
   if (rows == 0) {
     std::fill_n(a.dw.data, a.dw.size(), 0.0f);
-    if (a.db.data != nullptr) std::fill_n(a.db.data, n, 0.0f);
     return;
   }
-  // Four panels of columns are two cache lines of every row.
-  constexpr int64_t kColumns = 4 * kGemmPanel;
-  parallel_for(ceil_div(n, kColumns), [&](int64_t task) {
-    HWY_DYNAMIC_DISPATCH(activation_backward)
-    (a, task * kColumns, std::min(n, (task + 1) * kColumns));
-  });
   gemm({.m = n,
         .n = k,
         .k = rows,
         .c = a.dw.data,
         .c_stride = k,
-        .a = {a.dz_panels, 0, GemmLayout::kPanels},
+        .a = {a.dz, 0, GemmLayout::kPanels},
         .b = {a.x.data, k}});
   if (a.dx.data == nullptr) return;
   gemm({.m = rows,
@@ -178,9 +183,10 @@ void linear_backward(const LinearBackward& a, CpuStream) {
         .k = n,
         .c = a.dx.data,
         .c_stride = k,
-        .a = {a.dy.data, n},
+        .a = {a.dz, 0, GemmLayout::kPanelsTransposed},
         .b = {a.w.data, k},
-        .accumulate = a.accumulate_dx});
+        .accumulate = a.accumulate_dx,
+        .gate = a.dx_is_dz ? a.x.data : nullptr});
 }
 
 }  // namespace hotrow

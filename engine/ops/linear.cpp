@@ -6,6 +6,12 @@
 namespace hotrow {
 namespace {
 
+struct LinearAttributes {
+  Activation activation;
+  bool reads_relu;    // x is the output of the chain's layer before, which nobody else reads
+  bool feeds_linear;  // y is read by the chain's next layer alone: its gradient arrives as dz
+};
+
 std::vector<Tensor> infer(std::span<const Tensor> in, const Attributes&) {
   const Tensor &x = in[0], &w = in[1];
   require(x.cols == w.cols,
@@ -23,7 +29,7 @@ void forward(const Context& c) {
   const ConstMatrix bias = c.inputs() > 2 ? c.in(2) : ConstMatrix{};
   dispatch(c.device(), [&](auto stream) {
     linear_forward(c.out(), c.in(0), c.in(1), {bias.data, {bias.size()}},
-                   c.attributes<Activation>(), stream);
+                   c.attributes<LinearAttributes>().activation, stream);
   });
 }
 
@@ -34,22 +40,29 @@ void backward(const Context& c) {
           "[linear] a bias that two layers share is not supported: got a second gradient for it");
   require(!c.accumulate(1),
           "[linear] a weight that two layers share is not supported: got a second gradient for it");
-  const LinearBackward args{.dx = c.in_grad(0),
-                            .accumulate_dx = c.accumulate(0),
-                            .dw = c.in_grad(1),
-                            .db = c.inputs() > 2 ? as_vector(c.in_grad(2)) : Vector{},
-                            .dy = c.out_grad(),
-                            .y = c.saved_out(),
-                            .x = c.in(0),
-                            .w = c.in(1),
-                            .activation = c.attributes<Activation>(),
-                            .dz_panels = reinterpret_cast<float*>(c.scratch().data())};
-  dispatch(c.device(), [&](auto stream) { linear_backward(args, stream); });
+  const auto attributes = c.attributes<LinearAttributes>();
+  const Matrix dy = c.out_grad();
+  dispatch(c.device(), [&](auto stream) {
+    float* dz = dy.data;
+    if (!attributes.feeds_linear) {
+      dz = reinterpret_cast<float*>(c.scratch().data());
+      activation_backward(dz, dy, c.saved_out(), attributes.activation, stream);
+    }
+    linear_backward({.dx = c.in_grad(0),
+                     .accumulate_dx = c.accumulate(0),
+                     .dx_is_dz = attributes.reads_relu,
+                     .dw = c.in_grad(1),
+                     .db = c.inputs() > 2 ? as_vector(c.in_grad(2)) : Vector{},
+                     .dz = dz,
+                     .x = c.in(0),
+                     .w = c.in(1)},
+                    stream);
+  });
 }
 
-size_t scratch(std::span<const Tensor> in, const Attributes&) {
-  return static_cast<size_t>(linear_backward_scratch_floats(in[0].rows, in[1].rows)) *
-         sizeof(float);
+size_t scratch(std::span<const Tensor> in, const Attributes& attributes) {
+  if (attributes.as<LinearAttributes>().feeds_linear) return 0;
+  return static_cast<size_t>(linear_dz_floats(in[0].rows, in[1].rows)) * sizeof(float);
 }
 
 constexpr Op kLinear{.name = "linear",
@@ -62,11 +75,22 @@ constexpr Op kLinear{.name = "linear",
 }  // namespace
 
 Var linear(Tape& tape, Var x, Var w, Var bias, Activation activation) {
-  return tape.apply(kLinear, Attributes::of(activation), {x, w, bias})[0];
+  return linear_chain(tape, x, {{w, bias}}, activation);
 }
 
 Var linear(Tape& tape, Var x, Var w) {
-  return tape.apply(kLinear, Attributes::of(Activation::kNone), {x, w})[0];
+  return tape.apply(kLinear, Attributes::of(LinearAttributes{}), {x, w})[0];
+}
+
+Var linear_chain(Tape& tape, Var x, const std::vector<LinearLayer>& layers, Activation last) {
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const bool is_last = i + 1 == layers.size();
+    const LinearAttributes attributes{.activation = is_last ? last : Activation::kRelu,
+                                      .reads_relu = i > 0,
+                                      .feeds_linear = !is_last};
+    x = tape.apply(kLinear, Attributes::of(attributes), {x, layers[i].w, layers[i].bias})[0];
+  }
+  return x;
 }
 
 }  // namespace hotrow

@@ -1,6 +1,8 @@
 // kernels/linear.h on a tape.
 #pragma once
 
+#include <vector>
+
 #include "engine/tape.h"
 #include "kernels/linear.h"
 
@@ -10,5 +12,12 @@ namespace hotrow {
 Var linear(Tape& tape, Var x, Var w, Var bias, Activation activation);
 // Without bias and activation: a projection.
 Var linear(Tape& tape, Var x, Var w);
+
+struct LinearLayer {
+  Var w, bias;
+};
+// One layer after the other, with ReLU after all but the last. What lies between them is nobody
+// else's, so that gradients pass from layer to layer without the detour over the outputs'.
+Var linear_chain(Tape& tape, Var x, const std::vector<LinearLayer>& layers, Activation last);
 
 }  // namespace hotrow

@@ -20,12 +20,20 @@ constexpr int64_t kGemmDepth = 512;
 constexpr int64_t kGemmThin = 3;
 constexpr int64_t kGemmPanel = 8;  // rows of A in a panel
 
+// Panels are groups of kGemmPanel rows, column after column: element (i, j) of a matrix with so
+// many columns lies here. The rows of the last panel beyond the matrix have memory too.
+constexpr int64_t panel_offset(int64_t columns, int64_t i, int64_t j) {
+  return (i / kGemmPanel * columns + j) * kGemmPanel + i % kGemmPanel;
+}
+constexpr int64_t panel_floats(int64_t rows, int64_t columns) {
+  return (rows + kGemmPanel - 1) / kGemmPanel * kGemmPanel * columns;
+}
+
 enum class GemmLayout {
-  kRows,     // (i, j) at i * stride + j
-  kColumns,  // (i, j) at i + j * stride
-  // For A: panels of kGemmPanel rows, column after column: (i, j) at
-  // (i / kGemmPanel * k + j) * kGemmPanel + i % kGemmPanel. stride is unused.
-  kPanels,
+  kRows,              // (i, j) at i * stride + j
+  kColumns,           // (i, j) at i + j * stride
+  kPanels,            // (i, j) at panel_offset(columns, i, j); stride is unused
+  kPanelsTransposed,  // (i, j) at panel_offset(rows, j, i); stride is unused
 };
 
 struct GemmOperand {
@@ -38,11 +46,14 @@ struct Gemm {
   int64_t m, n, k;  // at least 1 each
   float* c;
   int64_t c_stride;  // floats from row to row
-  GemmOperand a;     // kRows or kPanels
+  GemmOperand a;     // all but kColumns
   GemmOperand b;     // kRows or kColumns
   const float* bias = nullptr;
   bool accumulate = false;
   bool relu = false;  // passes NaN on
+  // Not null: (m, n) with C's stride; C is 0 where this is not above 0, and is written as the
+  // panels of its transpose, (i, j) at panel_offset(m, j, i). Not with `accumulate`.
+  const float* gate = nullptr;
 };
 
 void gemm(const Gemm& g);

@@ -40,24 +40,90 @@ struct Strip {
   bool last() const { return k + depth == g.k; }
 };
 
-// One vector of a finished row of a tile to C.
-template <bool kWhole>
+// A gated C is the panels of its transpose: a vector is one of their rows or two neighbours'.
+// Memory ends with the panel of the last column.
+HWY_INLINE bool has_second_panel(const Gemm& g, int64_t column) {
+  return kLanes > kGemmPanel && column + kGemmPanel < g.n;
+}
+
+HWY_INLINE hn::Vec<Tag> load_panels(const Gemm& g, int64_t row, int64_t column) {
+  const Tag d;
+  const float* c = g.c + panel_offset(g.m, column, row);
+#if HWY_CAP_GE512
+  const hn::Half<Tag> half;
+  const auto first = hn::LoadU(half, c);
+  if (!has_second_panel(g, column)) return hn::ZeroExtendVector(d, first);
+  return hn::Combine(d, hn::LoadU(half, c + g.m * kGemmPanel), first);
+#else
+  return hn::LoadU(d, c);
+#endif
+}
+
+HWY_INLINE void store_panels(hn::Vec<Tag> v, const Gemm& g, int64_t row, int64_t column) {
+  const Tag d;
+  float* c = g.c + panel_offset(g.m, column, row);
+#if HWY_CAP_GE512
+  const hn::Half<Tag> half;
+  hn::StoreU(hn::LowerHalf(half, v), half, c);
+  if (has_second_panel(g, column)) {
+    hn::StoreU(hn::UpperHalf(half, v), half, c + g.m * kGemmPanel);
+  }
+#else
+  hn::StoreU(v, d, c);
+#endif
+}
+
+// One vector of a row of a tile to C. kTail: only the strip's tail of it belongs to C.
+template <bool kTail>
 HWY_INLINE void finish(hn::Vec<Tag> sum, const Strip& s, int64_t row, int64_t column) {
   const Tag d;
+  const Gemm& g = s.g;
   const auto load = [&](const float* p)
-                        HWY_ATTR { return kWhole ? hn::LoadU(d, p) : load_first(d, p, s.tail); };
-  float* c = s.g.c + row * s.g.c_stride + column;
-  if (s.g.accumulate || !s.first()) sum = hn::Add(load(c), sum);
-  if (s.last()) {
-    if (s.g.bias != nullptr) sum = hn::Add(sum, load(s.g.bias + column));
-    if (s.g.relu) sum = hn::IfThenElse(hn::Lt(sum, hn::Zero(d)), hn::Zero(d), sum);
+                        HWY_ATTR { return kTail ? load_first(d, p, s.tail) : hn::LoadU(d, p); };
+  const int64_t at = row * g.c_stride + column;
+  if (g.gate != nullptr) {
+    if (!s.first()) sum = hn::Add(load_panels(g, row, column), sum);
+    if (s.last()) sum = hn::IfThenElseZero(hn::Gt(load(g.gate + at), hn::Zero(d)), sum);
+    return store_panels(sum, g, row, column);
   }
-  if constexpr (kWhole) {
-    hn::StoreU(sum, d, c);
+  if (g.accumulate || !s.first()) sum = hn::Add(load(g.c + at), sum);
+  if (s.last()) {
+    if (g.bias != nullptr) sum = hn::Add(sum, load(g.bias + column));
+    if (g.relu) sum = hn::IfThenElse(hn::Lt(sum, hn::Zero(d)), hn::Zero(d), sum);
+  }
+  if constexpr (kTail) {
+    store_first(sum, d, g.c + at, s.tail);
   } else {
-    store_first(sum, d, c, s.tail);
+    hn::StoreU(sum, d, g.c + at);
   }
 }
+
+// Where the elements of A that a tile reads lie, from its first row and the block's first k on. The
+// steps that are known when this is compiled become parts of the addresses.
+template <GemmLayout kLayout>
+struct TileOfA {
+  static constexpr int64_t kChunk = kGemmPanel;  // of k, between which the address may jump
+  const float* first;
+  int64_t row_step, chunk_step;
+
+  TileOfA(const Gemm& g, int64_t row, int64_t k) {
+    if constexpr (kLayout == GemmLayout::kRows) {
+      first = g.a.data + row * g.a.stride + k;
+      row_step = g.a.stride, chunk_step = kChunk;
+    } else if constexpr (kLayout == GemmLayout::kPanels) {
+      first = g.a.data + panel_offset(g.k, row, k);
+      row_step = 1, chunk_step = kChunk * kGemmPanel;
+    } else {
+      first = g.a.data + panel_offset(g.m, k, row);
+      row_step = kGemmPanel, chunk_step = g.m * kGemmPanel;
+    }
+  }
+  HWY_INLINE float at(const float* chunk, int row, int64_t k) const {
+    if constexpr (kLayout == GemmLayout::kRows) return chunk[row * row_step + k];
+    if constexpr (kLayout == GemmLayout::kPanels) return chunk[row + k * kGemmPanel];
+    return chunk[row * kGemmPanel + k];
+  }
+};
 
 // Rows [row, row + kRows) of the strip's columns.
 template <int kRows, int kVectors, GemmLayout kLayout>
@@ -69,37 +135,38 @@ HWY_INLINE void tile(const Strip& s, int64_t row) {
 #pragma GCC unroll 3
     for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
   }
-  const float* a[kRows];
-  const GemmOperand& A = s.g.a;
-#pragma GCC unroll 8
-  for (int r = 0; r < kRows; ++r) {
-    a[r] = kLayout == GemmLayout::kRows ? A.data + (row + r) * A.stride + s.k
-                                        : A.data + panel_offset(s.g.k, row + r, s.k);
-  }
-  constexpr int64_t kStep = kLayout == GemmLayout::kRows ? 1 : kGemmPanel;
+  const TileOfA<kLayout> a(s.g, row, s.k);
   const float* b = s.packed;
-  for (int64_t k = 0; k < s.depth; ++k, b += kVectors * kLanes) {
+  const auto add = [&](const float* chunk, int64_t k) HWY_ATTR {
     hn::Vec<Tag> bk[kVectors];
 #pragma GCC unroll 3
     for (int v = 0; v < kVectors; ++v) bk[v] = hn::Load(d, b + v * kLanes);
+    b += kVectors * kLanes;
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
-      const auto ak = hn::Set(d, a[r][k * kStep]);
+      const auto ak = hn::Set(d, a.at(chunk, r, k));
 #pragma GCC unroll 3
       for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(ak, bk[v], sum[r][v]);
     }
+  };
+  const float* chunk = a.first;
+  int64_t k = 0;
+  for (; k + a.kChunk <= s.depth; k += a.kChunk, chunk += a.chunk_step) {
+#pragma GCC unroll 8
+    for (int64_t i = 0; i < a.kChunk; ++i) add(chunk, i);
   }
+  for (int64_t i = 0; k + i < s.depth; ++i) add(chunk, i);
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 3
     for (int v = 0; v + 1 < kVectors; ++v) {
-      finish<true>(sum[r][v], s, row + r, s.column + v * kLanes);
+      finish<false>(sum[r][v], s, row + r, s.column + v * kLanes);
     }
     const int64_t last = s.column + (kVectors - 1) * kLanes;
     if (s.tail == kLanes) {
-      finish<true>(sum[r][kVectors - 1], s, row + r, last);
-    } else {
       finish<false>(sum[r][kVectors - 1], s, row + r, last);
+    } else {
+      finish<true>(sum[r][kVectors - 1], s, row + r, last);
     }
   }
 }
@@ -132,10 +199,15 @@ void panel(const Gemm& g, Range rows, Panel p) {
     const int64_t depth = std::min(kGemmDepth, g.k - k);
     pack(packed, g.b, {k, depth, p.column, columns, p.vectors});
     const Strip strip{g, packed, depth, k, p.column, columns - (p.vectors - 1) * kLanes};
-    if (g.a.layout == GemmLayout::kRows) {
-      tiles_of_panel<GemmLayout::kRows>(strip, p.vectors, rows);
-    } else {
-      tiles_of_panel<GemmLayout::kPanels>(strip, p.vectors, rows);
+    switch (g.a.layout) {
+      case GemmLayout::kPanels:
+        tiles_of_panel<GemmLayout::kPanels>(strip, p.vectors, rows);
+        break;
+      case GemmLayout::kPanelsTransposed:
+        tiles_of_panel<GemmLayout::kPanelsTransposed>(strip, p.vectors, rows);
+        break;
+      default:
+        tiles_of_panel<GemmLayout::kRows>(strip, p.vectors, rows);
     }
   }
 }

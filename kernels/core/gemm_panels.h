@@ -35,9 +35,4 @@ class Panels {
   int64_t lanes_, vectors_, wide_;
 };
 
-// Where element (i, j) of an operand of kPanels with k columns lies.
-constexpr int64_t panel_offset(int64_t k, int64_t i, int64_t j) {
-  return (i / kGemmPanel * k + j) * kGemmPanel + i % kGemmPanel;
-}
-
 }  // namespace hotrow

@@ -17,6 +17,9 @@ namespace hotrow {
 namespace {
 using test::Exact;
 
+constexpr GemmLayout kLayoutsOfA[] = {GemmLayout::kRows, GemmLayout::kPanels,
+                                      GemmLayout::kPanelsTransposed};
+
 // A product with every freedom of Gemm; C's rows have a gap of 3 that must stay.
 struct Problem {
   static constexpr int64_t kGap = 3;
@@ -25,8 +28,8 @@ struct Problem {
   Gemm g;
   std::vector<float> a, b, c, bias;
 
-  Problem(int64_t m, int64_t n, int64_t k, bool a_panels, bool b_columns) {
-    a = test::test_floats(a_panels ? (m + kGemmPanel) * k : m * (k + 2), 1);
+  Problem(int64_t m, int64_t n, int64_t k, GemmLayout a_layout, bool b_columns) {
+    a = test::test_floats((m + kGemmPanel) * (k + kGemmPanel), 1);
     b = test::test_floats((n + 5) * (k + 4), 2);
     bias = test::test_floats(n, 3);
     c = test::test_floats(m * (n + kGap), 4);
@@ -34,11 +37,7 @@ struct Problem {
       if (i % (n + kGap) >= n) c[static_cast<size_t>(i)] = kUntouched;
     }
     g = {.m = m, .n = n, .k = k, .c = nullptr, .c_stride = n + kGap, .a = {}, .b = {}};
-    if (a_panels) {
-      g.a = {a.data(), 0, GemmLayout::kPanels};
-    } else {
-      g.a = {a.data(), k + 2};
-    }
+    g.a = {a.data(), a_layout == GemmLayout::kRows ? k + 2 : 0, a_layout};
     if (b_columns) {
       g.b = {b.data(), k + 4, GemmLayout::kColumns};
     } else {
@@ -47,7 +46,14 @@ struct Problem {
   }
 
   int64_t a_index(int64_t i, int64_t p) const {
-    return g.a.layout == GemmLayout::kPanels ? panel_offset(g.k, i, p) : i * g.a.stride + p;
+    switch (g.a.layout) {
+      case GemmLayout::kPanels:
+        return panel_offset(g.k, i, p);
+      case GemmLayout::kPanelsTransposed:
+        return panel_offset(g.m, p, i);
+      default:
+        return i * g.a.stride + p;
+    }
   }
   int64_t b_index(int64_t p, int64_t j) const {
     return g.b.layout == GemmLayout::kColumns ? p + j * g.b.stride : p * g.b.stride + j;
@@ -94,8 +100,8 @@ TEST(Gemm, EqualsTheReference) {
   for (int64_t m : {1, 3, 6, 21, 64}) {
     for (int64_t n : {1, 3, 16, 33, 65, 257}) {
       for (int64_t k : {1, 13, 192, 1100}) {
-        for (int layouts = 0; layouts < 4; ++layouts) {
-          Problem p(m, n, k, layouts & 1, layouts & 2);
+        for (int layouts = 0; layouts < 6; ++layouts) {
+          Problem p(m, n, k, kLayoutsOfA[layouts / 2], layouts % 2);
           if (++count % 2) p.g.bias = p.bias.data();
           p.g.relu = count % 3 == 0;
           p.g.accumulate = count % 5 == 0;
@@ -109,7 +115,7 @@ TEST(Gemm, EqualsTheReference) {
 TEST(Gemm, EveryEpilogue) {
   for (int64_t m : {2, 7}) {
     for (int bits = 0; bits < 8; ++bits) {
-      Problem p(m, 33, 600, false, true);
+      Problem p(m, 33, 600, GemmLayout::kRows, true);
       if (bits & 1) p.g.bias = p.bias.data();
       p.g.relu = bits & 2;
       p.g.accumulate = bits & 4;
@@ -121,7 +127,7 @@ TEST(Gemm, EveryEpilogue) {
 TEST(Gemm, PassesNanOn) {
   for (int64_t m : {3, 7}) {
     for (bool relu : {false, true}) {
-      Problem p(m, 33, 13, false, true);
+      Problem p(m, 33, 13, GemmLayout::kRows, true);
       p.g.relu = relu;
       p.a[static_cast<size_t>(2 * p.g.a.stride)] = std::numeric_limits<float>::quiet_NaN();
       const std::vector<float> c = p.run();
@@ -135,8 +141,8 @@ TEST(Gemm, PassesNanOn) {
 
 // Neither the number of threads nor the other rows decide a bit.
 TEST(Gemm, BitsDependOnTheElementAlone) {
-  for (bool panels : {false, true}) {
-    Problem p(300, 100, 1030, panels, false);
+  for (GemmLayout layout : {GemmLayout::kRows, GemmLayout::kPanels}) {
+    Problem p(300, 100, 1030, layout, false);
     const std::vector<float> want = p.run();
     for (int threads : {2, 3, 8}) {
       set_num_threads(threads);
@@ -167,7 +173,7 @@ TEST(Gemm, PanelsCoverEveryColumnOnce) {
 
 TEST(Gemm, RejectsAnEmptyProduct) {
   for (int empty = 0; empty < 3; ++empty) {
-    Gemm g = Problem(2, 3, 4, false, false).g;
+    Gemm g = Problem(2, 3, 4, GemmLayout::kRows, false).g;
     (empty == 0 ? g.m : empty == 1 ? g.n : g.k) = 0;
     try {
       gemm(g);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernels/core/check.h"
+#include "kernels/core/gemm.h"
 #include "kernels/core/parallel.h"
 #include "tests/reference/linear_ref.h"
 #include "tests/support/bounds.h"
@@ -27,7 +28,7 @@ struct Problem {
   int64_t B, K, N;
   Activation activation;
   bool has_bias;
-  Array x, w, bias, y, dy, dx, dw, db, scratch;
+  Array x, w, bias, y, dy, dx, dw, db, dz;
 
   Problem(int64_t B_, int64_t K_, int64_t N_, Activation activation_, bool has_bias_ = true)
       : B(B_), K(K_), N(N_), activation(activation_), has_bias(has_bias_) {
@@ -39,8 +40,8 @@ struct Problem {
     y.assign(static_cast<size_t>(B * N), kUntouched);
     dw.assign(static_cast<size_t>(N * K), kUntouched);
     db.assign(static_cast<size_t>(N), kUntouched);
-    scratch.assign(static_cast<size_t>(linear_backward_scratch_floats(B, N)), kUntouched);
-    for (Array* array : {&y, &dy, &dx, &dw, &db, &scratch})
+    dz.assign(static_cast<size_t>(linear_dz_floats(B, N)), kUntouched);
+    for (Array* array : {&y, &dy, &dx, &dw, &db, &dz})
       array->resize(array->size() + kMargin, kUntouched);
   }
 
@@ -52,17 +53,21 @@ struct Problem {
     return {.dx = {dx.data(), {B, K}},
             .dw = {dw.data(), {N, K}},
             .db = {has_bias ? db.data() : nullptr, {N}},
-            .dy = {dy.data(), {B, N}},
-            .y = my(),
+            .dz = dz.data(),
             .x = mx(),
-            .w = mw(),
-            .activation = activation,
-            .dz_panels = scratch.data()};
+            .w = mw()};
+  }
+  void make_dz() {
+    activation_backward(dz.data(), {dy.data(), {B, N}}, my(), activation, CpuStream{});
+  }
+  void backward() {
+    make_dz();
+    linear_backward(backward_arguments(), CpuStream{});
   }
   void forward() { linear_forward(my(), mx(), mw(), vbias(), activation, CpuStream{}); }
 
   bool margins_untouched() const {
-    for (const Array* array : {&y, &dy, &dx, &dw, &db, &scratch}) {
+    for (const Array* array : {&y, &dy, &dx, &dw, &db, &dz}) {
       for (size_t i = array->size() - kMargin; i < array->size(); ++i) {
         if ((*array)[i] != kUntouched) return false;
       }
@@ -77,6 +82,17 @@ struct Problem {
 
 std::span<const float> body(const Problem::Array& array) {
   return std::span(array).first(array.size() - Problem::kMargin);
+}
+
+// The (batch, width) matrix that is kept as the panels of its transpose.
+Problem::Array from_panels(const Problem::Array& panels, int64_t batch, int64_t width) {
+  Problem::Array out;
+  for (int64_t b = 0; b < batch; ++b) {
+    for (int64_t i = 0; i < width; ++i) {
+      out.push_back(panels[static_cast<size_t>(panel_offset(batch, i, b))]);
+    }
+  }
+  return out;
 }
 
 // Calls test(problem) for all shapes: empty, single, odd, several tiles each way, many rows.
@@ -115,8 +131,8 @@ TEST(Linear, BackwardEqualsTheReference) {
     }
     const auto want = reference::linear_backward({p.dy.data(), {p.B, p.N}}, p.my(), p.mx(), p.mw(),
                                                  p.activation, nullptr);
-    linear_backward(p.backward_arguments(), CpuStream{});
-    EXPECT_TRUE(within_bound(body(p.dy), want.dz, 3)) << p.name();
+    p.backward();
+    EXPECT_TRUE(within_bound(from_panels(p.dz, p.B, p.N), want.dz, 3)) << p.name();
     EXPECT_TRUE(within_bound(body(p.dw), want.dw, p.B + 3)) << p.name();
     EXPECT_TRUE(within_bound(body(p.dx), want.dx, p.N + 3)) << p.name();
     if (p.has_bias) {
@@ -135,6 +151,7 @@ TEST(Linear, BackwardAddsToDx) {
     p.forward();
     const auto want = reference::linear_backward({p.dy.data(), {p.B, p.N}}, p.my(), p.mx(), p.mw(),
                                                  p.activation, p.dx.data());
+    p.make_dz();
     LinearBackward arguments = p.backward_arguments();
     arguments.accumulate_dx = true;
     linear_backward(arguments, CpuStream{});
@@ -142,13 +159,38 @@ TEST(Linear, BackwardAddsToDx) {
   }
 }
 
+// Inside a chain dx is the dz of the ReLU layer that gave x, several blocks of k deep too.
+TEST(Linear, DxOfAReluIsItsDz) {
+  for (int64_t B : {1, 7, 33}) {
+    for (int64_t K : {1, 8, 13, 24, 367}) {
+      for (int64_t N : {1, 3, 513, 1100}) {
+        Problem p(B, K, N, Activation::kRelu);
+        p.forward();
+        const auto want = reference::linear_backward({p.dy.data(), {B, N}}, p.my(), p.mx(), p.mw(),
+                                                     p.activation, nullptr);
+        std::vector<test::Exact> gated = want.dx;
+        for (size_t i = 0; i < gated.size(); ++i) {
+          if (!(p.x[i] > 0)) gated[i] = {};
+        }
+        p.make_dz();
+        p.dx.assign(static_cast<size_t>(linear_dz_floats(B, K)) + Problem::kMargin, kUntouched);
+        LinearBackward arguments = p.backward_arguments();
+        arguments.dx_is_dz = true;
+        linear_backward(arguments, CpuStream{});
+        EXPECT_TRUE(within_bound(from_panels(p.dx, B, K), gated, N + 3)) << p.name();
+        EXPECT_TRUE(p.margins_untouched()) << p.name();
+      }
+    }
+  }
+}
+
 TEST(Linear, BackwardWithoutDx) {
   Problem p(7, 13, 3, Activation::kNone), with_dx(7, 13, 3, Activation::kNone);
-  linear_backward(with_dx.backward_arguments(), CpuStream{});
+  with_dx.backward();
   const std::vector<float> before = p.dx;
+  activation_backward(p.dz.data(), {p.dy.data(), {7, 3}}, {}, Activation::kNone, CpuStream{});
   LinearBackward arguments = p.backward_arguments();
   arguments.dx.data = nullptr;
-  arguments.y.data = nullptr;  // not read without an activation
   linear_backward(arguments, CpuStream{});
   EXPECT_EQ(p.dx, before);
   EXPECT_EQ(p.dw, with_dx.dw);
@@ -158,7 +200,7 @@ TEST(Linear, BackwardWithoutDx) {
 // No sample: no gradient, which is zero and not what the memory held.
 TEST(Linear, AnEmptyBatchHasZeroGradients) {
   Problem p(0, 13, 3, Activation::kRelu);
-  linear_backward(p.backward_arguments(), CpuStream{});
+  p.backward();
   for (float v : body(p.dw)) EXPECT_EQ(v, 0.0f);
   for (float v : body(p.db)) EXPECT_EQ(v, 0.0f);
 }
@@ -186,7 +228,7 @@ TEST(Linear, BackwardPassesNanOn) {
     p.forward();
     p.y[5 * 35 + 30] = 0.25f;  // not cut off by the ReLU
     p.dy[5 * 35 + 30] = kNan;
-    linear_backward(p.backward_arguments(), CpuStream{});
+    p.backward();
     for (int64_t n = 0; n < p.N; ++n) EXPECT_EQ(std::isnan(p.db[static_cast<size_t>(n)]), n == 30);
     for (int64_t i = 0; i < p.N * p.K; ++i) {
       EXPECT_EQ(std::isnan(p.dw[static_cast<size_t>(i)]), i / p.K == 30) << p.name();
@@ -202,13 +244,13 @@ TEST(Linear, BitsDoNotDependOnThreads) {
     Problem first(B, 67, 513, Activation::kSigmoid);
     first.forward();
     Problem want = first;
-    linear_backward(want.backward_arguments(), CpuStream{});
+    want.backward();
     for (int threads : {1, 2, 3, 8}) {
       set_num_threads(threads);
       Problem p(B, 67, 513, Activation::kSigmoid);
       p.forward();
       EXPECT_EQ(p.y, first.y) << B << " rows, " << threads << " threads";
-      linear_backward(p.backward_arguments(), CpuStream{});
+      p.backward();
       EXPECT_EQ(p.dw, want.dw) << B << " rows, " << threads << " threads";
       EXPECT_EQ(p.db, want.db) << B << " rows, " << threads << " threads";
       EXPECT_EQ(p.dx, want.dx) << B << " rows, " << threads << " threads";
@@ -260,33 +302,26 @@ TEST(Linear, BackwardRejectsShapesThatDoNotFit) {
     return error_of([&] { linear_backward(arguments, CpuStream{}); });
   };
   EXPECT_EQ(backward([](LinearBackward&) {}), "no error");
-  EXPECT_EQ(backward([](LinearBackward& a) {
-              a.dy.dims = {3, 2};
-            }),
-            "[linear_backward] shapes do not fit: got x (4, 3), w (2, 3), y (3, 2), expected x (B, "
-            "K), w (N, K), "
-            "y (B, N)");
-  EXPECT_EQ(backward([](LinearBackward& a) { a.db.dims = {3}; }),
-            "[linear_backward] bias does not fit: got (3), expected (2)");
   const std::string gradients = "[linear_backward] gradients do not fit: got ";
-  EXPECT_EQ(
-      backward([](LinearBackward& a) {
-        a.dw.dims = {3, 2};
-      }),
-      gradients +
-          "dx (4, 3), dw (3, 2), y (4, 2), expected the shapes of x (4, 3), w (2, 3), dy (4, 2)");
-  EXPECT_EQ(
-      backward([](LinearBackward& a) {
-        a.dx.dims = {3, 3};
-      }),
-      gradients +
-          "dx (3, 3), dw (2, 3), y (4, 2), expected the shapes of x (4, 3), w (2, 3), dy (4, 2)");
-  EXPECT_EQ(
-      backward([](LinearBackward& a) {
-        a.y.dims = {4, 3};
-      }),
-      gradients +
-          "dx (4, 3), dw (2, 3), y (4, 3), expected the shapes of x (4, 3), w (2, 3), dy (4, 2)");
+  const std::string expected = ", expected the shapes of x (4, 3), w (2, 3) and (2)";
+  EXPECT_EQ(backward([](LinearBackward& a) { a.db.dims = {3}; }),
+            gradients + "dx (4, 3), dw (2, 3), db (3)" + expected);
+  EXPECT_EQ(backward([](LinearBackward& a) {
+              a.dw.dims = {3, 2};
+            }),
+            gradients + "dx (4, 3), dw (3, 2), db (2)" + expected);
+  EXPECT_EQ(backward([](LinearBackward& a) {
+              a.dx.dims = {3, 3};
+            }),
+            gradients + "dx (3, 3), dw (2, 3), db (2)" + expected);
+  EXPECT_NE(backward([](LinearBackward& a) { a.x.dims = {4, 2}; }), "no error");
+  EXPECT_EQ(backward([](LinearBackward& a) { a.accumulate_dx = a.dx_is_dz = true; }),
+            "[linear_backward] cannot add to a dx that is a dz: expected one reader of the layer");
+  EXPECT_EQ(error_of([&] {
+              activation_backward(p.dz.data(), {p.dy.data(), {3, 2}}, p.my(), Activation::kRelu,
+                                  CpuStream{});
+            }),
+            "[activation_backward] shapes differ: got y (4, 2), dy (3, 2), expected one shape");
 }
 
 }  // namespace

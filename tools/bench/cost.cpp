@@ -78,8 +78,8 @@ Cost linear_forward_cost(int64_t B, int64_t K, int64_t N) {
 
 Cost linear_backward_cost(int64_t B, int64_t K, int64_t N, bool dx) {
   Cost cost{.flops = 2 * product({B, N, K}),
-            .read = kFloat * (2 * product({B, N}) + product({B, K})),
-            .written = kFloat * (product({B, N}) + product({N, K + 1})),
+            .read = kFloat * (product({B, N}) + product({B, K})),
+            .written = kFloat * product({N, K + 1}),
             .rows = {}};
   if (dx) {
     cost.flops *= 2;

@@ -58,21 +58,17 @@ void time_linear_forward(benchmark::State& state, const Machine& machine, Layer 
   });
 }
 
-// With ReLU, whose backward pass in place over dy gives the same again; that of the sigmoid would
-// fade to numbers that are slow to compute with.
+// As inside a chain: dz comes from the layer above and, with dx, goes to the one below.
 void time_linear_backward(benchmark::State& state, const Machine& machine, Layer l) {
-  const Values x(l.B, l.K), w(l.N, l.K), y(l.B, l.N), dy(l.B, l.N), dw(l.N, l.K), db(l.N, 1),
-      dx(l.B, l.K), scratch(1, linear_backward_scratch_floats(l.B, l.N));
-  LinearBackward args;
-  args.dx = l.dx ? dx.matrix() : Matrix{};
-  args.dw = dw.matrix();
-  args.db = db.vector();
-  args.dy = dy.matrix();
-  args.y = y.matrix();
-  args.x = x.matrix();
-  args.w = w.matrix();
-  args.activation = Activation::kRelu;
-  args.dz_panels = scratch.data();
+  const Values x(l.B, l.K), w(l.N, l.K), dw(l.N, l.K), db(l.N, 1);
+  const Values dz(1, linear_dz_floats(l.B, l.N)), dx(1, linear_dz_floats(l.B, l.K));
+  const LinearBackward args{.dx = l.dx ? Matrix{dx.data(), {l.B, l.K}} : Matrix{},
+                            .dx_is_dz = l.dx,
+                            .dw = dw.matrix(),
+                            .db = db.vector(),
+                            .dz = dz.data(),
+                            .x = x.matrix(),
+                            .w = w.matrix()};
   const Floor floor = sum_floor(linear_backward_cost(l.B, l.K, l.N, l.dx), machine);
   time_op(state, floor, [&] { linear_backward(args, CpuStream{}); });
 }
