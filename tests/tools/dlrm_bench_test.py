@@ -47,7 +47,7 @@ def count_bytes(batch, train, state_values, state_row_bytes):
     total = 12 * ids + 4 * ids
     if train:
         for i, (k, n) in enumerate(layers(BOTTOM) + layers(TOP)):
-            values += 3 * batch * n + batch * k + n * (k + 1)
+            values += batch * n + batch * k + n * (k + 1)
             if i > 0:
                 values += batch * n + n * k + batch * k
         values += 3 * batch  # loss
