@@ -4,12 +4,12 @@
 //
 // All fp32; C's rows have adjacent columns. C overlaps no input.
 // Determinism: every element adds its products in order of k with fused multiply-adds, in blocks of
-// kGemmDepth that are then added in order. Its bits depend on neither threads, instruction set nor
-// the other elements, except that products with at most kGemmThin rows or columns of C sum the
-// lanes of a vector apart.
-// Cost: 2 m n k flop, bytes 4 (m k + k n + m n); allocates nothing.
-// Source: K. Goto, R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008; here
-// only B is packed, and each thread packs the panel that it needs next.
+// kGemmDepth that are then added in order. Its bits depend on neither threads nor the other
+// elements nor, from AVX2 on, the instruction set, except that products of rows with columns that
+// have at most kGemmThin rows or columns of C sum the lanes of a vector apart. Cost: 2 m n k flop,
+// bytes 4 (m k + k n + m n); allocates nothing. Source: K. Goto, R. van de Geijn, "Anatomy of
+// High-Performance Matrix Multiplication", 2008; here only B is packed, and each thread packs the
+// panel that it needs next.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,6 @@
 #include "kernels/dense_update.h"
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <cmath>
 #include <string>
@@ -10,6 +9,7 @@
 #include "kernels/core/parallel.h"
 #include "tests/reference/dense_update_ref.h"
 #include "tests/support/bounds.h"
+#include "tests/support/instruction_sets.h"
 
 namespace hotrow {
 namespace {
@@ -46,9 +46,7 @@ struct Problem {
 };
 
 TEST(DenseUpdate, MatchesDoubleWithEveryInstructionSet) {
-  for (int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    SCOPED_TRACE(hwy::TargetName(target));
-    hwy::SetSupportedTargetsForTest(target);
+  test::for_each_instruction_set([&] {
     for (UpdateKind kind : kKinds) {
       for (int64_t n : {0, 1, 7, 16, 37, 20011}) {
         Problem p(kind, n);
@@ -58,8 +56,7 @@ TEST(DenseUpdate, MatchesDoubleWithEveryInstructionSet) {
         EXPECT_TRUE(test::within_bound(p.state, want.state, 4)) << int(kind) << " n " << n;
       }
     }
-  }
-  hwy::SetSupportedTargetsForTest(0);
+  });
 }
 
 // Recorded from PyTorch 2.14: three steps with these gradients from these weights, of

@@ -1,7 +1,6 @@
 #include "kernels/elementwise.h"
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <string>
 
@@ -9,6 +8,7 @@
 #include "kernels/core/parallel.h"
 #include "tests/reference/elementwise_ref.h"
 #include "tests/support/bounds.h"
+#include "tests/support/instruction_sets.h"
 
 namespace hotrow {
 namespace {
@@ -64,15 +64,12 @@ void check_backward(int64_t n, bool accumulate_da, bool accumulate_db) {
 }
 
 TEST(Elementwise, MatchesDoubleWithEveryInstructionSet) {
-  for (int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    SCOPED_TRACE(hwy::TargetName(target));
-    hwy::SetSupportedTargetsForTest(target);
+  test::for_each_instruction_set([&] {
     for (int64_t n : kSizes) {
       check_all(n);
       for (int flags = 0; flags < 4; ++flags) check_backward(n, flags & 1, flags & 2);
     }
-  }
-  hwy::SetSupportedTargetsForTest(0);
+  });
 }
 
 TEST(Elementwise, ReferenceGradientMatchesCentralDifferences) {

@@ -90,7 +90,7 @@ TYPED_TEST(EmbeddingBag, ForwardFollowsTheDocumentedOrderOnEveryVectorWidth) {
     for (Pooling pooling : {Pooling::kSum, Pooling::kMean}) {
       const auto tables =
           make_tables<TypeParam>(2, {.batch = 9, .rows = 20, .dim = dim, .max_bag = 40});
-      test::for_each_fma_target([&](int64_t) {
+      test::for_each_fma_instruction_set([&] {
         const auto out = forward(tables, pooling);
         for (int t = 0; t < 2; ++t) {
           EXPECT_EQ(test::columns(out, 2 * dim + 5, 3 + t * dim, dim),
@@ -165,7 +165,7 @@ TYPED_TEST(EmbeddingBag, WeightGradIsWithinTheBoundAndInOrder) {
       const auto want =
           reference::embedding_bag_weight_grad_exact(view, 2, table.lookup(), pooling);
       EXPECT_TRUE(test::within_bound(got, want, dim)) << "D=" << dim;
-      test::for_each_fma_target([&](int64_t) {
+      test::for_each_fma_instruction_set([&] {
         std::vector<float> in_order;
         for (int64_t b = 0; b < 13; ++b) {
           const int64_t count = table.offsets[b + 1] - table.offsets[b];

@@ -1,8 +1,6 @@
 // Tables and batches for the tests of the embedding kernels.
 #pragma once
 
-#include <hwy/targets.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -14,6 +12,7 @@
 #include "kernels/embedding_bag.h"
 #include "kernels/embedding_update.h"
 #include "tests/support/bounds.h"
+#include "tests/support/instruction_sets.h"
 
 namespace hotrow::test {
 
@@ -63,21 +62,6 @@ struct TestTable {
     return {{rows.data(), {shape.rows, shape.dim}}, state.empty() ? nullptr : state.data(), bags()};
   }
 };
-
-// Calls f once for every instruction set with fma that this CPU has and the kernels are built for.
-inline void for_each_fma_target(const std::function<void(int64_t target)>& f) {
-#if HWY_ARCH_X86
-  constexpr int64_t kWithFma = HWY_AVX2 | HWY_AVX3;
-#else
-  constexpr int64_t kWithFma = HWY_ATTAINABLE_TARGETS;
-#endif
-  for (int64_t left = hwy::SupportedTargets() & kWithFma; left != 0; left &= left - 1) {
-    const int64_t target = left & -left;
-    hwy::SetSupportedTargetsForTest(target);
-    f(target);
-    hwy::SetSupportedTargetsForTest(0);
-  }
-}
 
 // The block of `cols` columns from `first` on of a row-major matrix.
 inline std::vector<float> columns(const std::vector<float>& matrix, int64_t stride, int64_t first,

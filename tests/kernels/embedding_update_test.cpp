@@ -97,7 +97,7 @@ void expect_same_bits(const std::vector<TestTable<Id>>& got,
 template <class Id>
 void expect_in_order_everywhere(const Case<Id>& original) {
   const auto want = original.updated_in_order();
-  test::for_each_fma_target([&](int64_t) {
+  test::for_each_fma_instruction_set([&] {
     for (int threads : {1, 2, 3, 8}) {
       set_num_threads(threads);
       Case<Id> run = original;

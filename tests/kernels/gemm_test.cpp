@@ -12,6 +12,7 @@
 #include "kernels/core/gemm_panels.h"
 #include "kernels/core/parallel.h"
 #include "tests/support/bounds.h"
+#include "tests/support/instruction_sets.h"
 
 namespace hotrow {
 namespace {
@@ -105,7 +106,9 @@ TEST(Gemm, EqualsTheReference) {
           if (++count % 2) p.g.bias = p.bias.data();
           p.g.relu = count % 3 == 0;
           p.g.accumulate = count % 5 == 0;
-          EXPECT_TRUE(test::within_bound(p.run(), p.reference(), k + 2)) << p.name();
+          const std::vector<Exact> want = p.reference();
+          test::for_each_instruction_set(
+              [&] { EXPECT_TRUE(test::within_bound(p.run(), want, k + 2)) << p.name(); });
         }
       }
     }
@@ -120,6 +123,31 @@ TEST(Gemm, EveryEpilogue) {
       p.g.relu = bits & 2;
       p.g.accumulate = bits & 4;
       EXPECT_TRUE(test::within_bound(p.run(), p.reference(), 602)) << p.name();
+    }
+  }
+}
+
+// The result is 0 where the gate is shut, and lies as the panels of its transpose.
+TEST(Gemm, GatesAndTransposes) {
+  for (int64_t m : {1, 7, 40}) {
+    for (int64_t n : {1, 8, 20, 257}) {
+      for (int64_t k : {5, 1100}) {
+        Problem p(m, n, k, GemmLayout::kPanelsTransposed, false);
+        const std::vector<float> gate = test::test_floats(m * p.g.c_stride, 5);
+        p.g.gate = gate.data();
+        p.c.assign(static_cast<size_t>(panel_floats(n, m)), Problem::kUntouched);
+        test::for_each_instruction_set([&] {
+          const std::vector<float> c = p.run();
+          for (int64_t i = 0; i < m; ++i) {
+            for (int64_t j = 0; j < n; ++j) {
+              const bool open = gate[static_cast<size_t>(i * p.g.c_stride + j)] > 0;
+              const Exact want = open ? p.element(i, j) : Exact{};
+              const float got = c[static_cast<size_t>(panel_offset(m, j, i))];
+              EXPECT_TRUE(test::within_bound(std::span(&got, 1), std::vector{want}, k)) << p.name();
+            }
+          }
+        });
+      }
     }
   }
 }
@@ -139,7 +167,7 @@ TEST(Gemm, PassesNanOn) {
   }
 }
 
-// Neither the number of threads nor the other rows decide a bit.
+// Neither threads nor instruction sets nor the other rows decide a bit.
 TEST(Gemm, BitsDependOnTheElementAlone) {
   for (GemmLayout layout : {GemmLayout::kRows, GemmLayout::kPanels}) {
     Problem p(300, 100, 1030, layout, false);
@@ -149,6 +177,7 @@ TEST(Gemm, BitsDependOnTheElementAlone) {
       EXPECT_EQ(p.run(), want) << threads;
     }
     set_num_threads(1);
+    test::for_each_fma_instruction_set([&] { EXPECT_EQ(p.run(), want); });
     p.g.m = 21;
     p.c.resize(static_cast<size_t>(21 * p.g.c_stride));
     const std::vector<float> fewer = p.run();

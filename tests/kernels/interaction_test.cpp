@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <cmath>
 #include <cstring>
@@ -12,6 +11,7 @@
 #include "kernels/core/parallel.h"
 #include "tests/reference/interaction_ref.h"
 #include "tests/support/bounds.h"
+#include "tests/support/instruction_sets.h"
 
 namespace hotrow {
 namespace {
@@ -111,9 +111,7 @@ INSTANTIATE_TEST_SUITE_P(Features, InteractionTest,
 
 // Every instruction set that this build holds and this machine runs, not only the best one.
 TEST(Interaction, EveryInstructionSet) {
-  for (int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    SCOPED_TRACE(hwy::TargetName(target));
-    hwy::SetSupportedTargetsForTest(target);
+  test::for_each_instruction_set([&] {
     for (int64_t D : {1, 5, 13, 16, 100, 128}) {
       for (int64_t F : {1, 3, 4, 9, 14}) {
         Problem p(3, F, D, F % 2 == 0);
@@ -121,8 +119,7 @@ TEST(Interaction, EveryInstructionSet) {
         expect_backward_matches(p);
       }
     }
-  }
-  hwy::SetSupportedTargetsForTest(0);
+  });
 }
 
 // The reference's own gradient, against difference quotients of the reference's forward.

@@ -10,6 +10,7 @@
 #include "kernels/core/parallel.h"
 #include "tests/reference/linear_ref.h"
 #include "tests/support/bounds.h"
+#include "tests/support/instruction_sets.h"
 
 namespace hotrow {
 namespace {
@@ -124,23 +125,26 @@ TEST(Linear, ForwardEqualsTheReference) {
 }
 
 TEST(Linear, BackwardEqualsTheReference) {
-  for_shapes([](Problem p) {
-    p.forward();
-    if (p.activation == Activation::kSigmoid) {  // not where slopes lose digits to underflow
-      for (float& v : p.y) v = std::max(v, 1e-20f);
+  for_shapes([](Problem first) {
+    first.forward();
+    if (first.activation == Activation::kSigmoid) {  // not where slopes lose digits to underflow
+      for (float& v : first.y) v = std::max(v, 1e-20f);
     }
-    const auto want = reference::linear_backward({p.dy.data(), {p.B, p.N}}, p.my(), p.mx(), p.mw(),
-                                                 p.activation, nullptr);
-    p.backward();
-    EXPECT_TRUE(within_bound(from_panels(p.dz, p.B, p.N), want.dz, 3)) << p.name();
-    EXPECT_TRUE(within_bound(body(p.dw), want.dw, p.B + 3)) << p.name();
-    EXPECT_TRUE(within_bound(body(p.dx), want.dx, p.N + 3)) << p.name();
-    if (p.has_bias) {
-      EXPECT_TRUE(within_bound(body(p.db), want.db, p.B + 3)) << p.name();
-    } else {
-      EXPECT_EQ(p.db[0], kUntouched);
-    }
-    EXPECT_TRUE(p.margins_untouched()) << p.name();
+    const auto want = reference::linear_backward({first.dy.data(), {first.B, first.N}}, first.my(),
+                                                 first.mx(), first.mw(), first.activation, nullptr);
+    test::for_each_instruction_set([&] {
+      Problem p = first;
+      p.backward();
+      EXPECT_TRUE(within_bound(from_panels(p.dz, p.B, p.N), want.dz, 3)) << p.name();
+      EXPECT_TRUE(within_bound(body(p.dw), want.dw, p.B + 3)) << p.name();
+      EXPECT_TRUE(within_bound(body(p.dx), want.dx, p.N + 3)) << p.name();
+      if (p.has_bias) {
+        EXPECT_TRUE(within_bound(body(p.db), want.db, p.B + 3)) << p.name();
+      } else {
+        EXPECT_EQ(p.db[0], kUntouched);
+      }
+      EXPECT_TRUE(p.margins_untouched()) << p.name();
+    });
   });
 }
 

@@ -29,10 +29,12 @@ std::vector<double> time_steps(Workload& workload, int warmup, int iters) {
   return ms;
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+// Linear between the neighbours.
+double quantile(const std::vector<double>& sorted, double q) {
+  const double at = q * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<size_t>(at);
+  const size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
 double rounded(double value, int digits) {
@@ -59,9 +61,10 @@ std::string run_single(const SingleRun& run) {
   const Machine machine = measure_machine();
   const Workload::Options& options = run.workload;
   Workload workload(options);
-  const std::vector<double> times = time_steps(workload, run.warmup, run.iters);
+  std::vector<double> times = time_steps(workload, run.warmup, run.iters);
+  std::sort(times.begin(), times.end());
   const Floor floor = sum_floor(workload.costs(), machine);
-  const double ms = median(times);
+  const double ms = quantile(times, 0.5);
   nlohmann::ordered_json line;
   line["engine"] = "hotrow " HOTROW_VERSION;
   line["config"] = options.config.name;
@@ -70,8 +73,9 @@ std::string run_single(const SingleRun& run) {
   line["zipf"] = options.zipf;
   line["batch"] = options.config.batch;
   line["threads"] = num_threads();
-  line["ms_per_iter"] = rounded(ms, 3);
-  line["ms_min"] = rounded(*std::min_element(times.begin(), times.end()), 3);
+  line["ms_per_iter"] = rounded(ms, 4);
+  line["ms_min"] = rounded(times.front(), 4);
+  line["ms_p99"] = rounded(quantile(times, 0.99), 4);
   line["samples_per_s"] = std::llround(static_cast<double>(options.config.batch) / ms * 1e3);
   line["floor_ms"] = rounded(1e3 * floor.seconds, 4);
   line["percent_of_floor"] = rounded(1e5 * floor.seconds / ms, 1);
