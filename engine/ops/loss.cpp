@@ -15,18 +15,17 @@ std::vector<Tensor> infer(std::span<const Tensor> in, const Attributes&) {
 
 void forward(const Context& c) {
   dispatch(c.device(), [&](auto stream) {
-    loss_forward_backward(c.out().data, nullptr, c.in(0).data, c.in(1).data, c.in(0).rows(),
-                          c.attributes<LossConfig>(), stream);
+    loss_forward(c.out().data, c.in(0).data, c.in(1).data, c.in(0).rows(),
+                 c.attributes<LossConfig>(), stream);
   });
 }
 
 void backward(const Context& c) {
   require(c.in_grad(1).data == nullptr,
           "[loss] got a target that depends on parameters, expected a fixed one");
-
   dispatch(c.device(), [&](auto stream) {
-    loss_forward_backward(c.out().data, c.in_grad(0).data, c.in(0).data, c.in(1).data,
-                          c.in(0).rows(), c.attributes<LossConfig>(), stream);
+    loss_backward(c.in_grad(0).data, c.in(0).data, c.in(1).data, c.in(0).rows(),
+                  c.attributes<LossConfig>(), stream);
   });
 }
 
@@ -34,7 +33,7 @@ constexpr Op kLoss{.name = "loss",
                    .infer = infer,
                    .forward = forward,
                    .backward = backward,
-                   .saves = {.inputs = true, .outputs = true},
+                   .saves = {.inputs = true},
                    .is_loss = true};
 
 }  // namespace
