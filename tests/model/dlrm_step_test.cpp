@@ -116,13 +116,13 @@ TEST_F(DlrmStepTest, RecoversAfterABadBatch) {
   DlrmStep step(model_, schema(), 5);
   step.feed(batch_);
   step.forward();
-  const float loss = step.loss();
+  const float loss = step.losses()[0];
   Batch b = batch_;
   b.sparse[1] = {{0, 1, 1, 1, 1, 1}, {3}};
   EXPECT_THROW(step.feed(b), DataError);
   step.feed(batch_);
   step.forward();
-  EXPECT_EQ(step.loss(), loss);
+  EXPECT_EQ(step.losses()[0], loss);
 }
 
 // Serving is the same program without its second half.
@@ -142,13 +142,13 @@ TEST_F(DlrmStepTest, LearnsABatchByHeart) {
   DlrmStep step(model_, schema(), 5);
   step.feed(batch_);
   step.forward();
-  const float before = step.loss();
+  const float before = step.losses()[0];
   for (int i = 0; i < 300; ++i) {
     step.backward(UpdateRule{.learning_rate = 0.1});
     step.feed(batch_);
     step.forward();
   }
-  EXPECT_LT(step.loss(), before / 2);
+  EXPECT_LT(step.losses()[0], before / 2);
 }
 
 TEST_F(DlrmStepTest, MemoryNamesItsPurposes) {

@@ -183,6 +183,20 @@ def test_same_numbers_for_any_threads():
     check(losses(trains(*flags, "--numpy-rand-seed=124")) != losses(outputs[0]), "the seed changes nothing")
 
 
+def test_accumulated_gradients():
+    """Losses of a group are those before its update; random data draw no batch ahead of the last."""
+    flags = ("--data-size=34", "--mini-batch-size=5", "--learning-rate=0.3", "--nepochs=2")
+    frozen, alone, groups = (losses(trains(*flags, *more)) for more in (
+        ("--learning-rate=0",), (), ("--mlperf-grad-accum-iter=3",)))
+    check([line[:2] for line in groups] == [line[:2] for line in alone] and len(groups) == 14,
+          f"iterations change with the group: {groups}")
+    check(groups[:3] == frozen[:3], f"an update inside a group: {groups[:3]}, expected {frozen[:3]}")
+    check(alone[0] == frozen[0] and alone[1:3] != frozen[1:3], "the updates of single batches change nothing")
+    check(groups[3] != frozen[3], "no update after a group")
+    single = losses(trains(*flags, "--mlperf-grad-accum-iter=1000"))
+    check(single[:7] == frozen[:7] and single[7:] != frozen[7:], "an epoch is not one update")
+
+
 def test_plain_lines_in_a_file():
     output = trains("--data-size=50", "--mini-batch-size=5", "--print-freq=5")
     check("\r" not in output and "\x1b" not in output, "control characters in a file")
