@@ -154,7 +154,7 @@ def test_outputs_that_cannot_be_written():
     before = set(os.listdir(program.folder))
     refused(WORLD, "bad_train.txt:31", "--data-generation=dataset", f"--raw-data-file={bad}", *SMALL)
     left = set(os.listdir(program.folder)) - before
-    check(not any("kaggleAd" in f or "count" in f or f.endswith((".tmp", "~")) for f in left),
+    check(not any("kaggleAd" in f or "count" in f or f.endswith((".partial", "~")) for f in left),
           f"half-written files, or final ones without their data: {left}")
     # What is left of the refused run are whole days: the mended file gives what a fresh folder gives.
     lines = [criteo_line(random.Random(i)) for i in range(29)]
