@@ -85,6 +85,13 @@ class TrainerTest : public ::testing::Test {
     for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
     return n;
   }
+  // The first test reaches a threshold: no other comes.
+  void expect_stop_at(const std::string& threshold) {
+    FakeReader reader(50), test(4);
+    train(reader, &test);
+    EXPECT_EQ(count(output(), "MLPerf testing " + threshold + " reached, stop training"), 1);
+    EXPECT_EQ(test.passes, 1);
+  }
   std::vector<float> parameters() {
     std::vector<float> all;
     for (const Dlrm::Named& p : model_.named_parameters()) {

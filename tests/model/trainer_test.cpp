@@ -132,19 +132,13 @@ TEST_F(TrainerTest, TestsChangeNothing) {
 TEST_F(TrainerTest, StopsAtTheAccuracyThreshold) {
   config_.test_freq = 1;
   config_.accuracy_threshold = 1e-9;
-  FakeReader reader(50), test(4);
-  train(reader, &test);
-  EXPECT_EQ(count(output(), "MLPerf testing accuracy threshold 1e-09 reached, stop training"), 1);
-  EXPECT_EQ(test.passes, 1);
+  expect_stop_at("accuracy threshold 1e-09");
 }
 
 TEST_F(TrainerTest, StopsAtTheAucThreshold) {
   config_.test_freq = 3;
   config_.auc_threshold = 1e-9;
-  FakeReader reader(50), test(4);
-  train(reader, &test);
-  EXPECT_EQ(count(output(), "MLPerf testing auc threshold 1e-09 reached, stop training"), 1);
-  EXPECT_EQ(test.passes, 1);
+  expect_stop_at("auc threshold 1e-09");
   EXPECT_EQ(count(output(), "Finished training it 3/50 "), 1);
   EXPECT_EQ(count(output(), "Finished training it 4/50 "), 0);
 }
