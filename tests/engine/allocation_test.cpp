@@ -38,7 +38,7 @@ TEST(AllocGuard, StartsFromZero) {
   AllocGuard guard;
   const AllocCounts counts = guard.stop();
   EXPECT_EQ(counts.ours, 0);
-  EXPECT_EQ(counts.library, 0);
+  EXPECT_EQ(counts.foreign, 0);
   EXPECT_EQ(counts.maps, 0);
   EXPECT_EQ(guard.first_of_ours(), "");
 }

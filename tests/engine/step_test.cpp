@@ -158,7 +158,7 @@ TEST(Step, AllocatesNothingAfterTheSecondStep) {
         EXPECT_EQ(guard.stop().ours, 0) << guard.first_of_ours();
         EXPECT_EQ(guard.stop().maps, 0);
         if (gemm_backend() == "plain") {
-          EXPECT_EQ(guard.stop().library, 0);
+          EXPECT_EQ(guard.stop().foreign, 0);
         }
       }
       set_num_threads(1);

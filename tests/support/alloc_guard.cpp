@@ -31,7 +31,7 @@ struct Stack {
 };
 
 std::atomic<bool> g_counting{false};
-std::atomic<int64_t> g_ours{0}, g_library{0}, g_maps{0};
+std::atomic<int64_t> g_ours{0}, g_foreign{0}, g_maps{0};
 Stack g_first;  // written by the allocation that raised g_ours from 0
 
 _Unwind_Reason_Code take_frame(_Unwind_Context* context, void* argument) {
@@ -59,7 +59,7 @@ void count_new() {
   Stack stack;
   _Unwind_Backtrace(take_frame, &stack);
   if (in_onednn(stack)) {
-    ++g_library;
+    ++g_foreign;
   } else if (g_ours++ == 0) {
     g_first = stack;
   }
@@ -126,14 +126,14 @@ AllocGuard::AllocGuard() {
   Stack warm_up;  // the unwinder reads its tables at the first call
   _Unwind_Backtrace(take_frame, &warm_up);
   in_onednn(warm_up);
-  g_ours = g_library = g_maps = 0;
+  g_ours = g_foreign = g_maps = 0;
   g_first.size = 0;
   g_counting = true;
 }
 
 AllocCounts AllocGuard::stop() {
   g_counting = false;
-  return {g_ours, g_library, g_maps};
+  return {g_ours, g_foreign, g_maps};
 }
 
 std::string AllocGuard::first_of_ours() const {

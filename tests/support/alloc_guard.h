@@ -8,8 +8,8 @@
 //
 // alloc_guard.cpp replaces operator new for the whole executable that it is linked into, and mmap,
 // from which Arena takes memory (mmap not under a sanitizer, which replaces it itself). An
-// allocation is oneDNN's when a frame of its stack lies in that library, since a call of its
-// execute makes small nodes of its own.
+// allocation is foreign when a frame of its stack lies in oneDNN, since a call of its execute makes
+// small nodes of its own.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ namespace hotrow::test {
 
 struct AllocCounts {
   int64_t ours = 0;     // operator new
-  int64_t library = 0;  // operator new, below oneDNN
+  int64_t foreign = 0;  // operator new, below oneDNN
   int64_t maps = 0;     // mmap, by whomever
 };
 
