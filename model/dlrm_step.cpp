@@ -56,9 +56,10 @@ void feed_numbers(const Batch& batch, Matrix to, std::span<const float> values, 
     const auto bad =
         std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
     const int64_t index = bad - values.begin();
+    const float shown = std::isnan(*bad) ? std::abs(*bad) : *bad;  // a NaN has no sign to a person
     throw DataError(
         fmt::format("{}: {} value {} is not a number to train on: got {}, expected a finite one",
-                    place(batch, index / to.cols()), what, index % to.cols() + 1, *bad));
+                    place(batch, index / to.cols()), what, index % to.cols() + 1, shown));
   }
   std::copy(values.begin(), values.end(), to.data);
 }

@@ -70,9 +70,11 @@ TEST_F(DlrmStepTest, BatchThatDoesNotFit) {
 TEST_F(DlrmStepTest, NumbersThatAreNotFinite) {
   DlrmStep step(model_, schema(), 5);
   Batch b = batch_;
-  b.dense[2 * 4 + 1] = kNan;
-  EXPECT_THROWS(DataError, "day_0.gz:103: dense value 2 is not a number to train on: got nan",
-                step.feed(b));
+  for (const float nan : {kNan, -kNan}) {
+    b.dense[2 * 4 + 1] = nan;
+    EXPECT_THROWS(DataError, "day_0.gz:103: dense value 2 is not a number to train on: got nan",
+                  step.feed(b));
+  }
   b = batch_;
   b.dense[19] = -std::numeric_limits<float>::infinity();
   EXPECT_THROWS(DataError, "day_0.gz:105: dense value 4 is not a number to train on: got -inf",
