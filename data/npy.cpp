@@ -1,7 +1,5 @@
 #include "data/npy.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -13,6 +11,7 @@
 #include <optional>
 #include <type_traits>
 
+#include "data/pending_file.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -196,19 +195,14 @@ void write_npy(const std::string& path, const NpyHeader& header,
   require(static_cast<int64_t>(values.size()) == header.bytes(),
           "[{}] bytes of values to write: got {}, expected {} by the header", path, values.size(),
           header.bytes());
-  const std::string temporary = fmt::format("{}.{}.tmp", path, getpid());
   const std::string start = encode_npy_header(header);
-  std::FILE* file = std::fopen(temporary.c_str(), "wb");
-  bool ok = file != nullptr;
-  if (ok) {
-    ok = std::fwrite(start.data(), 1, start.size(), file) == start.size() &&
-         std::fwrite(values.data(), 1, values.size(), file) == values.size();
-    ok = std::fclose(file) == 0 && ok && std::rename(temporary.c_str(), path.c_str()) == 0;
-  }
-  if (ok) return;
-  const std::string reason = std::strerror(errno);
-  std::remove(temporary.c_str());
-  throw DataError(fmt::format("[{}] cannot be written: {}", path, reason));
+  PendingFile pending(path);
+  std::FILE* file = std::fopen(pending.partial().c_str(), "wb");
+  pending.check(file != nullptr);
+  const bool complete = std::fwrite(start.data(), 1, start.size(), file) == start.size() &&
+                        std::fwrite(values.data(), 1, values.size(), file) == values.size();
+  pending.check(std::fclose(file) == 0 && complete);
+  pending.publish();
 }
 
 }  // namespace hotrow

@@ -142,7 +142,7 @@ class NpyArray {
 // header says.
 NpyArray read_npy(const std::string& path);
 
-// Writes under a temporary name beside `path`, then renames: `path` is never half-written.
+// `path` is never half-written.
 void write_npy(const std::string& path, const NpyHeader& header, std::span<const std::byte> values);
 template <std::ranges::contiguous_range Values>
 void write_npy(const std::string& path, const Values& values, std::vector<int64_t> shape) {

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "data/pending_file.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -18,51 +18,36 @@ namespace {
 
 constexpr int64_t kBlockLines = 1024;
 
-// A file that gets its name only when it is complete.
-class PendingFile {
+// Plain or gzip, complete once closed.
+class LineFile {
  public:
-  PendingFile(std::string path, bool gzip) : path_(std::move(path)), partial_(path_ + ".partial") {
+  LineFile(std::string path, bool gzip) : file_(std::move(path)) {
     errno = 0;
-    stream_ = gzopen(partial_.c_str(), gzip ? "wb1" : "wbT");
-    check(stream_ != nullptr);
+    stream_ = gzopen(file_.partial().c_str(), gzip ? "wb1" : "wbT");
+    file_.check(stream_ != nullptr);
   }
-  PendingFile(const PendingFile&) = delete;
-  PendingFile& operator=(const PendingFile&) = delete;
-  ~PendingFile() {
+  LineFile(const LineFile&) = delete;
+  LineFile& operator=(const LineFile&) = delete;
+  ~LineFile() {
     if (stream_ != nullptr) gzclose_w(stream_);
-    std::error_code ignored;
-    if (!published_) std::filesystem::remove(partial_, ignored);
   }
 
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return file_.path(); }
 
   void write(std::string_view text) {
     errno = 0;
-    check(gzwrite(stream_, text.data(), static_cast<unsigned>(text.size())) ==
-          static_cast<int>(text.size()));
+    file_.check(gzwrite(stream_, text.data(), static_cast<unsigned>(text.size())) ==
+                static_cast<int>(text.size()));
   }
   void close() {
     errno = 0;
-    check(gzclose_w(std::exchange(stream_, nullptr)) == Z_OK);
+    file_.check(gzclose_w(std::exchange(stream_, nullptr)) == Z_OK);
   }
-  void publish() {
-    std::error_code error;
-    std::filesystem::rename(partial_, path_, error);
-    errno = error.value();
-    check(!error);
-    published_ = true;
-  }
+  void publish() { file_.publish(); }
 
  private:
-  void check(bool ok) const {
-    require<DataError>(ok,
-                       "[{}] cannot be written: got '{}', expected a folder with room to write in",
-                       path_, std::strerror(errno));
-  }
-
-  std::string path_, partial_;
+  PendingFile file_;
   gzFile stream_ = nullptr;
-  bool published_ = false;
 };
 
 void make_folder(const std::string& folder) {
@@ -76,7 +61,7 @@ void make_folder(const std::string& folder) {
 using Drawn = std::vector<std::pair<double, int>>;
 
 // Writes `rows` samples and keeps their (p, label) in `drawn`, if any. `done` counts all lines.
-void write_lines(PlantedWorld& world, PendingFile& file, int64_t rows, Drawn* drawn, int64_t& done,
+void write_lines(PlantedWorld& world, LineFile& file, int64_t rows, Drawn* drawn, int64_t& done,
                  const PlantedProgress& progress) {
   PlantedSample sample;
   std::string text;
@@ -110,9 +95,9 @@ PlantedFiles write_planted(const PlantedConfig& config, const PlantedProgress& p
   make_folder(config.folder);
   const std::filesystem::path folder = config.folder;
   const std::string ending = config.gzip ? ".tsv.gz" : ".tsv";
-  PendingFile train((folder / ("train" + ending)).string(), config.gzip);
-  PendingFile test((folder / ("test" + ending)).string(), config.gzip);
-  PendingFile facts((folder / "planted.json").string(), false);
+  LineFile train((folder / ("train" + ending)).string(), config.gzip);
+  LineFile test((folder / ("test" + ending)).string(), config.gzip);
+  LineFile facts((folder / "planted.json").string(), false);
 
   PlantedWorld world(config.seed);
   Drawn drawn;
@@ -123,7 +108,7 @@ PlantedFiles write_planted(const PlantedConfig& config, const PlantedProgress& p
   const PlantedTruth truth = planted_truth(drawn);
   facts.write(facts_json(config, truth));
   facts.close();
-  for (PendingFile* file : {&train, &test, &facts}) file->publish();
+  for (LineFile* file : {&train, &test, &facts}) file->publish();
   return {train.path(), test.path(), facts.path(), truth};
 }
 

@@ -26,8 +26,8 @@ struct PlantedFiles {
 
 // Writes folder/train.tsv and folder/test.tsv (with .gz added when gzip) and folder/planted.json:
 //   {"best_auc", "best_log_loss", "base_rate", "rows", "test_rows", "seed"}
-// where the first three are those of the test file. Each is written as <name>.partial and renamed
-// once all are complete; whatever is thrown, no .partial stays. Memory: 16 bytes a test row.
+// where the first three are those of the test file. None gets its name before all are complete;
+// whatever is thrown, nothing half-written stays. Memory: 16 bytes a test row.
 // Errors: InvalidArgument on rows below 1 or a test file without both labels, DataError when a
 // file cannot be written.
 PlantedFiles write_planted(const PlantedConfig& config, const PlantedProgress& progress = {});

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <memory>
@@ -17,6 +15,7 @@
 #include "data/first_seen_ids.h"
 #include "data/line_reader.h"
 #include "data/npz.h"
+#include "data/pending_file.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 
@@ -28,34 +27,26 @@ namespace fs = std::filesystem;
 // The copy of a day's lines: nothing under its final name before close().
 class DayText {
  public:
-  explicit DayText(std::string path) : path_(std::move(path)), temporary_(path_ + ".tmp") {
-    file_ = std::fopen(temporary_.c_str(), "wb");
-    check(file_ != nullptr);
+  explicit DayText(std::string path)
+      : pending_(std::move(path)), file_(std::fopen(pending_.partial().c_str(), "wb")) {
+    pending_.check(file_ != nullptr);
   }
   DayText(const DayText&) = delete;
   DayText& operator=(const DayText&) = delete;
   ~DayText() {
-    if (file_ == nullptr) return;
-    std::fclose(file_);
-    std::remove(temporary_.c_str());
+    if (file_ != nullptr) std::fclose(file_);
   }
 
   std::FILE* file() const { return file_; }
 
   void close() {
-    check(std::fflush(file_) == 0);
-    std::fclose(std::exchange(file_, nullptr));
-    check(std::rename(temporary_.c_str(), path_.c_str()) == 0);
+    pending_.check(std::fclose(std::exchange(file_, nullptr)) == 0);
+    pending_.publish();
   }
 
  private:
-  void check(bool ok) const {
-    require<DataError>(ok, "[{}] cannot be written: got '{}', expected success", path_,
-                       std::strerror(errno));
-  }
-
-  std::string path_, temporary_;
-  std::FILE* file_ = nullptr;
+  PendingFile pending_;
+  std::FILE* file_;
 };
 
 int64_t count_lines(const std::string& file, const FileProgress& progress) {

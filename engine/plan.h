@@ -43,8 +43,8 @@ struct Plan {
   size_t input_bytes = 0;
 };
 
-// `results` stay readable after a step; in training results[0] is the loss, a single number whose
-// op knows its own gradient.
+// `results` stay readable after a step; in training results[0] is the loss, whose op knows its own
+// gradient.
 Plan make_plan(const Tape& tape, const std::vector<Var>& results, PlanOptions options = {});
 
 }  // namespace hotrow

@@ -21,13 +21,13 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 void sgd_range(float* w, const float* g, float lr, Range range) {
-  for_each_vector(range, [=](auto d, int64_t i) HWY_ATTR {
+  for_vectors_then_singles(range, [=](auto d, int64_t i) HWY_ATTR {
     hn::StoreU(hn::NegMulAdd(hn::Set(d, lr), hn::LoadU(d, g + i), hn::LoadU(d, w + i)), d, w + i);
   });
 }
 
 void adagrad_range(float* w, float* s, const float* g, float lr, float eps, Range range) {
-  for_each_vector(range, [=](auto d, int64_t i) HWY_ATTR {
+  for_vectors_then_singles(range, [=](auto d, int64_t i) HWY_ATTR {
     const auto gi = hn::LoadU(d, g + i);
     const auto si = hn::MulAdd(gi, gi, hn::LoadU(d, s + i));
     const auto root = hn::Add(hn::Sqrt(si), hn::Set(d, eps));
@@ -51,7 +51,7 @@ void adam_range(float* w, float* m, float* v, const float* g, const UpdateRule& 
                       static_cast<float>(rule.learning_rate / (1 - std::pow(rule.beta1, t))),
                       static_cast<float>(std::sqrt(1 - std::pow(rule.beta2, t))),
                       static_cast<float>(rule.eps)};
-  for_each_vector(range, [=](auto d, int64_t i) HWY_ATTR {
+  for_vectors_then_singles(range, [=](auto d, int64_t i) HWY_ATTR {
     const auto gi = hn::LoadU(d, g + i);
     const auto m0 = hn::LoadU(d, m + i);
     const auto m1 = hn::MulAdd(hn::Set(d, c.take1), hn::Sub(gi, m0), m0);

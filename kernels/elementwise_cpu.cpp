@@ -20,19 +20,19 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 void add_range(float* out, const float* a, const float* b, Range range) {
-  for_each_vector(range, [=](auto d, int64_t i) HWY_ATTR {
+  for_vectors_then_singles(range, [=](auto d, int64_t i) HWY_ATTR {
     hn::StoreU(hn::Add(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, out + i);
   });
 }
 
 void multiply_range(float* out, const float* a, const float* b, Range range) {
-  for_each_vector(range, [=](auto d, int64_t i) HWY_ATTR {
+  for_vectors_then_singles(range, [=](auto d, int64_t i) HWY_ATTR {
     hn::StoreU(hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, out + i);
   });
 }
 
 void multiply_add_range(float* out, const float* a, const float* b, Range range) {
-  for_each_vector(range, [=](auto d, int64_t i) HWY_ATTR {
+  for_vectors_then_singles(range, [=](auto d, int64_t i) HWY_ATTR {
     const auto sum = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), hn::LoadU(d, out + i));
     hn::StoreU(sum, d, out + i);
   });

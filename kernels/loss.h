@@ -1,4 +1,4 @@
-// Loss of a batch and its gradient, in one pass.
+// Loss of a batch, and its gradient.
 //
 //   loss = 1/B sum_b l(p_b, T_b),   dp_b = 1/B dl/dp
 //   kMse             l = (p - T)^2                             dl/dp = 2 (p - T)
@@ -15,7 +15,7 @@
 // Aliasing: dp may be p. Nothing else overlaps.
 // Determinism: tasks are cut by B alone and their sums, in double, are added in order, so bits do
 // not depend on threads.
-// Cost: 12 B bytes, up to two logarithms an element.
+// Cost: forward 8 B bytes and up to two logarithms an element, backward 12 B bytes and none.
 // Errors: InvalidArgument for a negative B, a threshold outside [0, 1), a threshold on logits.
 // Source: the definitions, with the limits (-100, 1e-12) of torch.nn.BCELoss; the clamp is that of
 // facebookresearch/dlrm's --loss-threshold.
@@ -36,8 +36,9 @@ struct LossConfig {
   float weight1 = 1.0f;
 };
 
-// `dp` may be null: loss alone.
-void loss_forward_backward(float* loss, float* dp, const float* p, const float* target, int64_t B,
-                           const LossConfig& config, CpuStream stream);
+void loss_forward(float* loss, const float* p, const float* target, int64_t B,
+                  const LossConfig& config, CpuStream stream);
+void loss_backward(float* dp, const float* p, const float* target, int64_t B,
+                   const LossConfig& config, CpuStream stream);
 
 }  // namespace hotrow

@@ -11,7 +11,7 @@
 
 namespace hotrow {
 
-DlrmVars Dlrm::record(Tape& tape, std::span<const int64_t> max_ids) {
+DlrmVars Dlrm::record(Tape& tape, std::span<const int64_t> max_ids, int64_t mini_batches) {
   DlrmVars v;
   v.dense = tape.input("dense", config_.bottom.front());
   for (size_t t = 0; t < max_ids.size(); ++t) {
@@ -29,7 +29,7 @@ DlrmVars Dlrm::record(Tape& tape, std::span<const int64_t> max_ids) {
   const bool logits = config_.loss.kind == LossKind::kBceWithLogits;
   v.prediction = mlp(tape, "top_l", z, top, logits ? Activation::kNone : Activation::kSigmoid);
   v.target = tape.input("target", 1);
-  v.loss = loss(tape, v.prediction, v.target, config_.loss);
+  v.loss = loss(tape, v.prediction, v.target, config_.loss, mini_batches);
   return v;
 }
 

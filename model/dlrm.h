@@ -22,7 +22,7 @@ struct DlrmVars {
   Var dense, target;            // (B, num_dense), (B, 1)
   std::vector<SparseVar> bags;  // a table
   Var prediction;               // (B, 1), click probabilities
-  Var loss;                     // a single number
+  Var loss;                     // (mini-batches, 1)
 };
 
 // Where initial values come from. kReadme is the order of an early release, whose sample output is
@@ -34,8 +34,9 @@ class Dlrm {
  public:
   Dlrm(DlrmConfig config, Mode mode, UpdateKind optimizer);
 
-  // Records the whole model. max_ids[t]: most ids of table t in one batch.
-  DlrmVars record(Tape& tape, std::span<const int64_t> max_ids);
+  // Records the whole model. max_ids[t]: most ids of table t in one batch. mini_batches: see
+  // engine/ops/loss.h.
+  DlrmVars record(Tape& tape, std::span<const int64_t> max_ids, int64_t mini_batches = 1);
 
   // Draws tables, then bottom, then top MLP from NumPy's stream, number for number as the
   // reference.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "kernels/core/check.h"
 
@@ -43,19 +44,8 @@ std::string place(const Batch& batch, int64_t row) {
   return fmt::format("{}:{}", batch.source, batch.first_line + row);
 }
 
-}  // namespace
-
-DlrmStep::DlrmStep(Dlrm& model, const Schema& schema, int64_t batch, PlanOptions options,
-                   StepOptions step_options)
-    : config_(&model.config()),
-      schema_((check_schema(schema, model.config()), schema)),
-      tape_(model.parameters(), batch, id_type(schema, batch)),
-      vars_(model.record(tape_, max_ids(schema, batch))),
-      step_(tape_, plan(tape_, vars_, options), step_options) {}
-
-void DlrmStep::feed_numbers(const Batch& batch, Var input, std::span<const float> values,
-                            const char* what) {
-  const Matrix to = step_.input(input);
+// Checks `values` and copies them to the batch's rows of an input.
+void feed_numbers(const Batch& batch, Matrix to, std::span<const float> values, const char* what) {
   require(static_cast<int64_t>(values.size()) == to.size(),
           "[feed] {} values: got {}, expected {} x {}", what, values.size(), to.rows(), to.cols());
   // 0 x is NaN for NaN and infinity, else 0: one pass without branches tells whether to look
@@ -66,32 +56,90 @@ void DlrmStep::feed_numbers(const Batch& batch, Var input, std::span<const float
     const auto bad =
         std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
     const int64_t index = bad - values.begin();
+    const float shown = std::isnan(*bad) ? std::abs(*bad) : *bad;  // a NaN has no sign to a person
     throw DataError(
         fmt::format("{}: {} value {} is not a number to train on: got {}, expected a finite one",
-                    place(batch, index / to.cols()), what, index % to.cols() + 1, *bad));
+                    place(batch, index / to.cols()), what, index % to.cols() + 1, shown));
   }
   std::copy(values.begin(), values.end(), to.data);
 }
 
-void DlrmStep::feed_bags(const Batch& batch, size_t t) {
-  const SparseFeature& feature = batch.sparse[t];
-  const int64_t rows = std::min(config_->table_rows[t], schema_.categorical[t].rows);
-  const int64_t bad = step_.set_bags(vars_.bags[t], feature.offsets, feature.ids, rows);
-  if (bad < 0) return;
-  const auto next = std::upper_bound(feature.offsets.begin(), feature.offsets.end(), bad);
-  throw DataError(fmt::format("{}: id beyond table {} ({}): got {}, expected 0 to {}",
-                              place(batch, next - feature.offsets.begin() - 1), t,
-                              schema_.categorical[t].name, feature.ids[static_cast<size_t>(bad)],
-                              rows - 1));
+int64_t count_rows(std::span<const Batch> group) {
+  return std::accumulate(group.begin(), group.end(), int64_t{0},
+                         [](int64_t sum, const Batch& batch) { return sum + batch.rows; });
 }
 
-void DlrmStep::feed(const Batch& batch) {
-  step_.set_rows(batch.rows);
-  feed_numbers(batch, vars_.dense, batch.dense, "dense");
-  feed_numbers(batch, vars_.target, batch.labels, "label");
-  require(batch.sparse.size() == vars_.bags.size(), "[feed] got {} sparse features, expected {}",
-          batch.sparse.size(), vars_.bags.size());
-  for (size_t t = 0; t < batch.sparse.size(); ++t) feed_bags(batch, t);
+}  // namespace
+
+DlrmStep::DlrmStep(Dlrm& model, const Schema& schema, int64_t batch, PlanOptions options,
+                   StepOptions step_options, int64_t mini_batches)
+    : config_(&model.config()),
+      schema_((check_schema(schema, model.config()), schema)),
+      batch_(batch),
+      tape_(model.parameters(), batch * mini_batches, id_type(schema, batch * mini_batches)),
+      vars_(model.record(tape_, max_ids(schema, batch * mini_batches), mini_batches)),
+      step_(tape_, plan(tape_, vars_, options), step_options) {
+  if (mini_batches == 1) return;
+  joined_.offsets.reserve(static_cast<size_t>(tape_.batch() + 1));
+  for (int64_t most : max_ids(schema, tape_.batch()))
+    joined_.ids.reserve(static_cast<size_t>(most));
+}
+
+void DlrmStep::check_group(std::span<const Batch> group) const {
+  const int64_t most = tape_.batch() / batch_;
+  require(std::ssize(group) <= most, "[feed] got {} batches, expected at most {}", group.size(),
+          most);
+  for (const Batch& batch : group) {
+    const bool last = &batch == &group.back();
+    require(last ? batch.rows <= batch_ : batch.rows == batch_,
+            "[feed] batch does not fit: got {} samples, expected {} {}", batch.rows,
+            last ? "at most" : "exactly", batch_);
+    require(batch.sparse.size() == vars_.bags.size(), "[feed] got {} sparse features, expected {}",
+            batch.sparse.size(), vars_.bags.size());
+  }
+}
+
+// The bags of table t of the whole group.
+const SparseFeature& DlrmStep::join(std::span<const Batch> group, size_t t) {
+  if (group.size() == 1) return group[0].sparse[t];
+  joined_.offsets.assign(1, 0);
+  joined_.ids.clear();
+  for (const Batch& batch : group) {
+    const SparseFeature& part = batch.sparse[t];
+    for (size_t b = 1; b < part.offsets.size(); ++b) {
+      const int64_t ids = part.offsets[b] - part.offsets[b - 1];
+      joined_.offsets.push_back(joined_.offsets.back() + ids);
+    }
+    joined_.ids.insert(joined_.ids.end(), part.ids.begin(), part.ids.end());
+  }
+  return joined_;
+}
+
+void DlrmStep::feed_bags(std::span<const Batch> group, size_t t) {
+  const SparseFeature& all = join(group, t);
+  const int64_t rows = std::min(config_->table_rows[t], schema_.categorical[t].rows);
+  const int64_t bad = step_.set_bags(vars_.bags[t], all.offsets, all.ids, rows);
+  if (bad < 0) return;
+  const auto next = std::upper_bound(all.offsets.begin(), all.offsets.end(), bad);
+  const int64_t row = next - all.offsets.begin() - 1;
+  const size_t m = static_cast<size_t>(row / batch_);
+  throw DataError(fmt::format("{}: id beyond table {} ({}): got {}, expected 0 to {}",
+                              place(group[m], row % batch_), t, schema_.categorical[t].name,
+                              all.ids[static_cast<size_t>(bad)], rows - 1));
+}
+
+void DlrmStep::feed(std::span<const Batch> group) {
+  check_group(group);
+  step_.set_rows(count_rows(group));
+  fed_ = group.size();
+  const Matrix dense = step_.input(vars_.dense), target = step_.input(vars_.target);
+  int64_t first = 0;
+  for (const Batch& batch : group) {
+    feed_numbers(batch, {dense.row(first), {batch.rows, dense.cols()}}, batch.dense, "dense");
+    feed_numbers(batch, {target.row(first), {batch.rows, 1}}, batch.labels, "label");
+    first += batch.rows;
+  }
+  for (size_t t = 0; t < vars_.bags.size(); ++t) feed_bags(group, t);
 }
 
 std::span<const float> DlrmStep::predictions() const {
@@ -99,6 +147,6 @@ std::span<const float> DlrmStep::predictions() const {
   return {p.data, static_cast<size_t>(p.rows())};
 }
 
-float DlrmStep::loss() const { return step_.value(vars_.loss).data[0]; }
+std::span<const float> DlrmStep::losses() const { return {step_.value(vars_.loss).data, fed_}; }
 
 }  // namespace hotrow

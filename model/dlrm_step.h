@@ -13,30 +13,38 @@ namespace hotrow {
 
 class DlrmStep {
  public:
-  // Plans for batches of `batch` samples of this schema. `model` must outlive the step.
+  // Plans for groups of `mini_batches` batches of `batch` samples of this schema. `model` must
+  // outlive the step.
   DlrmStep(Dlrm& model, const Schema& schema, int64_t batch, PlanOptions plan = {},
-           StepOptions options = {});
+           StepOptions options = {}, int64_t mini_batches = 1);
 
-  // Copies a batch in. Throws DataError, with the place in the file, for an id beyond its table, a
-  // dense value or a label that is not finite; InvalidArgument for a batch that is not of the
-  // schema (more samples, columns or ids than it promised).
-  void feed(const Batch& batch);
-  // Predictions and loss of what was fed.
+  // Copies a group of 1 to mini_batches batches in, side by side: one step whose gradients are the
+  // sum of theirs. All but the last have exactly `batch` samples. Throws DataError, with the place
+  // in the file, for an id beyond its table, a dense value or a label that is not finite;
+  // InvalidArgument for batches that are not of the schema (more samples, columns or ids than it
+  // promised).
+  void feed(std::span<const Batch> group);
+  void feed(const Batch& batch) { feed({&batch, 1}); }
+  // Predictions and losses of what was fed.
   void forward() { step_.forward(); }
   void backward(const UpdateRule& rule) { step_.backward(rule); }
 
   std::span<const float> predictions() const;
-  float loss() const;  // in training only
+  std::span<const float> losses() const;  // the mean of each batch fed; in training only
 
   StepTimes take_times() { return step_.take_times(); }
   std::vector<MemoryUse> memory() const { return step_.plan().memory(); }
 
  private:
-  void feed_numbers(const Batch& batch, Var input, std::span<const float> values, const char* what);
-  void feed_bags(const Batch& batch, size_t t);
+  void check_group(std::span<const Batch> group) const;
+  void feed_bags(std::span<const Batch> group, size_t t);
+  const SparseFeature& join(std::span<const Batch> group, size_t t);
 
   const DlrmConfig* config_;
   Schema schema_;
+  int64_t batch_;
+  size_t fed_ = 0;        // batches
+  SparseFeature joined_;  // of one table, while a group is fed
   Tape tape_;
   DlrmVars vars_;
   Step step_;

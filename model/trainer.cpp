@@ -32,7 +32,13 @@ Trainer::Trainer(Dlrm& model, const TrainerConfig& config, Reader& train, Reader
                  Report& report, const std::atomic<bool>& stop)
     : config_(config), train_reader_(&train), test_reader_(test), report_(&report), stop_(&stop) {
   if (config.plan.mode == Mode::kTrain) {
-    train_step_.emplace(model, train.schema(), train.batch_size(), config.plan, config.step);
+    require(config.accumulate >= 1,
+            "[train] mini-batches of an update: got {}, expected at least 1", config.accumulate);
+    // No more than an epoch has.
+    const int64_t most = iterations() == kUnknownCount ? config.accumulate : iterations();
+    group_.resize(static_cast<size_t>(std::clamp<int64_t>(most, 1, config.accumulate)));
+    train_step_.emplace(model, train.schema(), train.batch_size(), config.plan, config.step,
+                        std::ssize(group_));
   }
   if (test == nullptr) return;
   PlanOptions serve = config.plan;
@@ -58,43 +64,69 @@ bool Trainer::epoch(int64_t k) {
   train_reader_->rewind();
   Position at{.iteration = 0, .iterations = iterations(), .epoch = k};
   Stopwatch clock;
-  bool more = train_reader_->next(train_batch_);
-  require<DataError>(more,
-                     "[train] the training data is empty: got no sample, expected at least one");
-  while (more) {
-    ++at.iteration;
-    train_step_->feed(train_batch_);
+  for (auto group = next_group(at); !group.empty(); group = next_group(at)) {
+    train_step_->feed(group);
     seconds_.data += clock.lap();
-    step(train_batch_, at);
-    if (stop_->load()) return false;
-    const bool limit = at.iteration == at.iterations;
-    if (!after_step(at, limit)) return false;
+    if (!step(group, at)) return false;
     clock.lap();
-    if (limit) return true;
-    more = train_reader_->next(train_batch_);
   }
+  require<DataError>(at.iteration > 0,
+                     "[train] the training data is empty: got no sample, expected at least one");
+  if (at.iteration == at.iterations) return true;
   return after_step({at.iteration, at.iteration, k}, true);  // a stream that knew no end
 }
 
-void Trainer::step(const Batch& batch, const Position& at) {
+// The next mini-batches of the epoch, none at its end. Reads nothing beyond its last iteration.
+std::span<const Batch> Trainer::next_group(const Position& at) {
+  int64_t size = 0;
+  while (size < std::ssize(group_) && at.iteration + size != at.iterations &&
+         train_reader_->next(group_[static_cast<size_t>(size)])) {
+    ++size;
+  }
+  return {group_.data(), static_cast<size_t>(size)};
+}
+
+// One update, and the iterations that it is made of. False: training is over.
+bool Trainer::step(std::span<const Batch> group, Position& at) {
   train_step_->forward();
-  const float loss = train_step_->loss();
-  require<DataError>(std::isfinite(loss),
-                     "[train] loss at iteration {} of epoch {} ({}, samples {} to {}): got {}, "
-                     "expected a finite number "
-                     "(try a smaller --learning-rate)",
-                     at.iteration, at.epoch, batch.source, batch.first_line,
-                     batch.first_line + batch.rows - 1,
-                     std::abs(loss));  // a NaN has no sign to a person
+  check_losses(group, at);
+  const double forward = train_step_->take_times().forward;
+  seconds_.forward += forward;
+  for (size_t m = 0; m < group.size(); ++m) {
+    ++at.iteration;
+    ++iterations_;
+    double seconds = forward / static_cast<double>(group.size());
+    if (m + 1 == group.size()) seconds += update();
+    report_->step(at, group[m].rows, train_step_->losses()[m], seconds);
+    if (!stop_->load() && !after_step(at, at.iteration == at.iterations)) return false;
+  }
+  return !stop_->load();
+}
+
+void Trainer::check_losses(std::span<const Batch> group, const Position& at) const {
+  const std::span<const float> losses = train_step_->losses();
+  for (size_t m = 0; m < group.size(); ++m) {
+    const Batch& batch = group[m];
+    require<DataError>(std::isfinite(losses[m]),
+                       "[train] loss at iteration {} of epoch {} ({}, samples {} to {}): got {}, "
+                       "expected a finite number "
+                       "(try a smaller --learning-rate)",
+                       at.iteration + static_cast<int64_t>(m) + 1, at.epoch, batch.source,
+                       batch.first_line, batch.first_line + batch.rows - 1,
+                       std::abs(losses[m]));  // a NaN has no sign to a person
+  }
+}
+
+// Gives the seconds that it took.
+double Trainer::update() {
   UpdateRule rule = config_.rule;
-  rule.step = ++steps_;
-  rule.learning_rate = config_.learning_rate.at(steps_);
+  rule.step = ++updates_;
+  rule.learning_rate = config_.learning_rate.at(updates_);
   train_step_->backward(rule);
   const StepTimes times = train_step_->take_times();
-  seconds_.forward += times.forward;
   seconds_.backward += times.backward;
   seconds_.update += times.update;
-  report_->step(at, batch.rows, loss, times.forward + times.backward + times.update);
+  return times.backward + times.update;
 }
 
 // Lines and tests that are due. False: a threshold has been reached.
@@ -106,10 +138,10 @@ bool Trainer::after_step(const Position& at, bool last) {
   const bool line_now = every(config_.print_freq, at.iteration) || last || test_now;
   // The end of a stream shows only after its last step, which may have had its line and its test by
   // then.
-  if (line_now && last_line_ != steps_) report_->train_line(at);
-  if (line_now) last_line_ = steps_;
-  if (!test_now || last_test_ == steps_) return true;
-  last_test_ = steps_;
+  if (line_now && last_line_ != iterations_) report_->train_line(at);
+  if (line_now) last_line_ = iterations_;
+  if (!test_now || last_test_ == iterations_) return true;
+  last_test_ = iterations_;
   test(at);
   return !reached_threshold();
 }

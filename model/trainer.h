@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "data/reader.h"
 #include "model/dlrm.h"
@@ -15,8 +17,12 @@
 namespace hotrow {
 
 struct TrainerConfig {
-  UpdateRule rule;  // learning rate and step are set at each step
+  UpdateRule rule;  // learning rate and step are set at each update
   LrPolicy learning_rate{0.01, 0, 0, 0};
+  // Mini-batches whose gradients add up to one update; a shorter group at the end of an epoch makes
+  // one too. An iteration is one mini-batch. Lines and tests that are due inside a group come
+  // before its update.
+  int64_t accumulate = 1;
   int64_t epochs = 1;
   int64_t num_batches = 0;  // of each epoch; 0: all
   int64_t print_freq = 1;
@@ -30,7 +36,7 @@ struct TrainerConfig {
 
 class Trainer {
  public:
-  // `test` may be null. `stop` ends training after the step at hand, as Ctrl-C does. All must
+  // `test` may be null. `stop` ends training after the update at hand, as Ctrl-C does. All must
   // outlive the trainer.
   Trainer(Dlrm& model, const TrainerConfig& config, Reader& train, Reader* test, Report& report,
           const std::atomic<bool>& stop);
@@ -46,7 +52,10 @@ class Trainer {
 
  private:
   bool epoch(int64_t epoch);
-  void step(const Batch& batch, const Position& at);
+  std::span<const Batch> next_group(const Position& at);
+  bool step(std::span<const Batch> group, Position& at);
+  void check_losses(std::span<const Batch> group, const Position& at) const;
+  double update();
   bool after_step(const Position& at, bool last);
   bool reached_threshold() const;
   int64_t iterations() const;
@@ -57,11 +66,12 @@ class Trainer {
   Report* report_;
   const std::atomic<bool>* stop_;
   std::optional<DlrmStep> train_step_, test_step_;
-  Batch train_batch_, test_batch_;
+  std::vector<Batch> group_;  // room for the mini-batches of one update
+  Batch test_batch_;
   MetricsAccumulator metrics_;
   PhaseSeconds seconds_;
-  int64_t steps_ = 0;                        // updates made
-  int64_t last_line_ = -1, last_test_ = -1;  // steps_ when the last of each was
+  int64_t updates_ = 0, iterations_ = 0;     // of the run
+  int64_t last_line_ = -1, last_test_ = -1;  // iterations_ when the last of each was
 };
 
 }  // namespace hotrow

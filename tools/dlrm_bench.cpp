@@ -4,15 +4,13 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
 #include <fstream>
-#include <optional>
+#include <memory>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "data/pending_file.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 #include "tools/bench/onednn_gemm.h"
@@ -66,57 +64,32 @@ void add_flags(FlagSet& flags, BenchOptions& o) {
   flags.text("--json", o.json, "Also write the results to this file");
 }
 
-// A file that gets its name only when it is complete.
-class PendingFile {
- public:
-  explicit PendingFile(std::string path) : path_(std::move(path)), partial_(path_ + ".partial") {
-    errno = 0;
-    check(std::ofstream(partial_).is_open());
-  }
-  PendingFile(const PendingFile&) = delete;
-  PendingFile& operator=(const PendingFile&) = delete;
-  ~PendingFile() {
-    std::error_code ignored;
-    std::filesystem::remove(partial_, ignored);
-  }
-  const std::string& partial() const { return partial_; }
-  void write(const std::string& text) const {
-    errno = 0;
-    check(static_cast<bool>(std::ofstream(partial_) << text << std::flush));
-  }
-  void publish() const {
-    std::error_code error;
-    std::filesystem::rename(partial_, path_, error);
-    errno = error.value();
-    check(!error);
-  }
-
- private:
-  void check(bool ok) const {
-    require<DataError>(ok, "[--json] cannot be written: got '{}' for {}, expected a file to write",
-                       std::strerror(errno), path_);
-  }
-  std::string path_, partial_;
-};
+// The file of --json, if any. Created at once: a run must not find at its end that it cannot.
+std::unique_ptr<PendingFile> open_json(const BenchOptions& o) {
+  if (o.json.empty()) return nullptr;
+  auto file = std::make_unique<PendingFile>(o.json);
+  errno = 0;
+  file->check(std::ofstream(file->partial()).is_open());
+  return file;
+}
 
 void run_one(const BenchOptions& o) {
   SingleRun run{
       {bench_config(o.config, o.max_rows), o.mode, o.optimizer, o.zipf}, o.iters, o.warmup};
   if (o.batch > 0) run.workload.config.batch = o.batch;
-  std::optional<PendingFile> file;
-  if (!o.json.empty()) file.emplace(o.json);
+  const std::unique_ptr<PendingFile> file = open_json(o);
   const std::string line = run_single(run);
   std::puts(line.c_str());
   if (!file) return;
-  file->write(line + "\n");
+  errno = 0;
+  file->check(static_cast<bool>(std::ofstream(file->partial()) << line << std::endl));
   file->publish();
 }
 
 // `words`: the program's name and the flags of Google Benchmark.
 void run_suite(const BenchOptions& o, std::vector<std::string> words) {
-  std::optional<PendingFile> file;
-  if (!o.json.empty()) {
-    file.emplace(o.json);
+  const std::unique_ptr<PendingFile> file = open_json(o);
+  if (file) {
     words.push_back("--benchmark_out=" + file->partial());
     words.push_back("--benchmark_out_format=json");
   }

@@ -82,6 +82,7 @@ TrainerConfig trainer_config(const TrainOptions& o) {
   c.rule = update_rule(t.optimizer);
   c.learning_rate =
       LrPolicy(t.learning_rate, t.lr_warmup_steps, t.lr_decay_start_step, t.lr_decay_steps);
+  c.accumulate = t.accumulate;
   c.epochs = t.epochs;
   c.num_batches = o.data.num_batches;
   c.print_freq = o.output.print_freq;

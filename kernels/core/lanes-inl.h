@@ -20,7 +20,7 @@ namespace HWY_NAMESPACE {
 // one element at a time. Both do the same arithmetic, so bits do not depend on where a range is
 // cut.
 template <class Body>
-HWY_INLINE void for_each_vector(Range range, const Body& body) {
+HWY_INLINE void for_vectors_then_singles(Range range, const Body& body) {
   const hwy::HWY_NAMESPACE::ScalableTag<float> vector;
   const hwy::HWY_NAMESPACE::CappedTag<float, 1> single;
   const int64_t lanes = static_cast<int64_t>(hwy::HWY_NAMESPACE::Lanes(vector));

@@ -230,7 +230,7 @@ TEST_F(NpzTest, WritersRefuse) {
   nowhere.add("y", y, {2});
   EXPECT_THAT(error_of([&] { nowhere.finish(); }), HasSubstr("absent/x.npz] cannot be written: "));
   EXPECT_THAT(error_of([&] { write_npy(path("absent/x.npy"), y, {2}); }),
-              HasSubstr("absent/x.npy] cannot be written: No such file"));
+              HasSubstr("absent/x.npy] cannot be written: got 'No such file"));
 }
 
 // Files that NumPy wrote: scalars, text, deflate, Fortran order.

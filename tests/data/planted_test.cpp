@@ -13,6 +13,7 @@
 
 #include "data/criteo_line.h"
 #include "data/line_reader.h"
+#include "data/pending_file.h"
 #include "data/planted_files.h"
 #include "kernels/core/check.h"
 #include "tests/data/criteo_lines.h"
@@ -262,7 +263,7 @@ TEST_F(PlantedFilesTest, NamesTheFileThatCannotBeWritten) {
   write_text(path("file"), "");
   EXPECT_NE(error("file").find("/file] cannot be used as the output folder: got"),
             std::string::npos);
-  std::filesystem::create_directories(path("open/test.tsv.partial/x"));
+  std::filesystem::create_directories(PendingFile(path("open/test.tsv")).partial() + "/x");
   EXPECT_NE(error("open").find("test.tsv] cannot be written: got 'Is a directory'"),
             std::string::npos);
   std::filesystem::create_directories(path("rename/train.tsv/x"));
@@ -270,7 +271,8 @@ TEST_F(PlantedFilesTest, NamesTheFileThatCannotBeWritten) {
   EXPECT_EQ(names_in(path("rename")), std::vector<std::string>{"train.tsv"});
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full: no full disk to try";
   std::filesystem::create_directories(path("full"));
-  std::filesystem::create_symlink("/dev/full", path("full/train.tsv.partial"));
+  const std::string partial = PendingFile(path("full/train.tsv")).partial();
+  std::filesystem::create_symlink("/dev/full", partial);
   EXPECT_NE(error("full").find("train.tsv] cannot be written: got 'No space left on device'"),
             std::string::npos);
   EXPECT_EQ(names_in(path("full")), std::vector<std::string>{});

@@ -4,6 +4,7 @@
 
 #include "data/criteo_day.h"
 #include "data/line_reader.h"
+#include "data/pending_file.h"
 #include "engine/rng.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
@@ -41,7 +42,7 @@ class Preprocess : public testing::FolderTest {
   bool temporary_left() const {
     for (const auto& entry : fs::directory_iterator(path(""))) {
       const std::string name = entry.path().filename();
-      if (name.find(".tmp") != std::string::npos) return true;
+      if (name.find(".partial") != std::string::npos) return true;
     }
     return false;
   }
@@ -352,7 +353,7 @@ TEST_F(Preprocess, RawFileThatCannotBeSplit) {
 
 TEST_F(Preprocess, FolderThatCannotBeWritten) {
   write_raw(CriteoSet::kKaggle);
-  fs::create_directory(path("train_day_0.tmp"));
+  fs::create_directories(PendingFile(path("train_day_0")).partial() + "/x");
   const std::string error = run_error(CriteoSet::kKaggle);
   EXPECT_NE(error.find("train_day_0] cannot be written"), std::string::npos) << error;
 }

@@ -76,24 +76,56 @@ TEST(Gradient, MultiplyByAnInput) {
       30);
 }
 
+// Tables "ta" and "tb", looked up side by side, and a batch of bags for each.
+class TwoTables {
+ public:
+  TwoTables(Rig& rig, int64_t rows_a, int64_t rows_b, int64_t dim, Pooling pooling)
+      : a_(rig.tape.sparse_input("a", kIds)),
+        b_(rig.tape.sparse_input("b", kIds)),
+        rows_a_(rows_a),
+        rows_b_(rows_b),
+        pooling_(pooling) {
+    const std::vector<Lookup> lookups{{&rig.table("ta", rows_a, dim), a_},
+                                      {&rig.table("tb", rows_b, dim), b_}};
+    pooled_ = embedding_bag(rig.tape, lookups, pooling);
+  }
+  Var pooled_rows() const { return pooled_; }
+  // After rig.finish().
+  void feed(Rig& rig, uint32_t seed) {
+    bags_a_ = make_bags(rig.tape.batch(), kIds, rows_a_, seed);
+    bags_b_ = make_bags(rig.tape.batch(), kIds, rows_b_, seed + 1);
+    rig.feed(a_, bags_a_, rows_a_);
+    rig.feed(b_, bags_b_, rows_b_);
+  }
+  // The same in a program.
+  template <class At>
+  auto pooled_rows_of(const At& at) const {
+    return std::vector{pooled(at("ta"), bags_a_, {}, pooling_),
+                       pooled(at("tb"), bags_b_, {}, pooling_)};
+  }
+
+ private:
+  static constexpr int64_t kIds = 20;
+
+  SparseVar a_, b_;
+  int64_t rows_a_, rows_b_;
+  Pooling pooling_;
+  Var pooled_;
+  BagList bags_a_, bags_b_;
+};
+
 TEST(Gradient, EmbeddingBag) {
   for (DType id_type : kIdTypes) {
     for (Pooling pooling : {Pooling::kSum, Pooling::kMean}) {
       for (int64_t dim : {1, 13}) {
         Rig rig(6, id_type);
-        const SparseVar a = rig.tape.sparse_input("a", 20), b = rig.tape.sparse_input("b", 20);
-        const std::vector<Lookup> lookups{{&rig.table("ta", 5, dim), a},
-                                          {&rig.table("tb", 1, dim), b}};
-        rig.head(embedding_bag(rig.tape, lookups, pooling));
+        TwoTables tables(rig, 5, 1, dim, pooling);
+        rig.head(tables.pooled_rows());
         rig.finish();
-        const BagList bags_a = make_bags(6, 20, 5, 1), bags_b = make_bags(6, 20, 1, 2);
-        rig.feed(a, bags_a, 5);
-        rig.feed(b, bags_b, 1);
+        tables.feed(rig, 1);
         rig.check(
             [&](const auto& at) {
-              return rig.head_of(at,
-                                 side_by_side(std::vector{pooled(at("ta"), bags_a, {}, pooling),
-                                                          pooled(at("tb"), bags_b, {}, pooling)}));
+              return rig.head_of(at, side_by_side(tables.pooled_rows_of(at)));
             },
             60);
       }
@@ -208,22 +240,18 @@ template <class Combine, class CombineOf>
 void check_interaction(int64_t dim, bool twice, const Combine& combine,
                        const CombineOf& combine_of) {
   Rig rig(4);
-  const SparseVar a = rig.tape.sparse_input("a", 20), b = rig.tape.sparse_input("b", 20);
   const Var x = rig.layer("bottom", rig.input("x", 3), dim, Activation::kRelu);
-  const std::vector<Lookup> lookups{{&rig.table("ta", 5, dim), a}, {&rig.table("tb", 3, dim), b}};
-  std::vector<Var> parts{x, embedding_bag(rig.tape, lookups, Pooling::kSum)};
+  TwoTables tables(rig, 5, 3, dim, Pooling::kSum);
+  std::vector<Var> parts{x, tables.pooled_rows()};
   if (twice) parts.push_back(parts[0]);
   rig.head(combine(rig.tape, parts));
   rig.finish();
-  const BagList bags_a = make_bags(4, 20, 5, 6), bags_b = make_bags(4, 20, 3, 7);
-  rig.feed(a, bags_a, 5);
-  rig.feed(b, bags_b, 3);
+  tables.feed(rig, 6);
   rig.check(
       [&](const auto& at) {
-        std::vector parts_of{
-            dense_layer(at("x"), at("bottom.w"), &at("bottom.b"), Activation::kRelu),
-            pooled(at("ta"), bags_a, {}, Pooling::kSum),
-            pooled(at("tb"), bags_b, {}, Pooling::kSum)};
+        std::vector parts_of = tables.pooled_rows_of(at);
+        parts_of.insert(parts_of.begin(),
+                        dense_layer(at("x"), at("bottom.w"), &at("bottom.b"), Activation::kRelu));
         if (twice) parts_of.push_back(parts_of[0]);
         return rig.head_of(at, combine_of(parts_of));
       },

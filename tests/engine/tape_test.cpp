@@ -114,6 +114,11 @@ TEST(Tape, LossRejectsShapesThatDoNotFit) {
   EXPECT_EQ(error_of([&] { loss(rig.tape, p, wide, {}); }),
             "[loss] shapes do not fit: got p (8, 1) and target (8, 2), expected (B, 1) twice");
   EXPECT_NE(error_of([&] { loss(rig.tape, p, w, {}); }), "no error");
+  for (int64_t mini_batches : {3, 0, -1, 16}) {
+    EXPECT_EQ(error_of([&] { loss(rig.tape, p, p, {}, mini_batches); }),
+              "[loss] 8 samples cannot be cut into equal mini-batches: got " +
+                  std::to_string(mini_batches) + " of them, expected a divisor");
+  }
 }
 
 TEST(Tape, QuotientRemainderRejectsBadArguments) {

@@ -2,6 +2,7 @@
 // every batch.
 #include <gtest/gtest.h>
 
+#include <span>
 #include <vector>
 
 #include "kernels/core/parallel.h"
@@ -27,15 +28,16 @@ DlrmConfig config() {
 
 class Training {
  public:
-  Training(const DlrmConfig& c, UpdateKind kind)
-      : model_(c, Mode::kTrain, kind), step_(model_, schema(c), kBatch) {
+  Training(const DlrmConfig& c, UpdateKind kind, int64_t mini_batches = 1)
+      : model_(c, Mode::kTrain, kind), step_(model_, schema(c), kBatch, {}, {}, mini_batches) {
     rule_.kind = kind;
     NumpyRandom stream(1);
     model_.initialise(stream, InitOrder::kDefault);
   }
 
-  void step(const Batch& batch) {
-    step_.feed(batch);
+  void step(const Batch& batch) { step({&batch, 1}); }
+  void step(std::span<const Batch> group) {
+    step_.feed(group);
     step_.forward();
     step_.backward(rule_);
     step_.take_times();
@@ -97,6 +99,21 @@ TEST(Allocations, Compositions) {
   c.weighted_pooling = WeightedPooling::kLearned;
   c.interaction = Interaction::kCat;
   check(c, UpdateKind::kAdagrad, 2);
+}
+
+TEST(Allocations, GroupsOfMiniBatches) {
+  Training training(config(), UpdateKind::kAdagrad, 2);
+  std::vector<Batch> batches;
+  for (uint32_t seed = 1; seed <= 8; ++seed)
+    batches.push_back(random_batch(config(), kBatch, kMaxIdsPerBag, seed));
+  training.step({&batches[0], 2});
+  training.step({&batches[2], 2});
+  AllocGuard guard;
+  training.step({&batches[4], 2});
+  training.step({&batches[6], 2});
+  const AllocCounts counts = guard.stop();
+  EXPECT_EQ(counts.ours, 0) << guard.first_of_ours();
+  EXPECT_EQ(counts.maps, 0);
 }
 
 // The guard sees what it has to: the first step of a batch size makes oneDNN's primitives and fills

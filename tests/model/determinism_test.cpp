@@ -61,7 +61,7 @@ std::vector<uint32_t> train(const DlrmConfig& c, UpdateKind kind, const Run& run
                                        : kBatch;  // a short last batch, and a tiny one between
     step.feed(random_batch(c, rows, kMaxIdsPerBag, static_cast<uint32_t>(i)));
     step.forward();
-    const float loss = step.loss();
+    const float loss = step.losses()[0];
     EXPECT_TRUE(std::isfinite(loss));
     keep(&loss, 1);
     keep(step.predictions().data(), rows);

@@ -43,6 +43,10 @@ class DlrmRef {
   // Forward, and if `gradients`, the gradients of all parameters.
   Result run(const Batch& batch, bool gradients) {
     if (gradients) graph_.clear_gradients();
+    return accumulate(batch, gradients);
+  }
+  // The same, but gradients add to those that are there.
+  Result accumulate(const Batch& batch, bool gradients = true) {
     const double scale = 1.0 / static_cast<double>(batch.rows);
     Result result;
     Sum total;
@@ -67,7 +71,7 @@ class DlrmRef {
     graph_.set_leaf(leaf(name, i), {value, 0});
   }
 
-  // SGD, Adagrad or row-wise Adagrad with the gradients of the last run.
+  // SGD, Adagrad or row-wise Adagrad with the gradients that are there.
   void update(const UpdateRule& rule) {
     for (auto& [name, p] : parameters_) {
       if (!p.trainable) continue;

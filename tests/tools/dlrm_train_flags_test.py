@@ -19,7 +19,7 @@ OUT_OF_RANGE = [
     ("--mlperf-auc-threshold", "-0.1"), ("--lr-num-warmup-steps", "-1"), ("--lr-num-decay-steps", "-1"),
     ("--lr-decay-start-step", "-1"), ("--qr-collisions", "0"), ("--qr-threshold", "-1"), ("--md-threshold", "-1"),
     ("--md-temperature", "-1"), ("--rand-data-sigma", "-1"), ("--print-precision", "-1"), ("--max-ind-range", "0"),
-    ("--data-sub-sample-rate", "1.1"), ("--num-workers", "-1"),
+    ("--data-sub-sample-rate", "1.1"), ("--num-workers", "-1"), ("--mlperf-grad-accum-iter", "0"),
 ]
 
 WRONG_KIND = [
@@ -36,8 +36,8 @@ WRONG_KIND = [
 
 REFUSED = ["--use-gpu", "--local_rank=0", "--dist-backend=nccl", "--save-model=m.pt", "--load-model=m.pt", "--save-onnx",
            "--quantize-mlp-with-bit=8", "--quantize-emb-with-bit=4", "--memory-map", "--mlperf-bin-loader",
-           "--mlperf-bin-shuffle", "--dataset-multiprocessing", "--mlperf-logging", "--mlperf-grad-accum-iter=2",
-           "--enable-profiling", "--plot-compute-graph", "--tensor-board-filename=x"]
+           "--mlperf-bin-shuffle", "--dataset-multiprocessing", "--mlperf-logging", "--enable-profiling",
+           "--plot-compute-graph", "--tensor-board-filename=x"]
 
 
 def test_flags_out_of_range():
@@ -69,6 +69,8 @@ def test_flags_that_do_not_fit():
             "--arch-mlp-bot=4-3-4")
     refused(USAGE, "warmup must finish before the decay", "--lr-num-warmup-steps=10", "--lr-decay-start-step=5",
             "--lr-num-decay-steps=5")
+    refused(USAGE, ("--mlperf-grad-accum-iter", "got 3 times 1000000000 samples", "2147483647"),
+            "--mlperf-grad-accum-iter=3", "--mini-batch-size=1000000000")
     refused(USAGE, "--train-file", *TSV)
     refused(USAGE, "--train-file", "--train-file=x")
     refused(USAGE, "--raw-data-file", "--data-generation=dataset")

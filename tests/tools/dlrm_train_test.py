@@ -154,7 +154,7 @@ def test_outputs_that_cannot_be_written():
     before = set(os.listdir(program.folder))
     refused(WORLD, "bad_train.txt:31", "--data-generation=dataset", f"--raw-data-file={bad}", *SMALL)
     left = set(os.listdir(program.folder)) - before
-    check(not any("kaggleAd" in f or "count" in f or f.endswith((".tmp", "~")) for f in left),
+    check(not any("kaggleAd" in f or "count" in f or f.endswith((".partial", "~")) for f in left),
           f"half-written files, or final ones without their data: {left}")
     # What is left of the refused run are whole days: the mended file gives what a fresh folder gives.
     lines = [criteo_line(random.Random(i)) for i in range(29)]
@@ -181,6 +181,20 @@ def test_same_numbers_for_any_threads():
     check(len(losses(outputs[0])) == 21, "expected 21 iterations")
     check(kept[0] == kept[1] == kept[2], "losses or metrics differ with the number of threads")
     check(losses(trains(*flags, "--numpy-rand-seed=124")) != losses(outputs[0]), "the seed changes nothing")
+
+
+def test_accumulated_gradients():
+    """Losses of a group are those before its update; random data draw no batch ahead of the last."""
+    flags = ("--data-size=34", "--mini-batch-size=5", "--learning-rate=0.3", "--nepochs=2")
+    frozen, alone, groups = (losses(trains(*flags, *more)) for more in (
+        ("--learning-rate=0",), (), ("--mlperf-grad-accum-iter=3",)))
+    check([line[:2] for line in groups] == [line[:2] for line in alone] and len(groups) == 14,
+          f"iterations change with the group: {groups}")
+    check(groups[:3] == frozen[:3], f"an update inside a group: {groups[:3]}, expected {frozen[:3]}")
+    check(alone[0] == frozen[0] and alone[1:3] != frozen[1:3], "the updates of single batches change nothing")
+    check(groups[3] != frozen[3], "no update after a group")
+    single = losses(trains(*flags, "--mlperf-grad-accum-iter=1000"))
+    check(single[:7] == frozen[:7] and single[7:] != frozen[7:], "an epoch is not one update")
 
 
 def test_plain_lines_in_a_file():

@@ -75,14 +75,15 @@ TEST(FlagTargets, DataSets) {
 
 TEST(FlagTargets, TrainingAndOutput) {
   const TrainOptions o =
-      parse({"--mini-batch-size=11", "--nepochs=12", "--learning-rate=0.5",
-             "--lr-num-warmup-steps=13", "--lr-decay-start-step=14", "--lr-num-decay-steps=15",
-             "--numpy-rand-seed=16", "--inference-only", "--test-freq=17",
-             "--test-mini-batch-size=18", "--mlperf-acc-threshold=0.25",
+      parse({"--mini-batch-size=11", "--mlperf-grad-accum-iter=21", "--nepochs=12",
+             "--learning-rate=0.5", "--lr-num-warmup-steps=13", "--lr-decay-start-step=14",
+             "--lr-num-decay-steps=15", "--numpy-rand-seed=16", "--inference-only",
+             "--test-freq=17", "--test-mini-batch-size=18", "--mlperf-acc-threshold=0.25",
              "--mlperf-auc-threshold=0.75", "--num-threads=19", "--print-freq=20",
              "--print-precision=4", "--print-time", "--print-wall-time", "--json-log=j"});
   const TrainingOptions& t = o.training;
   EXPECT_EQ(t.mini_batch_size, 11);
+  EXPECT_EQ(t.accumulate, 21);
   EXPECT_EQ(t.epochs, 12);
   EXPECT_EQ(t.learning_rate, 0.5);
   EXPECT_EQ(t.lr_warmup_steps, 13);

@@ -77,6 +77,7 @@ TEST(Flags, HaveTheNamesAndDefaultsOfTheReference) {
       {"num-indices-per-lookup-fixed", "False"},
       {"num-workers", "0"},
       {"mini-batch-size", "1"},
+      {"mlperf-grad-accum-iter", "1"},
       {"nepochs", "1"},
       {"learning-rate", "0.01"},
       {"print-precision", "5"},
@@ -368,8 +369,8 @@ TEST(Flags, WhatThisReleaseDoesNotDoIsRefused) {
        {"--use-gpu", "--local_rank=0", "--dist-backend=gloo", "--save-model=f", "--load-model=f",
         "--save-onnx", "--quantize-mlp-with-bit=8", "--quantize-emb-with-bit=4", "--memory-map",
         "--mlperf-bin-loader", "--mlperf-bin-shuffle", "--dataset-multiprocessing",
-        "--mlperf-logging", "--mlperf-grad-accum-iter=2", "--enable-profiling",
-        "--plot-compute-graph", "--tensor-board-filename=f"}) {
+        "--mlperf-logging", "--enable-profiling", "--plot-compute-graph",
+        "--tensor-board-filename=f"}) {
     const std::string name = std::string(flag).substr(0, std::string(flag).find('='));
     const std::string start = "[" + name + "] is not in this release: got ";
     const std::string error = error_of({flag});
@@ -381,9 +382,8 @@ TEST(Flags, WhatThisReleaseDoesNotDoIsRefused) {
       "[--save-model] is not in this release: got 'm.pt', expected a run that keeps no model: "
       "leave the flag out");
   // The values that mean "off".
-  for (const char* flag :
-       {"--local_rank=-1", "--quantize-mlp-with-bit=32", "--quantize-emb-with-bit=32",
-        "--mlperf-grad-accum-iter=1", "--use-gpu=False"}) {
+  for (const char* flag : {"--local_rank=-1", "--quantize-mlp-with-bit=32",
+                           "--quantize-emb-with-bit=32", "--use-gpu=False"}) {
     EXPECT_EQ(error_of({flag}), "no error") << flag;
   }
 }

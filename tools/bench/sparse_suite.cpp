@@ -68,11 +68,21 @@ class SparseInputs {
   std::vector<std::vector<Narrow>> narrow_;  // a batch, a table
 };
 
-// Sizes of a model's bags side by side.
-struct BagShape {
-  explicit BagShape(const BenchConfig& c)
-      : B(c.batch), T(static_cast<int64_t>(c.model.table_rows.size())), D(c.model.dim) {}
+// A model's bags, and memory for their pooled rows side by side.
+struct BagRun {
+  BagRun(Suite& suite, const WorkloadOptions& options)
+      : B(options.config.batch),
+        T(std::ssize(options.config.model.table_rows)),
+        D(options.config.model.dim),
+        workload(use_workload(suite, options)),
+        inputs(workload),
+        memory(static_cast<size_t>(B * T * D) * sizeof(float)) {}
+  Matrix pooled() const { return {memory.as<float>(), {B, T * D}}; }
+
   int64_t B, T, D;
+  Workload& workload;
+  SparseInputs inputs;
+  Arena memory;
 };
 
 void time_copy_ids(benchmark::State& state, Suite& suite, const WorkloadOptions& options) {
@@ -91,32 +101,26 @@ void time_copy_ids(benchmark::State& state, Suite& suite, const WorkloadOptions&
 }
 
 void time_bag_forward(benchmark::State& state, Suite& suite, const WorkloadOptions& options) {
-  Workload& workload = use_workload(suite, options);
-  const BagShape s(options.config);
-  const SparseInputs inputs(workload);
-  const auto lookups = inputs.lookups();
-  const Arena out(static_cast<size_t>(s.B * s.T * s.D) * sizeof(float));
-  const Cost cost = embedding_bag_forward_cost(s.B, s.T, s.D, workload.row_use());
+  const BagRun run(suite, options);
+  const auto lookups = run.inputs.lookups();
+  const Cost cost = embedding_bag_forward_cost(run.B, run.T, run.D, run.workload.row_use());
   size_t next = 0;
   time_op(state, sum_floor(cost, suite.machine), [&] {
-    embedding_bag_forward<int32_t>({out.as<float>(), {s.B, s.T * s.D}},
-                                   lookups[next++ % kBenchBatches], 0, Pooling::kSum, CpuStream{});
+    embedding_bag_forward<int32_t>(run.pooled(), lookups[next++ % kBenchBatches], 0, Pooling::kSum,
+                                   CpuStream{});
   });
 }
 
 void time_update(benchmark::State& state, Suite& suite, const WorkloadOptions& options) {
-  Workload& workload = use_workload(suite, options);
-  const BagShape s(options.config);
-  const SparseInputs inputs(workload);
-  const auto updates = inputs.updates();
-  const Arena memory(static_cast<size_t>(s.B * s.T * s.D) * sizeof(float));
-  const Matrix dout{memory.as<float>(), {s.B, s.T * s.D}};
+  const BagRun run(suite, options);
+  const auto updates = run.inputs.updates();
+  const Matrix dout = run.pooled();
   fill_quickly(dout, 1e-4f);
-  const std::vector<int64_t> max_ids(static_cast<size_t>(s.T), s.B * options.config.lookups);
+  const std::vector<int64_t> max_ids(static_cast<size_t>(run.T), run.B * options.config.lookups);
   const Arena scratch(embedding_update_scratch_bytes(max_ids));
-  const RowUse& use = workload.row_use();
+  const RowUse& use = run.workload.row_use();
   // No forward pass has just read the rows: they come from where those of all batches are.
-  const Cost cost = embedding_update_cost(options.optimizer, s.B, s.T, s.D, use, use.cycle);
+  const Cost cost = embedding_update_cost(options.optimizer, run.B, run.T, run.D, use, use.cycle);
   const UpdateRule rule = bench_rule(options.optimizer);
   size_t next = 0;
   time_op(state, sum_floor(cost, suite.machine), [&] {

@@ -111,9 +111,12 @@ void add_data_set_flags(FlagSet& flags, DataOptions& d) {
 
 void add_learning_rate_flags(FlagSet& flags, TrainingOptions& t) {
   flags.real("--learning-rate", t.learning_rate, kFromZero, "Base learning rate");
-  flags.integer("--lr-num-warmup-steps", t.lr_warmup_steps, kAtLeast0, "... linear rise");
-  flags.integer("--lr-decay-start-step", t.lr_decay_start_step, kAtLeast0, "... start of the fall");
-  flags.integer("--lr-num-decay-steps", t.lr_decay_steps, kAtLeast0, "... quadratic fall");
+  flags.integer("--lr-num-warmup-steps", t.lr_warmup_steps, kAtLeast0,
+                "... updates of a linear rise");
+  flags.integer("--lr-decay-start-step", t.lr_decay_start_step, kAtLeast0,
+                "... update that starts the fall");
+  flags.integer("--lr-num-decay-steps", t.lr_decay_steps, kAtLeast0,
+                "... updates of a quadratic fall");
 }
 
 }  // namespace
@@ -155,7 +158,9 @@ void add_training_flags(FlagSet& flags, TrainingOptions& t) {
   using Optimizer = TrainingOptions::Optimizer;
   flags.group("Training");
   flags.integer("--mini-batch-size", t.mini_batch_size, {.min = 1, .max = kMaxBatch},
-                "Samples in a step");
+                "Samples in an iteration");
+  flags.integer("--mlperf-grad-accum-iter", t.accumulate, kAtLeast1,
+                "Iterations whose gradients add up to one update");
   flags.integer("--nepochs", t.epochs, kAtLeast1, "Passes over the data");
   flags.choice<Optimizer>("--optimizer", t.optimizer,
                           {{"sgd", Optimizer::kSgd},
@@ -167,7 +172,7 @@ void add_training_flags(FlagSet& flags, TrainingOptions& t) {
   flags.integer("--numpy-rand-seed", t.seed, {.min = 0, .max = 0xffffffff}, "Seed of all draws");
   flags.integer("--num-threads", t.num_threads, {.min = 1, .max = 4096}, "CPU threads");
   flags.boolean("--inference-only", t.inference_only, "Test, do not train");
-  flags.integer("--test-freq", t.test_freq, {.min = -1}, "Steps between tests; -1: no tests");
+  flags.integer("--test-freq", t.test_freq, {.min = -1}, "Iterations between tests; -1: no tests");
   flags.integer("--test-mini-batch-size", t.test_mini_batch_size,
                 {.min = 1, .max = kMaxBatch, .unset = -1}, "-1: as in training");
   flags.real("--mlperf-acc-threshold", t.accuracy_threshold, kShare,
@@ -177,8 +182,8 @@ void add_training_flags(FlagSet& flags, TrainingOptions& t) {
 
 void add_output_flags(FlagSet& flags, OutputOptions& o) {
   flags.group("Output");
-  flags.integer("--print-freq", o.print_freq, kAtLeast1, "Steps between loss lines");
-  flags.boolean("--print-time", o.print_time, "Milliseconds a step in loss lines");
+  flags.integer("--print-freq", o.print_freq, kAtLeast1, "Iterations between loss lines");
+  flags.boolean("--print-time", o.print_time, "Milliseconds an iteration in loss lines");
   flags.boolean("--print-wall-time", o.print_wall_time, "Time of day in loss lines");
   flags.boolean("--debug-mode", o.debug_mode, "Print the model, the data and the parameters");
   flags.integer("--print-precision", o.print_precision, {.min = 0, .max = 17},
@@ -220,7 +225,6 @@ void add_other_flags(FlagSet& flags) {
   flags.refused("--mlperf-bin-shuffle", "false", npz);
   flags.refused("--dataset-multiprocessing", "false", preprocess);
   flags.refused("--mlperf-logging", "false", "--json-log=FILE instead");
-  flags.refused("--mlperf-grad-accum-iter", "1", "1: an update for each batch");
   flags.refused("--enable-profiling", "false", "--print-time and the summary instead");
   flags.refused("--plot-compute-graph", "false", "--debug-mode instead");
   flags.refused("--tensor-board-filename", "", "--json-log=FILE instead");

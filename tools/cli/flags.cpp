@@ -128,6 +128,15 @@ void check_log(const OutputOptions& out, const DataOptions& d) {
   }
 }
 
+void check_update(const TrainingOptions& t) {
+  LrPolicy(t.learning_rate, t.lr_warmup_steps, t.lr_decay_start_step, t.lr_decay_steps);
+  require(
+      t.accumulate <= kMaxBatch / t.mini_batch_size,
+      "[--mlperf-grad-accum-iter] is out of range: got {} times {} samples, expected at most {} "
+      "samples in an update",
+      t.accumulate, t.mini_batch_size, kMaxBatch);
+}
+
 // Where a flag stands for "as another one".
 void resolve(TrainingOptions& t) {
   if (t.test_mini_batch_size < 0) t.test_mini_batch_size = t.mini_batch_size;
@@ -155,8 +164,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   check_dense_size(options.model, options.data, flags.given("--arch-mlp-bot"));
   check_model(options.model);
   check_log(options.output, options.data);
-  const TrainingOptions& t = options.training;
-  LrPolicy(t.learning_rate, t.lr_warmup_steps, t.lr_decay_start_step, t.lr_decay_steps);
+  check_update(options.training);
   resolve(options.training);
   options.settings = flags.settings();
   return options;

@@ -78,6 +78,7 @@ struct TrainingOptions {
   enum class Optimizer { kSgd, kAdagrad, kRwsAdagrad, kAdam };
 
   int64_t mini_batch_size = 1;            // --mini-batch-size
+  int64_t accumulate = 1;                 // --mlperf-grad-accum-iter
   int64_t epochs = 1;                     // --nepochs
   Optimizer optimizer = Optimizer::kSgd;  // --optimizer
   double learning_rate = 0.01;            // --learning-rate

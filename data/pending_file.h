@@ -1,0 +1,35 @@
+// A file that gets its name only when it is complete.
+//
+//   PendingFile file("day_0.npz");
+//   ... write to file.partial(), file.check(...) ...
+//   file.publish();
+#pragma once
+
+#include <string>
+
+namespace hotrow {
+
+class PendingFile {
+ public:
+  // Touches no disk. Two processes may write the same path at once: the later publish() wins.
+  explicit PendingFile(std::string path);
+  // Removes what is still under partial().
+  ~PendingFile();
+  PendingFile(const PendingFile&) = delete;
+  PendingFile& operator=(const PendingFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  // Where to write: beside path(), a name of this process alone.
+  const std::string& partial() const { return partial_; }
+
+  // Throws DataError with the path and the reason in errno unless `ok`, the success of an operation
+  // on the file.
+  void check(bool ok) const;
+  // Renames; what stood there is replaced. The file must be closed. Throws as check() does.
+  void publish() const;
+
+ private:
+  std::string path_, partial_;
+};
+
+}  // namespace hotrow
