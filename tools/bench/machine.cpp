@@ -21,7 +21,7 @@ constexpr std::array<int64_t, 5> kFootprints{int64_t{1} << 20, int64_t{4} << 20,
 constexpr int64_t kFloat = sizeof(float);
 constexpr int64_t kPassBytes = int64_t{16} << 20;  // moved by one timed call, at the least
 constexpr int64_t kRandomIds = int64_t{1} << 18;
-constexpr int64_t kRowsAhead = 24;
+constexpr int64_t kLinesAhead = 64;
 constexpr double kMemorySeconds = 0.015, kGemmSeconds = 0.3;  // of trying, at the least
 constexpr int kFewestTries = 5;
 
@@ -62,7 +62,8 @@ class MemoryProbe {
         in_order(2 * half, [&](float* part) { probe_copy(part, part + half, half); }),
         in_order(2 * half, [&](float* part) { probe_stream_copy(part, part + half, half); }));
     for (size_t i = 0; i < kRowBytes.size(); ++i) {
-      for (int64_t ahead : {int64_t{0}, kRowsAhead}) {
+      const int64_t lines = kRowBytes[i] / kRowBytes[0];
+      for (int64_t ahead : {int64_t{0}, std::max<int64_t>(16, kLinesAhead / lines)}) {
         const double read =
             by_rows(kRowBytes[i], ahead, [](const RandomRows& r) { g_sink = probe_read_rows(r); });
         const double update = 2 * by_rows(kRowBytes[i], ahead, probe_update_rows);

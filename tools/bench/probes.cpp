@@ -52,12 +52,12 @@ HWY_INLINE float* row(const RandomRows& r, int64_t i) {
 }
 
 // Calls body with four rows at a time, so that four sums run side by side.
-template <bool kWrite, class Body>
+template <class Body>
 HWY_INLINE void for_each_four(const RandomRows& r, const Body& body) {
   for (int64_t i = 0; i < r.count; i += 4) {
     for (int64_t k = i + r.ahead; r.ahead > 0 && k < std::min(i + r.ahead + 4, r.count); ++k) {
       const float* next = row(r, k);
-      for (int64_t c = 0; c < r.width; c += kLineFloats) __builtin_prefetch(next + c, kWrite, 3);
+      for (int64_t c = 0; c < r.width; c += kLineFloats) __builtin_prefetch(next + c, 0, 2);
     }
     body(row(r, i), row(r, i + 1), row(r, i + 2), row(r, i + 3));
   }
@@ -66,22 +66,21 @@ HWY_INLINE void for_each_four(const RandomRows& r, const Body& body) {
 float read_rows(const RandomRows& r) {
   const Tag d;
   Vec sum[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
-  for_each_four<false>(
-      r, [&](const float* a, const float* b, const float* c, const float* e) HWY_ATTR {
-        for (int64_t k = 0; k < r.width; k += lanes()) {
-          sum[0] = hn::Add(sum[0], hn::Load(d, a + k));
-          sum[1] = hn::Add(sum[1], hn::Load(d, b + k));
-          sum[2] = hn::Add(sum[2], hn::Load(d, c + k));
-          sum[3] = hn::Add(sum[3], hn::Load(d, e + k));
-        }
-      });
+  for_each_four(r, [&](const float* a, const float* b, const float* c, const float* e) HWY_ATTR {
+    for (int64_t k = 0; k < r.width; k += lanes()) {
+      sum[0] = hn::Add(sum[0], hn::Load(d, a + k));
+      sum[1] = hn::Add(sum[1], hn::Load(d, b + k));
+      sum[2] = hn::Add(sum[2], hn::Load(d, c + k));
+      sum[3] = hn::Add(sum[3], hn::Load(d, e + k));
+    }
+  });
   return hn::GetLane(hn::Add(hn::Add(sum[0], sum[1]), hn::Add(sum[2], sum[3])));
 }
 
 void update_rows(const RandomRows& r) {
   const Tag d;
   const Vec one = hn::Set(d, 1.0f);
-  for_each_four<true>(r, [&](float* a, float* b, float* c, float* e) HWY_ATTR {
+  for_each_four(r, [&](float* a, float* b, float* c, float* e) HWY_ATTR {
     for (float* to : {a, b, c, e}) {
       for (int64_t k = 0; k < r.width; k += lanes()) {
         hn::Store(hn::Add(hn::Load(d, to + k), one), d, to + k);
