@@ -20,8 +20,8 @@ namespace hotrow {
 namespace HWY_NAMESPACE {
 namespace {
 
-constexpr int64_t kChunk = 64;         // occurrences a partial sum, part of the contract
-constexpr int64_t kBlock = kFold;      // columns of a row in flight
+constexpr int64_t kChunk = 64;     // occurrences a partial sum, part of the contract
+constexpr int64_t kBlock = kFold;  // columns of a row in flight
 
 HWY_INLINE const float* gradient(const RowTarget& t, uint32_t bag) {
   return t.dout + bag * t.dout_stride;
