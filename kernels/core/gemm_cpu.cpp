@@ -266,14 +266,38 @@ HWY_EXPORT(panel);
 HWY_EXPORT(dots);
 HWY_EXPORT(vector_lanes);
 
-// Into how many blocks of rows the panels are cut, so that every thread has work. Each block packs
-// its panel again, which a hundred rows make up for. No bit depends on it.
-int64_t row_blocks(int64_t m, int64_t panels) {
-  const int64_t threads = num_threads();
-  const bool enough = panels >= 2 * threads;
-  const int64_t wanted = ceil_div((enough ? 16 : 4) * threads, panels);
-  return threads == 1 ? 1 : std::clamp<int64_t>(m / (enough ? 128 : 32), 1, wanted);
-}
+// The tasks of a product: panels of C, in blocks of rows. No bit depends on the cut. Each block
+// packs its panel again, which a hundred rows make up for; the panels that the threads cannot share
+// evenly come last and are cut finer.
+class Tasks {
+ public:
+  Tasks(int64_t m, int64_t panels) : rows_(m), row_panels_(ceil_div(m, kGemmPanel)) {
+    const int64_t threads = num_threads();
+    const int64_t wanted = ceil_div(16 * threads, panels);
+    if (threads > 1) {
+      whole_ = (panels - 1) / threads * threads;
+      blocks_ = std::clamp<int64_t>(m / 128, 1, wanted);
+      last_blocks_ = std::clamp<int64_t>(m / 32, 1, ceil_div(wanted, threads) * threads);
+    }
+    count_ = whole_ * blocks_ + (panels - whole_) * last_blocks_;
+  }
+
+  int64_t count() const { return count_; }
+  int64_t panel(int64_t task) const {
+    const int64_t last = task - whole_ * blocks_;
+    return last < 0 ? task / blocks_ : whole_ + last / last_blocks_;
+  }
+  Range rows(int64_t task) const {
+    const int64_t last = task - whole_ * blocks_;
+    const Range panels = last < 0 ? part(row_panels_, blocks_, task % blocks_)
+                                  : part(row_panels_, last_blocks_, last % last_blocks_);
+    return {panels.begin * kGemmPanel, std::min(rows_, panels.end * kGemmPanel)};
+  }
+
+ private:
+  int64_t rows_, row_panels_, count_;
+  int64_t whole_ = 0, blocks_ = 1, last_blocks_ = 1;
+};
 
 void run_dots(const Gemm& g) {
   const bool wide = g.m < g.n;
@@ -294,11 +318,9 @@ void gemm(const Gemm& g) {
   if (rows_by_rows && std::min(g.m, g.n) <= kGemmThin) return run_dots(g);
   const int64_t lanes = HWY_DYNAMIC_DISPATCH(vector_lanes)();
   const Panels panels(g.n, lanes);
-  const int64_t blocks = row_blocks(ceil_div(g.m, kGemmPanel) * kGemmPanel, panels.count());
-  parallel_for(panels.count() * blocks, [&](int64_t task) {
-    const Range part_of = part(ceil_div(g.m, kGemmPanel), blocks, task % blocks);
-    const Range rows{part_of.begin * kGemmPanel, std::min(g.m, part_of.end * kGemmPanel)};
-    HWY_DYNAMIC_DISPATCH(panel)(g, rows, panels.at(task / blocks));
+  const Tasks tasks(g.m, panels.count());
+  parallel_for(tasks.count(), [&](int64_t task) {
+    HWY_DYNAMIC_DISPATCH(panel)(g, tasks.rows(task), panels.at(tasks.panel(task)));
   });
 }
 
