@@ -41,10 +41,12 @@ struct Strip {
 };
 
 // A gated C is the panels of its transpose: a vector is one of their rows or two neighbours'.
+#if HWY_CAP_GE512
 // Memory ends with the panel of the last column.
 HWY_INLINE bool has_second_panel(const Gemm& g, int64_t column) {
-  return kLanes > kGemmPanel && column + kGemmPanel < g.n;
+  return column + kGemmPanel < g.n;
 }
+#endif
 
 HWY_INLINE hn::Vec<Tag> load_panels(const Gemm& g, int64_t row, int64_t column) {
   const Tag d;
