@@ -2,17 +2,22 @@
 //
 //   C = A B [+ C] [+ bias] [then ReLU]         C (m, n), A (m, k), B (k, n), bias (n)
 //
-// All fp32; C's rows have adjacent columns. C overlaps no input.
+// All fp32; C's rows have adjacent columns. C overlaps no input. With Precision::kBfloat16 the
+// factors are rounded to bf16 on their way, block by block; sums, bias and C stay fp32.
 // Determinism: every element adds its products in order of k with fused multiply-adds, in blocks of
 // kGemmDepth that are then added in order. Its bits depend on neither threads nor the other
 // elements nor, from AVX2 on, the instruction set, except that products of rows with columns that
-// have at most kGemmThin rows or columns of C sum the lanes of a vector apart. Cost: 2 m n k flop,
-// bytes 4 (m k + k n + m n); allocates nothing. Source: K. Goto, R. van de Geijn, "Anatomy of
-// High-Performance Matrix Multiplication", 2008; here only B is packed, and each thread packs the
-// panel that it needs next.
+// have at most kGemmThin rows or columns of C sum the lanes of a vector apart. Of bf16 products,
+// which are exact, that of k + 1 comes before that of k for every even k, as AVX512-BF16 has it,
+// and no instruction set has bits of its own unless numbers below 2^-126 come up, which AVX512-BF16
+// makes 0. Cost: 2 m n k flop, bytes 4 (m k + k n + m n); allocates nothing. Source: K. Goto, R.
+// van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008; here only B is packed,
+// and each thread packs the panel that it needs next.
 #pragma once
 
 #include <cstdint>
+
+#include "kernels/core/precision.h"
 
 namespace hotrow {
 
@@ -54,8 +59,13 @@ struct Gemm {
   // Not null: (m, n) with C's stride; C is 0 where this is not above 0, and is written as the
   // panels of its transpose, (i, j) at panel_offset(m, j, i). Not with `accumulate`.
   const float* gate = nullptr;
+  Precision precision = Precision::kFloat32;
 };
 
 void gemm(const Gemm& g);
+
+// Whether this machine multiplies bf16 with an instruction for it (AVX512-BF16). Where it does not,
+// fp32 multiplies the rounded numbers, which takes longer than kFloat32.
+bool has_fast_bf16();
 
 }  // namespace hotrow

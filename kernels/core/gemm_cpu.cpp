@@ -15,7 +15,9 @@
 // After foreach_target.h.
 #include <hwy/highway.h>
 
+#include "kernels/core/gemm_dots_cpu-inl.h"
 #include "kernels/core/gemm_pack_cpu-inl.h"
+#include "kernels/core/gemm_tile_cpu-inl.h"
 #include "kernels/core/lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -23,82 +25,6 @@ namespace hotrow {
 namespace HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
-
-// Accumulators, one panel's row of B and an element of A fill 16 or 32 registers.
-constexpr int kTileRows = HWY_CAP_GE512 ? 8 : 4;
-
-// What the tiles of one panel, in one block of k, have in common.
-struct Strip {
-  const Gemm& g;
-  const float* packed;  // the panel's block of B
-  int64_t depth;        // of the block
-  int64_t k;            // where the block begins
-  int64_t column;       // where the panel begins
-  int64_t tail;         // columns in the last vector
-
-  bool first() const { return k == 0; }
-  bool last() const { return k + depth == g.k; }
-};
-
-// A gated C is the panels of its transpose: a vector is one of their rows or two neighbours'.
-#if HWY_CAP_GE512
-// Memory ends with the panel of the last column.
-HWY_INLINE bool has_second_panel(const Gemm& g, int64_t column) {
-  return column + kGemmPanel < g.n;
-}
-#endif
-
-HWY_INLINE hn::Vec<Tag> load_panels(const Gemm& g, int64_t row, int64_t column) {
-  const Tag d;
-  const float* c = g.c + panel_offset(g.m, column, row);
-#if HWY_CAP_GE512
-  const hn::Half<Tag> half;
-  const auto first = hn::LoadU(half, c);
-  if (!has_second_panel(g, column)) return hn::ZeroExtendVector(d, first);
-  return hn::Combine(d, hn::LoadU(half, c + g.m * kGemmPanel), first);
-#else
-  return hn::LoadU(d, c);
-#endif
-}
-
-HWY_INLINE void store_panels(hn::Vec<Tag> v, const Gemm& g, int64_t row, int64_t column) {
-  const Tag d;
-  float* c = g.c + panel_offset(g.m, column, row);
-#if HWY_CAP_GE512
-  const hn::Half<Tag> half;
-  hn::StoreU(hn::LowerHalf(half, v), half, c);
-  if (has_second_panel(g, column)) {
-    hn::StoreU(hn::UpperHalf(half, v), half, c + g.m * kGemmPanel);
-  }
-#else
-  hn::StoreU(v, d, c);
-#endif
-}
-
-// One vector of a row of a tile to C. kTail: only the strip's tail of it belongs to C.
-template <bool kTail>
-HWY_INLINE void finish(hn::Vec<Tag> sum, const Strip& s, int64_t row, int64_t column) {
-  const Tag d;
-  const Gemm& g = s.g;
-  const auto load = [&](const float* p)
-                        HWY_ATTR { return kTail ? load_first(d, p, s.tail) : hn::LoadU(d, p); };
-  const int64_t at = row * g.c_stride + column;
-  if (g.gate != nullptr) {
-    if (!s.first()) sum = hn::Add(load_panels(g, row, column), sum);
-    if (s.last()) sum = hn::IfThenElseZero(hn::Gt(load(g.gate + at), hn::Zero(d)), sum);
-    return store_panels(sum, g, row, column);
-  }
-  if (g.accumulate || !s.first()) sum = hn::Add(load(g.c + at), sum);
-  if (s.last()) {
-    if (g.bias != nullptr) sum = hn::Add(sum, load(g.bias + column));
-    if (g.relu) sum = hn::IfThenElse(hn::Lt(sum, hn::Zero(d)), hn::Zero(d), sum);
-  }
-  if constexpr (kTail) {
-    store_first(sum, d, g.c + at, s.tail);
-  } else {
-    hn::StoreU(sum, d, g.c + at);
-  }
-}
 
 // Where the elements of A that a tile reads lie, from its first row and the block's first k on. The
 // steps that are known when this is compiled become parts of the addresses.
@@ -129,7 +55,7 @@ struct TileOfA {
 
 // Rows [row, row + kRows) of the strip's columns.
 template <int kRows, int kVectors, GemmLayout kLayout>
-HWY_INLINE void tile(const Strip& s, int64_t row) {
+HWY_INLINE void tile(const Strip& s, const float* b, int64_t row) {
   const Tag d;
   hn::Vec<Tag> sum[kRows][kVectors];
 #pragma GCC unroll 8
@@ -138,7 +64,6 @@ HWY_INLINE void tile(const Strip& s, int64_t row) {
     for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
   }
   const TileOfA<kLayout> a(s.g, row, s.k);
-  const float* b = s.packed;
   const auto add = [&](const float* chunk, int64_t k) HWY_ATTR {
     hn::Vec<Tag> bk[kVectors];
 #pragma GCC unroll 3
@@ -159,37 +84,29 @@ HWY_INLINE void tile(const Strip& s, int64_t row) {
   }
   for (int64_t i = 0; k + i < s.depth; ++i) add(chunk, i);
 #pragma GCC unroll 8
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 3
-    for (int v = 0; v + 1 < kVectors; ++v) {
-      finish<false>(sum[r][v], s, row + r, s.column + v * kLanes);
-    }
-    const int64_t last = s.column + (kVectors - 1) * kLanes;
-    if (s.tail == kLanes) {
-      finish<false>(sum[r][kVectors - 1], s, row + r, last);
-    } else {
-      finish<true>(sum[r][kVectors - 1], s, row + r, last);
-    }
-  }
+  for (int r = 0; r < kRows; ++r) finish_row<kVectors>(sum[r], s, row + r);
 }
 
 template <int kVectors, GemmLayout kLayout>
-void tiles(const Strip& s, Range rows) {
+void tiles(const Strip& s, const float* b, Range rows) {
   int64_t row = rows.begin;
-  for (; row + kTileRows <= rows.end; row += kTileRows) tile<kTileRows, kVectors, kLayout>(s, row);
-  if (row + 4 <= rows.end) tile<4, kVectors, kLayout>(s, row), row += 4;
-  for (; row < rows.end; ++row) tile<1, kVectors, kLayout>(s, row);
+  for (; row + kTileRows <= rows.end; row += kTileRows) {
+    tile<kTileRows, kVectors, kLayout>(s, b, row);
+  }
+  if (row + 4 <= rows.end) tile<4, kVectors, kLayout>(s, b, row), row += 4;
+  for (; row < rows.end; ++row) tile<1, kVectors, kLayout>(s, b, row);
 }
 
+// `b`: the panel's block of B, packed.
 template <GemmLayout kLayout>
-void tiles_of_panel(const Strip& s, int64_t vectors, Range rows) {
+void tiles_of_panel(const Strip& s, const float* b, int64_t vectors, Range rows) {
   switch (vectors) {
     case 1:
-      return tiles<1, kLayout>(s, rows);
+      return tiles<1, kLayout>(s, b, rows);
     case 2:
-      return tiles<2, kLayout>(s, rows);
+      return tiles<2, kLayout>(s, b, rows);
     default:
-      return tiles<3, kLayout>(s, rows);
+      return tiles<3, kLayout>(s, b, rows);
   }
 }
 
@@ -200,58 +117,31 @@ void panel(const Gemm& g, Range rows, Panel p) {
   for (int64_t k = 0; k < g.k; k += kGemmDepth) {
     const int64_t depth = std::min(kGemmDepth, g.k - k);
     pack(packed, g.b, {k, depth, p.column, columns, p.vectors});
-    const Strip strip{g, packed, depth, k, p.column, columns - (p.vectors - 1) * kLanes};
+    const Strip strip{g, depth, k, p.column, columns - (p.vectors - 1) * kLanes};
     switch (g.a.layout) {
       case GemmLayout::kPanels:
-        tiles_of_panel<GemmLayout::kPanels>(strip, p.vectors, rows);
+        tiles_of_panel<GemmLayout::kPanels>(strip, packed, p.vectors, rows);
         break;
       case GemmLayout::kPanelsTransposed:
-        tiles_of_panel<GemmLayout::kPanelsTransposed>(strip, p.vectors, rows);
+        tiles_of_panel<GemmLayout::kPanelsTransposed>(strip, packed, p.vectors, rows);
         break;
       default:
-        tiles_of_panel<GemmLayout::kRows>(strip, p.vectors, rows);
+        tiles_of_panel<GemmLayout::kRows>(strip, packed, p.vectors, rows);
     }
   }
 }
 
-// sums[i] = dot(x, y_i) over n elements, for four rows y_i.
-HWY_INLINE void four_dots(float (&sums)[4], const float* x, const float* const (&y)[4], int64_t n) {
-  const Tag d;
-  hn::Vec<Tag> sum[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
-  const auto add = [&](auto load) HWY_ATTR {
-    const auto xk = load(x);
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) sum[i] = hn::MulAdd(xk, load(y[i]), sum[i]);
-  };
-  int64_t k = 0;
-  for (; k + kLanes <= n; k += kLanes) {
-    add([&](const float* p) HWY_ATTR { return hn::LoadU(d, p + k); });
+struct FloatFactors {
+  static constexpr int64_t kStep = kLanes;
+  static HWY_INLINE hn::Vec<Tag> load(const float* p, int64_t n) {
+    return n == kStep ? hn::LoadU(Tag(), p) : load_first(Tag(), p, n);
   }
-  if (k < n) add([&](const float* p) HWY_ATTR { return load_first(d, p + k, n - k); });
-  for (int i = 0; i < 4; ++i) sums[i] = hn::GetLane(hn::SumOfLanes(d, sum[i]));
-}
+  static HWY_INLINE hn::Vec<Tag> add(hn::Vec<Tag> sum, hn::Vec<Tag> x, hn::Vec<Tag> y) {
+    return hn::MulAdd(x, y, sum);
+  }
+};
 
-// The elements (few, many) or (many, few) of C as dot products of rows. `wide`: B has the many.
-void dots(const Gemm& g, Range many, bool wide) {
-  const GemmOperand &y = wide ? g.b : g.a, &x = wide ? g.a : g.b;
-  float sums[4];
-  for (int64_t j = 0; j < (wide ? g.m : g.n); ++j) {
-    for (int64_t first = many.begin; first < many.end; first += 4) {
-      const float* rows[4];
-      for (int64_t i = 0; i < 4; ++i) {
-        rows[i] = y.data + std::min(first + i, many.end - 1) * y.stride;
-      }
-      four_dots(sums, x.data + j * x.stride, rows, g.k);
-      for (int64_t i = 0; i < std::min<int64_t>(4, many.end - first); ++i) {
-        const int64_t column = wide ? first + i : j;
-        float& c = g.c[(wide ? j : first + i) * g.c_stride + column];
-        float sum = g.accumulate ? c + sums[i] : sums[i];
-        if (g.bias != nullptr) sum += g.bias[column];
-        c = g.relu && sum < 0 ? 0 : sum;
-      }
-    }
-  }
-}
+void thin(const Gemm& g, Range many, bool wide) { dots<FloatFactors>(g, many, wide); }
 
 int64_t vector_lanes() { return kLanes; }
 
@@ -265,7 +155,7 @@ namespace hotrow {
 namespace {
 
 HWY_EXPORT(panel);
-HWY_EXPORT(dots);
+HWY_EXPORT(thin);
 HWY_EXPORT(vector_lanes);
 
 // The tasks of a product: panels of C, in blocks of rows. No bit depends on the cut. Each block
@@ -301,13 +191,18 @@ class Tasks {
   int64_t whole_ = 0, blocks_ = 1, last_blocks_ = 1;
 };
 
-void run_dots(const Gemm& g) {
+// The few rows or columns with the many, which are cut into tasks.
+void run_thin(const Gemm& g) {
   const bool wide = g.m < g.n;
   constexpr int64_t kGrain = 32;
-  const int64_t many = wide ? g.n : g.m;
-  parallel_for(ceil_div(many, kGrain), [&](int64_t task) {
-    HWY_DYNAMIC_DISPATCH(dots)
-    (g, {task * kGrain, std::min(many, (task + 1) * kGrain)}, wide);
+  const int64_t count = wide ? g.n : g.m;
+  parallel_for(ceil_div(count, kGrain), [&](int64_t task) {
+    const Range many{task * kGrain, std::min(count, (task + 1) * kGrain)};
+    if (g.precision == Precision::kBfloat16) {
+      gemm_dots_bf16(g, many, wide);
+    } else {
+      HWY_DYNAMIC_DISPATCH(thin)(g, many, wide);
+    }
   });
 }
 
@@ -317,12 +212,17 @@ void gemm(const Gemm& g) {
   require(g.m > 0 && g.n > 0 && g.k > 0,
           "[gemm] empty product: got m={} n={} k={}, expected at least 1 each", g.m, g.n, g.k);
   const bool rows_by_rows = g.a.layout == GemmLayout::kRows && g.b.layout == GemmLayout::kColumns;
-  if (rows_by_rows && std::min(g.m, g.n) <= kGemmThin) return run_dots(g);
+  if (rows_by_rows && std::min(g.m, g.n) <= kGemmThin) return run_thin(g);
   const int64_t lanes = HWY_DYNAMIC_DISPATCH(vector_lanes)();
   const Panels panels(g.n, lanes);
   const Tasks tasks(g.m, panels.count());
   parallel_for(tasks.count(), [&](int64_t task) {
-    HWY_DYNAMIC_DISPATCH(panel)(g, tasks.rows(task), panels.at(tasks.panel(task)));
+    const Panel p = panels.at(tasks.panel(task));
+    if (g.precision == Precision::kBfloat16) {
+      gemm_panel_bf16(g, tasks.rows(task), p);
+    } else {
+      HWY_DYNAMIC_DISPATCH(panel)(g, tasks.rows(task), p);
+    }
   });
 }
 

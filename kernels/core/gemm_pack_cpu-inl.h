@@ -92,28 +92,22 @@ HWY_INLINE void transpose(hn::Vec<Tag> (&row)[kLanes]) {
 }
 #endif
 
-// A square of columns that are adjacent in k: `columns` of them, `depth` long.
-template <bool kWhole>
-HWY_INLINE void pack_square(float* packed, int64_t packed_stride, const float* from, int64_t stride,
-                            int64_t columns, int64_t depth) {
-  const Tag d;
+// The square whose columns are load(0), load(1), ...: the first `depth` of its rows to memory.
+template <class T, class Load>
+HWY_INLINE void pack_square(T* packed, int64_t packed_stride, int64_t depth, const Load& load) {
+  const hn::Rebind<T, Tag> as_stored;
   hn::Vec<Tag> row[kLanes];
 #pragma GCC unroll 16
-  for (int64_t j = 0; j < kLanes; ++j) {
-    if constexpr (kWhole) {
-      row[j] = hn::LoadU(d, from + j * stride);
-    } else {
-      row[j] = j < columns ? load_first(d, from + j * stride, depth) : hn::Zero(d);
-    }
-  }
+  for (int64_t j = 0; j < kLanes; ++j) row[j] = load(j);
   transpose(row);
 #pragma GCC unroll 16
   for (int64_t k = 0; k < kLanes; ++k) {
-    if (kWhole || k < depth) hn::Store(row[k], d, packed + k * packed_stride);
+    if (k < depth) hn::Store(hn::BitCast(as_stored, row[k]), as_stored, packed + k * packed_stride);
   }
 }
 
 HWY_INLINE void pack_columns(float* packed, const GemmOperand& b, const Block& block) {
+  const Tag d;
   const int64_t width = block.vectors * kLanes;
   for (int64_t k = 0; k < block.depth; k += kLanes) {
     const int64_t depth = std::min(kLanes, block.depth - k);
@@ -122,9 +116,12 @@ HWY_INLINE void pack_columns(float* packed, const GemmOperand& b, const Block& b
       const float* from = b.data + (block.column + v * kLanes) * b.stride + block.k + k;
       float* to = packed + k * width + v * kLanes;
       if (columns == kLanes && depth == kLanes) {
-        pack_square<true>(to, width, from, b.stride, columns, depth);
+        pack_square(to, width, kLanes,
+                    [&](int64_t j) HWY_ATTR { return hn::LoadU(d, from + j * b.stride); });
       } else {
-        pack_square<false>(to, width, from, b.stride, columns, depth);
+        pack_square(to, width, depth, [&](int64_t j) HWY_ATTR {
+          return j < columns ? load_first(d, from + j * b.stride, depth) : hn::Zero(d);
+        });
       }
     }
   }

@@ -1,10 +1,11 @@
-// How gemm cuts the columns of C: panels of a few vectors.
+// How gemm cuts the columns of C, panels of a few vectors, and what multiplies its parts in bf16.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
 #include "kernels/core/gemm.h"
+#include "kernels/core/parallel.h"
 
 namespace hotrow {
 
@@ -34,5 +35,11 @@ class Panels {
  private:
   int64_t lanes_, vectors_, wide_;
 };
+
+// Rows [rows.begin, rows.end) of a panel of C, over all of k; rows.begin is a multiple of
+// kGemmPanel. On the calling thread.
+void gemm_panel_bf16(const Gemm& g, Range rows, Panel p);
+// Of a thin product of rows with columns: the columns `many` of a `wide` C, else those rows.
+void gemm_dots_bf16(const Gemm& g, Range many, bool wide);
 
 }  // namespace hotrow

@@ -11,90 +11,14 @@
 #include "kernels/core/check.h"
 #include "kernels/core/gemm_panels.h"
 #include "kernels/core/parallel.h"
+#include "tests/kernels/gemm_problem.h"
 #include "tests/support/bounds.h"
 #include "tests/support/instruction_sets.h"
 
 namespace hotrow {
 namespace {
 using test::Exact;
-
-constexpr GemmLayout kLayoutsOfA[] = {GemmLayout::kRows, GemmLayout::kPanels,
-                                      GemmLayout::kPanelsTransposed};
-
-// A product with every freedom of Gemm; C's rows have a gap of 3 that must stay.
-struct Problem {
-  static constexpr int64_t kGap = 3;
-  static constexpr float kUntouched = 12345.0f;
-
-  Gemm g;
-  std::vector<float> a, b, c, bias;
-
-  Problem(int64_t m, int64_t n, int64_t k, GemmLayout a_layout, bool b_columns) {
-    a = test::test_floats((m + kGemmPanel) * (k + kGemmPanel), 1);
-    b = test::test_floats((n + 5) * (k + 4), 2);
-    bias = test::test_floats(n, 3);
-    c = test::test_floats(m * (n + kGap), 4);
-    for (int64_t i = 0; i < std::ssize(c); ++i) {
-      if (i % (n + kGap) >= n) c[static_cast<size_t>(i)] = kUntouched;
-    }
-    g = {.m = m, .n = n, .k = k, .c = nullptr, .c_stride = n + kGap, .a = {}, .b = {}};
-    g.a = {a.data(), a_layout == GemmLayout::kRows ? k + 2 : 0, a_layout};
-    if (b_columns) {
-      g.b = {b.data(), k + 4, GemmLayout::kColumns};
-    } else {
-      g.b = {b.data(), n + 5};
-    }
-  }
-
-  int64_t a_index(int64_t i, int64_t p) const {
-    switch (g.a.layout) {
-      case GemmLayout::kPanels:
-        return panel_offset(g.k, i, p);
-      case GemmLayout::kPanelsTransposed:
-        return panel_offset(g.m, p, i);
-      default:
-        return i * g.a.stride + p;
-    }
-  }
-  int64_t b_index(int64_t p, int64_t j) const {
-    return g.b.layout == GemmLayout::kColumns ? p + j * g.b.stride : p * g.b.stride + j;
-  }
-  Exact element(int64_t i, int64_t j) const {
-    Exact sum;
-    if (g.accumulate) sum.add(c[static_cast<size_t>(i * g.c_stride + j)]);
-    for (int64_t p = 0; p < g.k; ++p) {
-      sum.add_product(a[static_cast<size_t>(a_index(i, p))], b[static_cast<size_t>(b_index(p, j))]);
-    }
-    if (g.bias != nullptr) sum.add(bias[static_cast<size_t>(j)]);
-    if (g.relu) sum.value = std::max(sum.value, 0.0);
-    return sum;
-  }
-  std::vector<Exact> reference() const {
-    std::vector<Exact> out;
-    for (int64_t i = 0; i < g.m; ++i) {
-      for (int64_t j = 0; j < g.c_stride; ++j) {
-        out.emplace_back();
-        if (j < g.n) {
-          out.back() = element(i, j);
-        } else {
-          out.back().value = kUntouched;  // the gap, exactly
-        }
-      }
-    }
-    return out;
-  }
-  std::vector<float> run() {
-    std::vector<float> out = c;
-    g.c = out.data();
-    gemm(g);
-    return out;
-  }
-  std::string name() const {
-    return fmt::format("m={} n={} k={} a={} b={} bias={} relu={} accumulate={}", g.m, g.n, g.k,
-                       static_cast<int>(g.a.layout), static_cast<int>(g.b.layout),
-                       g.bias != nullptr, g.relu, g.accumulate);
-  }
-};
+using Problem = test::GemmProblem;
 
 TEST(Gemm, EqualsTheReference) {
   int count = 0;
@@ -102,7 +26,7 @@ TEST(Gemm, EqualsTheReference) {
     for (int64_t n : {1, 3, 16, 33, 65, 257}) {
       for (int64_t k : {1, 13, 192, 1100}) {
         for (int layouts = 0; layouts < 6; ++layouts) {
-          Problem p(m, n, k, kLayoutsOfA[layouts / 2], layouts % 2);
+          Problem p(m, n, k, test::kLayoutsOfA[layouts / 2], layouts % 2);
           if (++count % 2) p.g.bias = p.bias.data();
           p.g.relu = count % 3 == 0;
           p.g.accumulate = count % 5 == 0;

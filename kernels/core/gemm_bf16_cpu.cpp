@@ -1,0 +1,274 @@
+// gemm with factors rounded to bf16, two neighbours in k a pair. B is packed as pairs once a panel,
+// A a panel of rows at a time, which stays in the first cache.
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/core/gemm.h"
+#include "kernels/core/gemm_panels.h"
+#include "kernels/core/parallel.h"
+
+// As in gemm_cpu.cpp.
+#define HWY_DISABLED_TARGETS \
+  (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV | HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/core/gemm_bf16_cpu.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target.h.
+#include <hwy/highway.h>
+
+#include "kernels/core/bf16-inl.h"
+#include "kernels/core/gemm_dots_cpu-inl.h"
+#include "kernels/core/gemm_pack_cpu-inl.h"
+#include "kernels/core/gemm_tile_cpu-inl.h"
+#include "kernels/core/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace hotrow {
+namespace HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using PairTag = hn::RebindToUnsigned<Tag>;
+constexpr int64_t kMaxPairs = kGemmDepth / 2;  // in a block of k
+
+template <class Bf16>
+HWY_INLINE void pack_rows_as_pairs(uint32_t* packed, const GemmOperand& b, const Block& block) {
+  const Tag d;
+  const PairTag u;
+  const int64_t tail = block.columns - (block.vectors - 1) * kLanes;
+  const float* from = b.data + block.k * b.stride + block.column;
+  for (int64_t k = 0; k < block.depth; k += 2, from += 2 * b.stride) {
+    const bool alone = k + 1 == block.depth;
+    for (int64_t v = 0; v < block.vectors; ++v, packed += kLanes) {
+      const bool whole = v + 1 < block.vectors || tail == kLanes;
+      const auto load = [&](const float* p)
+                            HWY_ATTR { return whole ? hn::LoadU(d, p) : load_first(d, p, tail); };
+      const float* p = from + v * kLanes;
+      const auto lower = load(p);
+      hn::Store(Bf16::interleave(d, lower, alone ? hn::Zero(d) : load(p + b.stride)), u, packed);
+    }
+  }
+}
+
+template <class Bf16>
+HWY_INLINE void pack_columns_as_pairs(uint32_t* packed, const GemmOperand& b, const Block& block) {
+  const Tag d;
+  const int64_t width = block.vectors * kLanes;
+  for (int64_t k = 0; k < block.depth; k += 2 * kLanes) {
+    const int64_t depth = std::min(2 * kLanes, block.depth - k);
+    for (int64_t v = 0; v < block.vectors; ++v) {
+      const int64_t columns = std::min(kLanes, block.columns - v * kLanes);
+      const float* from = b.data + (block.column + v * kLanes) * b.stride + block.k + k;
+      pack_square(packed + k / 2 * width + v * kLanes, width, (depth + 1) / 2,
+                  [&](int64_t j) HWY_ATTR {
+                    if (j >= columns) return hn::Zero(d);
+                    return hn::BitCast(d, load_neighbours<Bf16>(Tag(), from + j * b.stride, depth));
+                  });
+    }
+  }
+}
+
+// How the pairs of kGemmPanel rows of A lie, as A itself does, so that most are rounded where they
+// stand: (row, pair) at row * kRow + pair / kChunk * kNextChunk + pair % kChunk * kPair.
+template <GemmLayout kLayout>
+struct PairsOfA {
+  static constexpr bool kByRows = kLayout == GemmLayout::kRows;
+  static constexpr bool kByColumns = kLayout == GemmLayout::kPanels;
+  static constexpr int64_t kChunk = 4;
+  static constexpr int64_t kRow = kByRows ? kMaxPairs : kByColumns ? 1 : kChunk;
+  static constexpr int64_t kPair = kByColumns ? kGemmPanel : 1;
+  static constexpr int64_t kNextChunk = kByRows ? kChunk : kChunk * kGemmPanel;
+};
+
+// Rounds `live` rows of A from `row` on; what stands for the others is not defined.
+template <class Bf16, GemmLayout kLayout>
+HWY_INLINE void round_rows_of_a(uint32_t* a, const Gemm& g, int64_t row, int64_t live, int64_t k,
+                                int64_t depth) {
+  const PairTag u;
+  if constexpr (kLayout == GemmLayout::kRows) {
+    for (int64_t r = 0; r < live; ++r) {
+      const float* from = g.a.data + (row + r) * g.a.stride + k;
+      for (int64_t i = 0; i < depth; i += 2 * kLanes) {
+        hn::Store(load_neighbours<Bf16>(Tag(), from + i, depth - i), u, a + r * kMaxPairs + i / 2);
+      }
+    }
+  } else if constexpr (kLayout == GemmLayout::kPanels) {
+    const hn::CappedTag<float, kGemmPanel> column;
+    constexpr auto kStep = static_cast<int64_t>(hn::MaxLanes(column));
+    const float* from = g.a.data + panel_offset(g.k, row, k);
+    for (int64_t i = 0; i < depth; i += 2, from += 2 * kGemmPanel, a += kGemmPanel) {
+      for (int64_t r = 0; r < kGemmPanel; r += kStep) {
+        const auto upper =
+            i + 1 < depth ? hn::LoadU(column, from + kGemmPanel + r) : hn::Zero(column);
+        hn::StoreU(Bf16::interleave(column, hn::LoadU(column, from + r), upper),
+                   hn::RebindToUnsigned<decltype(column)>(), a + r);
+      }
+    }
+  } else {
+    constexpr int64_t kSquare = kGemmPanel * kGemmPanel;
+    for (int64_t i = 0; i < depth; i += kGemmPanel, a += kSquare / 2) {
+      const float* from = g.a.data + panel_offset(g.m, k + i, row);
+      alignas(64) float edge[kSquare];
+      const int64_t width = std::min(kGemmPanel, depth - i);
+      if (width < kGemmPanel || live < kGemmPanel) {
+        std::fill_n(edge, kSquare, 0.0f);
+        for (int64_t r = 0; r < live; ++r) {
+          std::copy_n(from + r * kGemmPanel, width, edge + r * kGemmPanel);
+        }
+        from = edge;
+      }
+      for (int64_t j = 0; j < kSquare; j += 2 * kLanes) {
+        hn::Store(load_neighbours<Bf16>(Tag(), from + j, 2 * kLanes), u, a + j / 2);
+      }
+    }
+  }
+}
+
+// kTileRows rows of the strip's columns, those before `row` + live to C.
+template <class Bf16, int kVectors, GemmLayout kLayout>
+HWY_INLINE void tile(const Strip& s, const uint32_t* a, const uint32_t* b, int64_t row,
+                     int64_t live) {
+  using Place = PairsOfA<kLayout>;
+  const Tag d;
+  const PairTag u;
+  hn::Vec<Tag> sum[kTileRows][kVectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 3
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
+  }
+  const auto add = [&](int64_t pair) HWY_ATTR {
+    hn::Vec<PairTag> bk[kVectors];
+#pragma GCC unroll 3
+    for (int v = 0; v < kVectors; ++v) bk[v] = hn::Load(u, b + v * kLanes);
+    b += kVectors * kLanes;
+#pragma GCC unroll 8
+    for (int r = 0; r < kTileRows; ++r) {
+      const auto ak = hn::Set(u, a[r * Place::kRow + pair * Place::kPair]);
+#pragma GCC unroll 3
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = Bf16::dot(d, sum[r][v], ak, bk[v]);
+    }
+  };
+  const int64_t pairs = (s.depth + 1) / 2;
+  int64_t pair = 0;
+  for (; pair + Place::kChunk <= pairs; pair += Place::kChunk, a += Place::kNextChunk) {
+#pragma GCC unroll 4
+    for (int64_t i = 0; i < Place::kChunk; ++i) add(i);
+  }
+  for (int64_t i = 0; pair + i < pairs; ++i) add(i);
+#pragma GCC unroll 8
+  for (int r = 0; r < kTileRows; ++r) {
+    if (r < live) finish_row<kVectors>(sum[r], s, row + r);
+  }
+}
+
+template <class Bf16, int kVectors, GemmLayout kLayout>
+void tiles(const Strip& s, const uint32_t* b, Range rows) {
+  alignas(64) uint32_t a[kGemmPanel * kMaxPairs];
+  for (int64_t row = rows.begin; row < rows.end; row += kGemmPanel) {
+    const int64_t live = std::min(kGemmPanel, rows.end - row);
+    round_rows_of_a<Bf16, kLayout>(a, s.g, row, live, s.k, s.depth);
+    for (int64_t r = 0; r < live; r += kTileRows) {
+      tile<Bf16, kVectors, kLayout>(s, a + r * PairsOfA<kLayout>::kRow, b, row + r, live - r);
+    }
+  }
+}
+
+template <class Bf16, GemmLayout kLayout>
+void tiles_of_panel(const Strip& s, const uint32_t* b, int64_t vectors, Range rows) {
+  switch (vectors) {
+    case 1:
+      return tiles<Bf16, 1, kLayout>(s, b, rows);
+    case 2:
+      return tiles<Bf16, 2, kLayout>(s, b, rows);
+    default:
+      return tiles<Bf16, 3, kLayout>(s, b, rows);
+  }
+}
+
+template <class Bf16>
+void panel_with(const Gemm& g, Range rows, Panel p) {
+  alignas(64) uint32_t packed[kMaxPairs * kPanelVectors * kLanes];
+  const int64_t columns = std::min(p.vectors * kLanes, g.n - p.column);
+  for (int64_t k = 0; k < g.k; k += kGemmDepth) {
+    const int64_t depth = std::min(kGemmDepth, g.k - k);
+    const Block block{k, depth, p.column, columns, p.vectors};
+    if (g.b.layout == GemmLayout::kRows) {
+      pack_rows_as_pairs<Bf16>(packed, g.b, block);
+    } else {
+      pack_columns_as_pairs<Bf16>(packed, g.b, block);
+    }
+    const Strip strip{g, depth, k, p.column, columns - (p.vectors - 1) * kLanes};
+    switch (g.a.layout) {
+      case GemmLayout::kPanels:
+        tiles_of_panel<Bf16, GemmLayout::kPanels>(strip, packed, p.vectors, rows);
+        break;
+      case GemmLayout::kPanelsTransposed:
+        tiles_of_panel<Bf16, GemmLayout::kPanelsTransposed>(strip, packed, p.vectors, rows);
+        break;
+      default:
+        tiles_of_panel<Bf16, GemmLayout::kRows>(strip, packed, p.vectors, rows);
+    }
+  }
+}
+
+template <class Bf16>
+struct PairFactors {
+  static constexpr int64_t kStep = 2 * kLanes;
+  static HWY_INLINE Pairs<Tag> load(const float* p, int64_t n) {
+    return load_neighbours<Bf16>(Tag(), p, n);
+  }
+  static HWY_INLINE hn::Vec<Tag> add(hn::Vec<Tag> sum, Pairs<Tag> x, Pairs<Tag> y) {
+    return Bf16::dot(Tag(), sum, x, y);
+  }
+};
+
+#if HWY_TARGET == HWY_AVX3
+bool has_native() {
+  static const bool has = __builtin_cpu_supports("avx512bf16");
+  return has;
+}
+
+void panel(const Gemm& g, Range rows, Panel p) {
+  return has_native() ? panel_with<NativeBf16>(g, rows, p) : panel_with<PortableBf16>(g, rows, p);
+}
+
+void thin(const Gemm& g, Range many, bool wide) {
+  return has_native() ? dots<PairFactors<NativeBf16>>(g, many, wide)
+                      : dots<PairFactors<PortableBf16>>(g, many, wide);
+}
+#else
+bool has_native() { return false; }
+
+void panel(const Gemm& g, Range rows, Panel p) { panel_with<PortableBf16>(g, rows, p); }
+
+void thin(const Gemm& g, Range many, bool wide) { dots<PairFactors<PortableBf16>>(g, many, wide); }
+#endif
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace hotrow
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace hotrow {
+namespace {
+
+HWY_EXPORT(panel);
+HWY_EXPORT(thin);
+HWY_EXPORT(has_native);
+
+}  // namespace
+
+bool has_fast_bf16() { return HWY_DYNAMIC_DISPATCH(has_native)(); }
+
+void gemm_panel_bf16(const Gemm& g, Range rows, Panel p) {
+  HWY_DYNAMIC_DISPATCH(panel)(g, rows, p);
+}
+
+void gemm_dots_bf16(const Gemm& g, Range many, bool wide) {
+  HWY_DYNAMIC_DISPATCH(thin)(g, many, wide);
+}
+
+}  // namespace hotrow
+#endif  // HWY_ONCE
