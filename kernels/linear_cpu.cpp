@@ -128,7 +128,7 @@ void sigmoid(Matrix y) {
 int64_t linear_dz_floats(int64_t batch, int64_t width) { return panel_floats(width, batch); }
 
 void linear_forward(Matrix y, ConstMatrix x, ConstMatrix w, ConstVector bias, Activation activation,
-                    CpuStream) {
+                    Precision precision, CpuStream) {
   check_shapes("linear_forward", y, x, w, bias);
   if (y.size() == 0) return;
   gemm({.m = y.rows(),
@@ -139,7 +139,8 @@ void linear_forward(Matrix y, ConstMatrix x, ConstMatrix w, ConstVector bias, Ac
         .a = {x.data, x.cols()},
         .b = {w.data, w.cols(), GemmLayout::kColumns},
         .bias = bias.data,
-        .relu = activation == Activation::kRelu});
+        .relu = activation == Activation::kRelu,
+        .precision = precision});
   if (activation == Activation::kSigmoid) sigmoid(y);
 }
 
@@ -176,7 +177,8 @@ void linear_backward(const LinearBackward& a, CpuStream) {
         .c = a.dw.data,
         .c_stride = k,
         .a = {a.dz, 0, GemmLayout::kPanels},
-        .b = {a.x.data, k}});
+        .b = {a.x.data, k},
+        .precision = a.precision});
   if (a.dx.data == nullptr) return;
   gemm({.m = rows,
         .n = k,
@@ -186,7 +188,8 @@ void linear_backward(const LinearBackward& a, CpuStream) {
         .a = {a.dz, 0, GemmLayout::kPanelsTransposed},
         .b = {a.w.data, k},
         .accumulate = a.accumulate_dx,
-        .gate = a.dx_is_dz ? a.x.data : nullptr});
+        .gate = a.dx_is_dz ? a.x.data : nullptr,
+        .precision = a.precision});
 }
 
 }  // namespace hotrow

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/core/precision.h"
 #include "kernels/loss.h"
 
 namespace hotrow {
@@ -41,6 +42,7 @@ struct DlrmConfig {
   std::optional<QrConfig> qr;
   std::optional<MixedDimensionConfig> mixed_dimensions;
   LossConfig loss;
+  Precision precision = Precision::kFloat32;  // of the factors in the products of linear layers
   uint32_t seed = 123;  // of draws that the reference takes from another stream than NumPy's
 
   // Width of every feature that enters the interaction.

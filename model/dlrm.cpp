@@ -17,7 +17,7 @@ DlrmVars Dlrm::record(Tape& tape, std::span<const int64_t> max_ids, int64_t mini
   for (size_t t = 0; t < max_ids.size(); ++t) {
     v.bags.push_back(tape.sparse_input(fmt::format("table {}", t), max_ids[t]));
   }
-  const Var x = mlp(tape, "bot_l", v.dense, config_.bottom, Activation::kRelu);
+  const Var x = mlp(tape, "bot_l", v.dense, config_.bottom, Activation::kRelu, config_.precision);
   std::vector<Var> features = embeddings_.features(tape, v.bags);
   features.insert(features.begin(), x);
   const Var z = config_.interaction == Interaction::kCat
@@ -27,7 +27,8 @@ DlrmVars Dlrm::record(Tape& tape, std::span<const int64_t> max_ids, int64_t mini
   std::vector<int64_t> top = config_.top;
   top.insert(top.begin(), config_.interaction_width());
   const bool logits = config_.loss.kind == LossKind::kBceWithLogits;
-  v.prediction = mlp(tape, "top_l", z, top, logits ? Activation::kNone : Activation::kSigmoid);
+  v.prediction = mlp(tape, "top_l", z, top, logits ? Activation::kNone : Activation::kSigmoid,
+                     config_.precision);
   v.target = tape.input("target", 1);
   v.loss = loss(tape, v.prediction, v.target, config_.loss, mini_batches);
   return v;

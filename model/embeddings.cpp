@@ -79,8 +79,9 @@ std::vector<Var> Embeddings::features(Tape& tape, std::span<const SparseVar> bag
     } else if (!feature.projection.empty()) {
       flush();
       const Var pooled = embedding_bag(tape, {{feature.table, bags[t]}}, Pooling::kSum);
-      parts.push_back(linear(
-          tape, pooled, tape.parameter(feature.projection, config_.dim, feature.table->dim())));
+      parts.push_back(linear(tape, pooled,
+                             tape.parameter(feature.projection, config_.dim, feature.table->dim()),
+                             config_.precision));
     } else if (feature.pooling_weights != nullptr) {
       plain.push_back(
           {feature.table, bags[t], gather(tape, *feature.pooling_weights, bags[t].ids)});

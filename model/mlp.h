@@ -13,6 +13,6 @@ namespace hotrow {
 // ReLU after every layer but the last, which gets `last`. Layer i has the parameters NAME.2i.weight
 // and NAME.2i.bias: the reference counts activations as layers of their own.
 Var mlp(Tape& tape, const std::string& name, Var x, const std::vector<int64_t>& sizes,
-        Activation last);
+        Activation last, Precision precision);
 
 }  // namespace hotrow

@@ -34,6 +34,7 @@ struct BenchOptions {
   int iters = 30, warmup = 5;
   int threads = usable_cores();
   double zipf = 0;
+  Precision precision = Precision::kFloat32;
   int64_t max_rows = kAllRows;
   std::string json;
 };
@@ -59,6 +60,9 @@ void add_flags(FlagSet& flags, BenchOptions& o) {
   flags.real("--zipf", o.zipf, {.min = 0, .max = 10},
              "Exponent of a power law that ids follow; 0: uniform");
   flags.group("General");
+  flags.choice<Precision>("--dtype", o.precision,
+                          {{"fp32", Precision::kFloat32}, {"bf16", Precision::kBfloat16}},
+                          "Factors of the layers' matrix products; all else is fp32");
   flags.integer("--threads", o.threads, {.min = 1, .max = 1024}, "Threads");
   flags.integer("--max-rows", o.max_rows, {.min = 1}, "Cut larger tables to so many rows");
   flags.text("--json", o.json, "Also write the results to this file");
@@ -76,6 +80,7 @@ std::unique_ptr<PendingFile> open_json(const BenchOptions& o) {
 void run_one(const BenchOptions& o) {
   SingleRun run{
       {bench_config(o.config, o.max_rows), o.mode, o.optimizer, o.zipf}, o.iters, o.warmup};
+  run.workload.config.model.precision = o.precision;
   if (o.batch > 0) run.workload.config.batch = o.batch;
   const std::unique_ptr<PendingFile> file = open_json(o);
   const std::string line = run_single(run);
@@ -101,9 +106,11 @@ void run_suite(const BenchOptions& o, std::vector<std::string> words) {
   require(argc == 1, "[{}] is not a flag of Google Benchmark, expected one of those of --help",
           argv[1]);
 
-  Suite suite{.machine = measure_machine(), .max_rows = o.max_rows};
+  Suite suite{
+      .machine = measure_machine(o.precision), .max_rows = o.max_rows, .precision = o.precision};
   benchmark::AddCustomContext("engine", "hotrow " HOTROW_VERSION);
   benchmark::AddCustomContext("floor_of", onednn_version());
+  benchmark::AddCustomContext("dtype", precision_name(o.precision));
   benchmark::AddCustomContext("threads", std::to_string(suite.machine.threads));
   for (const auto& [name, rate] : describe_rates(suite.machine)) {
     benchmark::AddCustomContext(name, fmt::format("{:.1f}", rate));

@@ -72,6 +72,7 @@ DlrmConfig model_config(const TrainOptions& options, const Schema& schema) {
   if (m.md)
     c.mixed_dimensions = MixedDimensionConfig{m.md_threshold, m.md_temperature, m.md_round_dims};
   c.loss = loss_config(m);
+  c.precision = m.precision;
   c.seed = options.training.seed;
   return c;
 }
@@ -111,6 +112,9 @@ void run(const TrainOptions& options, const std::atomic<bool>& stop) {
   report.config(options.settings);
   const PrintLine print = [&](std::string_view text) { report.line(text); };
   print("Using CPU...");
+  if (options.model.precision == Precision::kBfloat16 && !has_fast_bf16()) {
+    print("This CPU has no instructions for bf16: --dtype=fp32 would be faster");
+  }
 
   NumpyRandom stream(options.training.seed);
   const auto progress = [&](std::string_view what, double fraction) {

@@ -7,9 +7,11 @@ namespace hotrow {
 namespace {
 
 struct LinearAttributes {
-  Activation activation;
-  bool reads_relu;    // x is the output of the chain's layer before, which nobody else reads
-  bool feeds_linear;  // y is read by the chain's next layer alone: its gradient arrives as dz
+  Activation activation = Activation::kNone;
+  bool reads_relu = false;  // x is the output of the chain's layer before, which nobody else reads
+  bool feeds_linear =
+      false;  // y is read by the chain's next layer alone: its gradient arrives as dz
+  Precision precision = Precision::kFloat32;
 };
 
 std::vector<Tensor> infer(std::span<const Tensor> in, const Attributes&) {
@@ -27,9 +29,10 @@ Vector as_vector(Matrix m) { return {m.data, {m.size()}}; }
 
 void forward(const Context& c) {
   const ConstMatrix bias = c.inputs() > 2 ? c.in(2) : ConstMatrix{};
+  const auto attributes = c.attributes<LinearAttributes>();
   dispatch(c.device(), [&](auto stream) {
-    linear_forward(c.out(), c.in(0), c.in(1), {bias.data, {bias.size()}},
-                   c.attributes<LinearAttributes>().activation, stream);
+    linear_forward(c.out(), c.in(0), c.in(1), {bias.data, {bias.size()}}, attributes.activation,
+                   attributes.precision, stream);
   });
 }
 
@@ -55,7 +58,8 @@ void backward(const Context& c) {
                      .db = c.inputs() > 2 ? as_vector(c.in_grad(2)) : Vector{},
                      .dz = dz,
                      .x = c.in(0),
-                     .w = c.in(1)},
+                     .w = c.in(1),
+                     .precision = attributes.precision},
                     stream);
   });
 }
@@ -74,20 +78,23 @@ constexpr Op kLinear{.name = "linear",
 
 }  // namespace
 
-Var linear(Tape& tape, Var x, Var w, Var bias, Activation activation) {
-  return linear_chain(tape, x, {{w, bias}}, activation);
+Var linear(Tape& tape, Var x, Var w, Var bias, Activation activation, Precision precision) {
+  return linear_chain(tape, x, {{w, bias}}, activation, precision);
 }
 
-Var linear(Tape& tape, Var x, Var w) {
-  return tape.apply(kLinear, Attributes::of(LinearAttributes{}), {x, w})[0];
+Var linear(Tape& tape, Var x, Var w, Precision precision) {
+  const LinearAttributes attributes{.precision = precision};
+  return tape.apply(kLinear, Attributes::of(attributes), {x, w})[0];
 }
 
-Var linear_chain(Tape& tape, Var x, const std::vector<LinearLayer>& layers, Activation last) {
+Var linear_chain(Tape& tape, Var x, const std::vector<LinearLayer>& layers, Activation last,
+                 Precision precision) {
   for (size_t i = 0; i < layers.size(); ++i) {
     const bool is_last = i + 1 == layers.size();
     const LinearAttributes attributes{.activation = is_last ? last : Activation::kRelu,
                                       .reads_relu = i > 0,
-                                      .feeds_linear = !is_last};
+                                      .feeds_linear = !is_last,
+                                      .precision = precision};
     x = tape.apply(kLinear, Attributes::of(attributes), {x, layers[i].w, layers[i].bias})[0];
   }
   return x;

@@ -8,6 +8,7 @@
 #include "kernels/core/check.h"
 #include "kernels/core/gemm.h"
 #include "kernels/core/parallel.h"
+#include "tests/reference/bf16_ref.h"
 #include "tests/reference/linear_ref.h"
 #include "tests/support/bounds.h"
 #include "tests/support/instruction_sets.h"
@@ -29,6 +30,7 @@ struct Problem {
   int64_t B, K, N;
   Activation activation;
   bool has_bias;
+  Precision precision = Precision::kFloat32;
   Array x, w, bias, y, dy, dx, dw, db, dz;
 
   Problem(int64_t B_, int64_t K_, int64_t N_, Activation activation_, bool has_bias_ = true)
@@ -56,7 +58,8 @@ struct Problem {
             .db = {has_bias ? db.data() : nullptr, {N}},
             .dz = dz.data(),
             .x = mx(),
-            .w = mw()};
+            .w = mw(),
+            .precision = precision};
   }
   void make_dz() {
     activation_backward(dz.data(), {dy.data(), {B, N}}, my(), activation, CpuStream{});
@@ -65,7 +68,7 @@ struct Problem {
     make_dz();
     linear_backward(backward_arguments(), CpuStream{});
   }
-  void forward() { linear_forward(my(), mx(), mw(), vbias(), activation, CpuStream{}); }
+  void forward() { linear_forward(my(), mx(), mw(), vbias(), activation, precision, CpuStream{}); }
 
   bool margins_untouched() const {
     for (const Array* array : {&y, &dy, &dx, &dw, &db, &dz}) {
@@ -188,6 +191,38 @@ TEST(Linear, DxOfAReluIsItsDz) {
   }
 }
 
+Problem::Array rounded(Problem::Array values) {
+  for (float& v : values) v = static_cast<float>(reference::round_to_bf16(v));
+  return values;
+}
+
+// x, w and dz, and nothing else.
+TEST(Linear, Bf16RoundsTheFactorsOfEveryProduct) {
+  for (Activation activation : {Activation::kNone, Activation::kRelu, Activation::kSigmoid}) {
+    for (int64_t N : {1, 67}) {
+      Problem p(33, 131, N, activation);
+      p.precision = Precision::kBfloat16;
+      const Problem::Array x = rounded(p.x), w = rounded(p.w);
+      const ConstMatrix mx{x.data(), {p.B, p.K}}, mw{w.data(), {p.N, p.K}};
+      p.forward();
+      EXPECT_TRUE(
+          within_bound(body(p.y), reference::linear(mx, mw, p.bias.data(), activation), p.K + 1))
+          << p.name();
+
+      p.backward();
+      const Problem::Array dz = from_panels(p.dz, p.B, N), rounded_dz = rounded(dz);
+      const auto want = [&](const Problem::Array& factor) {
+        return reference::linear_backward({factor.data(), {p.B, N}}, p.my(), mx, mw,
+                                          Activation::kNone, nullptr);
+      };
+      EXPECT_TRUE(within_bound(body(p.dw), want(rounded_dz).dw, p.B)) << p.name();
+      EXPECT_TRUE(within_bound(body(p.dx), want(rounded_dz).dx, N)) << p.name();
+      EXPECT_TRUE(within_bound(body(p.db), want(dz).db, p.B)) << p.name();
+      EXPECT_TRUE(p.margins_untouched()) << p.name();
+    }
+  }
+}
+
 TEST(Linear, BackwardWithoutDx) {
   Problem p(7, 13, 3, Activation::kNone), with_dx(7, 13, 3, Activation::kNone);
   with_dx.backward();
@@ -277,7 +312,8 @@ TEST(Linear, ForwardRejectsShapesThatDoNotFit) {
   Problem p(4, 3, 2, Activation::kNone);
   const auto forward = [&](Matrix y, Matrix x, Matrix w, int64_t bias) {
     return error_of([&] {
-      linear_forward(y, x, w, {p.bias.data(), {bias}}, Activation::kNone, CpuStream{});
+      linear_forward(y, x, w, {p.bias.data(), {bias}}, Activation::kNone, Precision::kFloat32,
+                     CpuStream{});
     });
   };
   const auto sized = [](Matrix m, int64_t rows, int64_t cols) {

@@ -88,6 +88,12 @@ TEST(Allocations, EveryOptimizer) {
 
 TEST(Allocations, OneThread) { check(config(), UpdateKind::kAdagrad, 1); }
 
+TEST(Allocations, Bf16) {
+  DlrmConfig c = config();
+  c.precision = Precision::kBfloat16;
+  check(c, UpdateKind::kSgd, 2);
+}
+
 TEST(Allocations, Compositions) {
   DlrmConfig c = config();
   c.qr = QrConfig{.threshold = 200, .collisions = 4, .operation = QrOperation::kMultiply};

@@ -95,6 +95,12 @@ TEST(Determinism, Adagrad) { check(config(), UpdateKind::kAdagrad); }
 TEST(Determinism, RowwiseAdagrad) { check(config(), UpdateKind::kRowwiseAdagrad); }
 TEST(Determinism, Adam) { check(config(), UpdateKind::kAdam); }
 
+TEST(Determinism, Bf16) {
+  DlrmConfig c = config();
+  c.precision = Precision::kBfloat16;
+  check(c, UpdateKind::kAdagrad);
+}
+
 TEST(Determinism, Compositions) {
   DlrmConfig c = config();
   c.qr = QrConfig{.threshold = 600, .collisions = 5, .operation = QrOperation::kMultiply};

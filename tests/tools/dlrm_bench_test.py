@@ -68,7 +68,7 @@ class SingleRun(unittest.TestCase):
     def test_line(self):
         line = self.run_one(*FAST)
         self.assertTrue(line["engine"].startswith("hotrow "))
-        for key, value in {"config": "kaggle", "mode": "train", "optimizer": "sgd", "zipf": 0.0, "batch": 32,
+        for key, value in {"config": "kaggle", "dtype": "fp32", "mode": "train", "optimizer": "sgd", "zipf": 0.0, "batch": 32,
                            "threads": 2}.items():
             self.assertEqual(line[key], value)
         self.assertGreater(line["ms_min"], 0)
@@ -83,6 +83,13 @@ class SingleRun(unittest.TestCase):
         line = self.run_one(*FAST)
         least = 1e3 * line["flops"] / (line["machine"]["gemm_gflop_s"] * 1e9)
         self.assertGreater(line["floor_ms"], 0.97 * least)
+
+    def test_bf16(self):
+        fp32, bf16 = self.run_one(*FAST), self.run_one("--dtype=bf16", *FAST)
+        self.assertEqual(bf16["dtype"], "bf16")
+        self.assertEqual(set(bf16["machine"]) - set(fp32["machine"]), {"gemm_bf16_gflop_s"})
+        self.assertTrue(all(rate > 0 for rate in bf16["machine"].values()))
+        self.assertEqual((bf16["flops"], bf16["bytes"]), (fp32["flops"], fp32["bytes"]))
 
     def test_bytes_and_flops(self):
         for words, train, values, row_bytes in (
@@ -154,6 +161,15 @@ class Suite(unittest.TestCase):
         self.assertEqual(by_name["step/kaggle/train/sgd/uniform"]["flops"], count_flops(128, True))
         self.assertEqual(by_name["step/kaggle/inference/uniform"]["bytes"], count_bytes(128, False, 0, 0))
 
+    def test_floors_of_products(self):
+        """Of a shape with so many flops a byte that no machine's memory decides."""
+        for dtype, name in (("fp32", "gemm_gflop_s"), ("bf16", "gemm_bf16_gflop_s")):
+            found = self.run_suite("linear_.*ward/kaggle-2k/2048x512x256", f"--dtype={dtype}")
+            self.assertEqual(found["context"]["dtype"], dtype)
+            self.assertEqual(len(found["benchmarks"]), 2)
+            for b in found["benchmarks"]:
+                self.assertAlmostEqual(b["flops"] / b["floor_s"] / 1e9 / float(found["context"][name]), 1, delta=0.01)
+
     def test_cat(self):
         found = self.run_suite("interaction.*gaudi-cat")
         self.assertEqual([b["bytes"] for b in found["benchmarks"]], [2 * 4 * 512 * 2 * 64] * 2)
@@ -166,6 +182,8 @@ class BadInput(unittest.TestCase):
             (["--config=criteo"], "[--config] is not known: got 'criteo', expected one of kaggle, "),
             ([*one, "--mode=serve"], "ERROR: --mode=serve is not supported"),
             ([*one, "--optimizer=adam"], "ERROR: --optimizer=adam is not supported"),
+            ([*one, "--dtype=fp16"],
+             "ERROR: --dtype=fp16 is not supported: got 'fp16', expected fp32 or bf16"),
             ([*one, "--batch=0"], "[--batch] is out of range: got 0"),
             ([*one, "--iters=0"], "[--iters] is out of range: got 0"),
             ([*one, "--warmup=-1"], "[--warmup] is out of range: got -1"),

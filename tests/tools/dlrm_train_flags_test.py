@@ -32,6 +32,7 @@ WRONG_KIND = [
     ("--weighted-pooling", "maybe"), ("--qr-operation", "xor"), ("--rng-order", "first"),
     ("--data-randomize", "some"), ("--loss-weights", "1.0"), ("--loss-weights", "a-b"),
     ("--round-targets", "perhaps"), ("--activation-function", "gelu"),
+    ("--dtype", "fp16"),
 ]
 
 REFUSED = ["--use-gpu", "--local_rank=0", "--dist-backend=nccl", "--save-model=m.pt", "--load-model=m.pt", "--save-onnx",

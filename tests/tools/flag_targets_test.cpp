@@ -18,7 +18,7 @@ TEST(FlagTargets, Model) {
       parse({"--arch-sparse-feature-size=7", "--arch-embedding-size=11-12", "--arch-mlp-bot=13-7",
              "--arch-mlp-top=15-1", "--md-threshold=16", "--md-temperature=0.25", "--md-round-dims",
              "--md-flag", "--qr-threshold=17", "--qr-operation=add", "--qr-collisions=18",
-             "--loss-threshold=0.125"})
+             "--loss-threshold=0.125", "--dtype=bf16"})
           .model;
   EXPECT_EQ(m.sparse_feature_size, 7);
   EXPECT_EQ(m.embedding_size, (std::vector<int64_t>{11, 12}));
@@ -31,6 +31,7 @@ TEST(FlagTargets, Model) {
   EXPECT_EQ(m.qr_operation, ModelOptions::QrOperation::kAdd);
   EXPECT_EQ(m.qr_collisions, 18);
   EXPECT_EQ(m.loss_threshold, 0.125);
+  EXPECT_EQ(m.precision, Precision::kBfloat16);
   EXPECT_TRUE(parse({"--qr-flag"}).model.qr);
 }
 

@@ -98,6 +98,7 @@ TEST(Flags, HaveTheNamesAndDefaultsOfTheReference) {
       {"lr-decay-start-step", "0"},
       {"lr-num-decay-steps", "0"},
       // Our own.
+      {"dtype", "fp32"},
       {"rng-order", "default"},
       {"json-log", ""},
       {"train-file", ""},

@@ -30,17 +30,18 @@ double id_bytes(int64_t B, int64_t T, const RowUse& use) {
   return kId * (use.ids + product({B + 1, T}));
 }
 
-void add_mlp_forward(std::vector<OpCost>& ops, int64_t B, const std::vector<int64_t>& sizes) {
+void add_mlp_forward(std::vector<OpCost>& ops, int64_t B, const std::vector<int64_t>& sizes,
+                     Precision precision) {
   for (size_t i = 0; i + 1 < sizes.size(); ++i) {
-    ops.push_back({"linear_forward", linear_forward_cost(B, sizes[i], sizes[i + 1])});
+    ops.push_back({"linear_forward", linear_forward_cost(B, sizes[i], sizes[i + 1], precision)});
   }
 }
 
 void add_mlp_backward(std::vector<OpCost>& ops, int64_t B, const std::vector<int64_t>& sizes,
-                      bool first_dx) {
+                      bool first_dx, Precision precision) {
   for (size_t i = sizes.size() - 1; i-- > 0;) {
-    ops.push_back(
-        {"linear_backward", linear_backward_cost(B, sizes[i], sizes[i + 1], i > 0 || first_dx)});
+    ops.push_back({"linear_backward",
+                   linear_backward_cost(B, sizes[i], sizes[i + 1], i > 0 || first_dx, precision)});
   }
 }
 
@@ -66,18 +67,20 @@ double floor_seconds(const Cost& cost, const Machine& machine) {
   double memory =
       2 * both / rates.copy + (cost.read - both) / rates.read + (cost.written - both) / rates.copy;
   for (const RowTraffic& rows : cost.rows) memory += row_seconds(rows, machine);
-  return std::max(cost.flops / machine.gemm, memory);
+  return std::max(cost.flops / machine.gemm_rate(cost.precision), memory);
 }
 
-Cost linear_forward_cost(int64_t B, int64_t K, int64_t N) {
+Cost linear_forward_cost(int64_t B, int64_t K, int64_t N, Precision precision) {
   return {.flops = 2 * product({B, N, K}),
+          .precision = precision,
           .read = kFloat * (product({B, K}) + product({N, K + 1})),
           .written = kFloat * product({B, N}),
           .rows = {}};
 }
 
-Cost linear_backward_cost(int64_t B, int64_t K, int64_t N, bool dx) {
+Cost linear_backward_cost(int64_t B, int64_t K, int64_t N, bool dx, Precision precision) {
   Cost cost{.flops = 2 * product({B, N, K}),
+            .precision = precision,
             .read = kFloat * (product({B, N}) + product({B, K})),
             .written = kFloat * product({N, K + 1}),
             .rows = {}};
@@ -181,18 +184,18 @@ std::vector<OpCost> step_costs(const DlrmConfig& config, int64_t B, Mode mode, U
   const bool dot = config.interaction == Interaction::kDot;
   const std::vector<int64_t> top = top_sizes(config);
   std::vector<OpCost> ops{{"feed", feed_cost(B, T, config.bottom.front(), use)}};
-  add_mlp_forward(ops, B, config.bottom);
+  add_mlp_forward(ops, B, config.bottom, config.precision);
   ops.push_back({"embedding_bag_forward", embedding_bag_forward_cost(B, T, D, use)});
   ops.push_back(
       {"interaction_forward", dot ? interaction_forward_cost(B, F, D) : concat_cost(B, F * D)});
-  add_mlp_forward(ops, B, top);
+  add_mlp_forward(ops, B, top, config.precision);
   if (mode == Mode::kServe) return ops;
   ops.push_back({"loss", loss_cost(B)});
-  add_mlp_backward(ops, B, top, true);
+  add_mlp_backward(ops, B, top, true, config.precision);
   ops.push_back(
       {"interaction_backward", dot ? interaction_backward_cost(B, F, D) : concat_cost(B, F * D)});
   ops.push_back({"embedding_update", embedding_update_cost(kind, B, T, D, use, use.distinct)});
-  add_mlp_backward(ops, B, config.bottom, false);
+  add_mlp_backward(ops, B, config.bottom, false, config.precision);
   ops.push_back({"dense_update", dense_update_cost(kind, count_parameters(config))});
   return ops;
 }

@@ -1,7 +1,7 @@
 // What an op must do at the least, and how long the measured machine needs for that at the least:
 // the floor that a benchmark is compared with.
 //
-//   floor = max(flops / gemm rate,
+//   floor = max(flops / gemm rate at their precision,
 //               2 min(read, written) / copy + |read - written| / (read or copy)
 //               + rows at random / their rates)
 //
@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine/plan.h"
+#include "kernels/core/precision.h"
 #include "kernels/update_rule.h"
 #include "model/config.h"
 #include "tools/bench/batches.h"
@@ -34,7 +35,8 @@ struct RowTraffic {
 
 struct Cost {
   double flops = 0;
-  double read = 0, written = 0;  // bytes in order
+  Precision precision = Precision::kFloat32;  // of the factors behind the flops
+  double read = 0, written = 0;               // bytes in order
   std::vector<RowTraffic> rows;
 
   double bytes() const;
@@ -43,10 +45,10 @@ struct Cost {
 double floor_seconds(const Cost& cost, const Machine& machine);
 
 // y = act(x W^T + b): 2 B N K flop; x, W, b read, y written.
-Cost linear_forward_cost(int64_t B, int64_t K, int64_t N);
+Cost linear_forward_cost(int64_t B, int64_t K, int64_t N, Precision precision);
 // dz = dy act'(y), dw = dz^T x, db; with `dx` also dx = dz W: 2 B N K flop a product. Read: y, dy,
 // x and for dx also dz and W; written: dz, dw, db, dx.
-Cost linear_backward_cost(int64_t B, int64_t K, int64_t N, bool dx);
+Cost linear_backward_cost(int64_t B, int64_t K, int64_t N, bool dx, Precision precision);
 
 // N D flop; offsets and ids read, every id's row read, 4 B T D bytes written. The different rows of
 // a batch come from wherever the rows of all timed batches fit, the others from the nearest cache.

@@ -33,6 +33,7 @@ class Values {
 struct Layer {
   int64_t B, K, N;
   bool dx;
+  Precision precision;
   auto operator<=>(const Layer&) const = default;
 };
 
@@ -43,7 +44,8 @@ std::set<Layer> layers(const BenchConfig& config) {
   std::set<Layer> all;
   for (const std::vector<int64_t>& sizes : {config.model.bottom, top}) {
     for (size_t i = 0; i + 1 < sizes.size(); ++i) {
-      all.insert({config.batch, sizes[i], sizes[i + 1], i > 0 || sizes == top});
+      all.insert(
+          {config.batch, sizes[i], sizes[i + 1], i > 0 || sizes == top, config.model.precision});
     }
   }
   return all;
@@ -51,10 +53,10 @@ std::set<Layer> layers(const BenchConfig& config) {
 
 void time_linear_forward(benchmark::State& state, const Machine& machine, Layer l) {
   const Values x(l.B, l.K), w(l.N, l.K), bias(l.N, 1), y(l.B, l.N);
-  const Floor floor = sum_floor(linear_forward_cost(l.B, l.K, l.N), machine);
+  const Floor floor = sum_floor(linear_forward_cost(l.B, l.K, l.N, l.precision), machine);
   time_op(state, floor, [&] {
     linear_forward(y.matrix(), x.matrix(), w.matrix(), bias.vector(), Activation::kRelu,
-                   CpuStream{});
+                   l.precision, CpuStream{});
   });
 }
 
@@ -68,8 +70,9 @@ void time_linear_backward(benchmark::State& state, const Machine& machine, Layer
                             .db = db.vector(),
                             .dz = dz.data(),
                             .x = x.matrix(),
-                            .w = w.matrix()};
-  const Floor floor = sum_floor(linear_backward_cost(l.B, l.K, l.N, l.dx), machine);
+                            .w = w.matrix(),
+                            .precision = l.precision};
+  const Floor floor = sum_floor(linear_backward_cost(l.B, l.K, l.N, l.dx, l.precision), machine);
   time_op(state, floor, [&] { linear_backward(args, CpuStream{}); });
 }
 

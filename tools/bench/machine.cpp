@@ -115,16 +115,24 @@ class MemoryProbe {
   MemoryRates rates_;
 };
 
-// The better of oneDNN's rate and ours at Y = X W^T with square W.
-double measure_gemm() {
+// Numbers in [0.5, 1), of which each half of the bits is a number there in bf16 too.
+void fill_for_gemm(float* begin, const float* end) {
+  NumpyRandom random(1);
+  for (float* p = begin; p < end; ++p) {
+    const uint32_t half = 0x3F00 | random.next_u32() >> 25;
+    *p = std::bit_cast<float>(half << 16 | half);
+  }
+}
+
+// The better of oneDNN's rate and ours at Y = X W^T with square W. Ours reads fp32 either way.
+double measure_gemm(Precision precision) {
   constexpr int64_t kSide = 1024, kTile = 256;
   const int64_t rows = kTile * 4 * num_threads();
   const Arena arena(static_cast<size_t>((2 * rows + kSide) * kSide * kFloat));
   float* const x = arena.as<float>();
   float* const w = x + rows * kSide;
   float* const y = w + kSide * kSide;
-  NumpyRandom random(1);
-  for (float* p = x; p < y; ++p) *p = static_cast<float>(random.next_u32() >> 8) * 0x1p-24f;
+  fill_for_gemm(x, y);
   double seconds = best_seconds(kGemmSeconds, [&] {
     gemm({.m = rows,
           .n = kSide,
@@ -132,15 +140,19 @@ double measure_gemm() {
           .c = y,
           .c_stride = kSide,
           .a = {x, kSide},
-          .b = {w, kSide, GemmLayout::kColumns}});
+          .b = {w, kSide, GemmLayout::kColumns},
+          .precision = precision});
   });
-  if (const OneDnnGemm tile = make_onednn_gemm(kTile, kTile, kSide, kSide)) {
+  if (const OneDnnGemm tile = make_onednn_gemm(kTile, kTile, kSide, kSide, precision)) {
     constexpr int64_t kTilesAcross = kSide / kTile;
+    const int64_t panel_bytes = kTile * kSide * (precision == Precision::kBfloat16 ? 2 : kFloat);
+    const auto *x_bytes = reinterpret_cast<const std::byte*>(x),
+               *w_bytes = reinterpret_cast<const std::byte*>(w);
     seconds = std::min(seconds, best_seconds(kGemmSeconds, [&] {
                          parallel_for(rows / kTile * kTilesAcross, [&](int64_t task) {
-                           const int64_t i = task / kTilesAcross * kTile;
-                           const int64_t j = task % kTilesAcross * kTile;
-                           tile(y + i * kSide + j, x + i * kSide, w + j * kSide);
+                           const int64_t i = task / kTilesAcross, j = task % kTilesAcross;
+                           tile(y + (i * kSide + j) * kTile, x_bytes + i * panel_bytes,
+                                w_bytes + j * panel_bytes);
                          });
                        }));
   }
@@ -162,8 +174,10 @@ size_t Machine::row_size_index(int64_t row_bytes) {
   return std::min(static_cast<size_t>(fits - kRowBytes.begin()), kRowBytes.size() - 1);
 }
 
-Machine measure_machine() {
-  Machine machine{.threads = num_threads(), .gemm = measure_gemm(), .memory = {}};
+Machine measure_machine(Precision precision) {
+  Machine machine{
+      .threads = num_threads(), .gemm = measure_gemm(Precision::kFloat32), .memory = {}};
+  if (precision == Precision::kBfloat16) machine.gemm_bf16 = measure_gemm(precision);
   NumpyRandom random(1);
   std::vector<uint32_t> ids(kRandomIds);
   for (uint32_t& id : ids) id = random.next_u32();

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/core/precision.h"
+
 namespace hotrow {
 
 inline constexpr std::array<int64_t, 4> kRowBytes{64, 128, 256, 512};
@@ -26,9 +28,13 @@ struct MemoryRates {
 
 struct Machine {
   int threads = 1;
-  double gemm = 0;                  // fp32 flop a second in a large product, oneDNN's or ours
+  double gemm = 0;                  // flop a second in a large product, oneDNN's or ours: fp32
+  double gemm_bf16 = 0;             // ... with factors in bf16; 0: not measured
   std::vector<MemoryRates> memory;  // by footprint, ascending: from 1 MiB to far beyond the caches
 
+  double gemm_rate(Precision precision) const {
+    return precision == Precision::kBfloat16 ? gemm_bf16 : gemm;
+  }
   // The rates that hold for `footprint` bytes: those of the largest measured footprint below it, so
   // that an error makes a floor lower, never higher.
   const MemoryRates& at(double footprint) const;
@@ -36,7 +42,8 @@ struct Machine {
   static size_t row_size_index(int64_t row_bytes);
 };
 
-// Takes about two seconds and 512 MiB of memory that it gives back.
-Machine measure_machine();
+// The rates that products with factors of `precision`, and all else, need. Takes about two seconds
+// and 512 MiB of memory that it gives back.
+Machine measure_machine(Precision precision);
 
 }  // namespace hotrow

@@ -16,8 +16,11 @@ namespace {
 
 using dnnl::memory;
 
-memory::desc matrix(int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride) {
-  return {{rows, cols}, memory::data_type::f32, memory::dims{row_stride, col_stride}};
+memory::desc matrix(int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride,
+                    Precision precision = Precision::kFloat32) {
+  return {{rows, cols},
+          precision == Precision::kBfloat16 ? memory::data_type::bf16 : memory::data_type::f32,
+          memory::dims{row_stride, col_stride}};
 }
 
 dnnl::matmul::primitive_desc describe(const dnnl::engine& engine, const memory::desc& a,
@@ -37,10 +40,10 @@ struct Arguments {
 
 class Product {
  public:
-  Product(int64_t rows, int64_t cols, int64_t depth, int64_t c_stride)
+  Product(int64_t rows, int64_t cols, int64_t depth, int64_t c_stride, Precision precision)
       : engine_(dnnl::engine::kind::cpu, 0),
-        a_(matrix(rows, depth, depth, 1)),
-        b_(matrix(depth, cols, 1, depth)),
+        a_(matrix(rows, depth, depth, 1, precision)),
+        b_(matrix(depth, cols, 1, depth, precision)),
         c_(matrix(rows, cols, c_stride, 1)),
         primitive_(describe(engine_, a_, b_, c_)) {
     for (int i = 0; i < num_threads(); ++i) {
@@ -49,11 +52,11 @@ class Product {
     }
   }
 
-  void run(float* c, const float* a, const float* b) {
+  void run(float* c, const void* a, const void* b) {
     omp_set_num_threads(1);  // of this thread's calls: the caller cuts the work
     Arguments& args = arguments_[static_cast<size_t>(worker_index())];
-    args.a.set_data_handle(const_cast<float*>(a));
-    args.b.set_data_handle(const_cast<float*>(b));
+    args.a.set_data_handle(const_cast<void*>(a));
+    args.b.set_data_handle(const_cast<void*>(b));
     args.c.set_data_handle(c);
     primitive_.execute(
         args.stream, {{DNNL_ARG_SRC, args.a}, {DNNL_ARG_WEIGHTS, args.b}, {DNNL_ARG_DST, args.c}});
@@ -69,9 +72,16 @@ class Product {
 
 }  // namespace
 
-OneDnnGemm make_onednn_gemm(int64_t rows, int64_t cols, int64_t depth, int64_t c_stride) {
-  auto product = std::make_shared<Product>(rows, cols, depth, c_stride);
-  return [product](float* c, const float* a, const float* b) { product->run(c, a, b); };
+OneDnnGemm make_onednn_gemm(int64_t rows, int64_t cols, int64_t depth, int64_t c_stride,
+                            Precision precision) {
+  std::shared_ptr<Product> product;
+  try {
+    product = std::make_shared<Product>(rows, cols, depth, c_stride, precision);
+  } catch (const dnnl::error& e) {
+    if (e.status != dnnl_unimplemented) throw;
+    return {};
+  }
+  return [product](float* c, const void* a, const void* b) { product->run(c, a, b); };
 }
 
 std::string onednn_version() {

@@ -2,7 +2,7 @@
 
 namespace hotrow {
 
-OneDnnGemm make_onednn_gemm(int64_t, int64_t, int64_t, int64_t) { return {}; }
+OneDnnGemm make_onednn_gemm(int64_t, int64_t, int64_t, int64_t, Precision) { return {}; }
 
 std::string onednn_version() { return "none"; }
 

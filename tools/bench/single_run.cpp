@@ -49,6 +49,7 @@ std::vector<std::pair<std::string, double>> describe_rates(const Machine& machin
   std::vector<std::pair<std::string, double>> rates{{"gemm_gflop_s", machine.gemm / 1e9},
                                                     {"read_gb_s", memory.read / 1e9},
                                                     {"copy_gb_s", memory.copy / 1e9}};
+  if (machine.gemm_bf16 > 0) rates.emplace_back("gemm_bf16_gflop_s", machine.gemm_bf16 / 1e9);
   for (size_t i = 0; i < kRowBytes.size(); ++i) {
     rates.emplace_back(fmt::format("rows_{}b_read_gb_s", kRowBytes[i]), memory.row_read[i] / 1e9);
     rates.emplace_back(fmt::format("rows_{}b_update_gb_s", kRowBytes[i]),
@@ -58,8 +59,8 @@ std::vector<std::pair<std::string, double>> describe_rates(const Machine& machin
 }
 
 std::string run_single(const SingleRun& run) {
-  const Machine machine = measure_machine();
   const Workload::Options& options = run.workload;
+  const Machine machine = measure_machine(options.config.model.precision);
   Workload workload(options);
   std::vector<double> times = time_steps(workload, run.warmup, run.iters);
   std::sort(times.begin(), times.end());
@@ -68,6 +69,7 @@ std::string run_single(const SingleRun& run) {
   nlohmann::ordered_json line;
   line["engine"] = "hotrow " HOTROW_VERSION;
   line["config"] = options.config.name;
+  line["dtype"] = precision_name(options.config.model.precision);
   line["mode"] = options.mode == Mode::kTrain ? "train" : "inference";
   line["optimizer"] = optimizer_name(options.optimizer);
   line["zipf"] = options.zipf;

@@ -177,6 +177,10 @@ const char* optimizer_name(UpdateKind kind) {
   return "";
 }
 
+const char* precision_name(Precision precision) {
+  return precision == Precision::kBfloat16 ? "bf16" : "fp32";
+}
+
 void register_sparse_benchmarks(Suite& suite, const BenchConfig& config) {
   for (double zipf : {0.0, kSkew}) {
     for (UpdateKind kind : {UpdateKind::kSgd, UpdateKind::kAdagrad, UpdateKind::kRowwiseAdagrad}) {
@@ -189,7 +193,8 @@ void register_sparse_benchmarks(Suite& suite, const BenchConfig& config) {
 
 void register_suite(Suite& suite) {
   for (const BenchConfig& named : bench_configs()) {
-    const BenchConfig config = bench_config(named.name, suite.max_rows);
+    BenchConfig config = bench_config(named.name, suite.max_rows);
+    config.model.precision = suite.precision;
     register_dense_benchmarks(suite, config);
     register_sparse_benchmarks(suite, config);
   }

@@ -31,6 +31,7 @@ namespace hotrow {
 struct Suite {
   Machine machine;
   int64_t max_rows = kAllRows;
+  Precision precision = Precision::kFloat32;
   std::unique_ptr<Workload> workload = nullptr;
 };
 
@@ -39,8 +40,9 @@ void register_dense_benchmarks(Suite& suite, const BenchConfig& config);
 void register_sparse_benchmarks(Suite& suite, const BenchConfig& config);
 void register_suite(Suite& suite);
 
-// "sgd", "adagrad" or "rwsadagrad".
+// "sgd", "adagrad" or "rwsadagrad"; "fp32" or "bf16".
 const char* optimizer_name(UpdateKind kind);
+const char* precision_name(Precision precision);
 
 // Times body() after one call that does not count, and reports it beside its floor. Returns seconds
 // a call.

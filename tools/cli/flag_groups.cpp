@@ -135,6 +135,9 @@ void add_model_flags(FlagSet& flags, ModelOptions& m) {
                             "Feature interaction");
   flags.boolean("--arch-interaction-itself", m.interaction_itself,
                 "Dot: also of each feature with itself");
+  flags.choice<Precision>("--dtype", m.precision,
+                          {{"fp32", Precision::kFloat32}, {"bf16", Precision::kBfloat16}},
+                          "Factors of the layers' matrix products; all else is fp32");
   add_table_trick_flags(flags, m);
   add_loss_flags(flags, m);
 }

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/core/precision.h"
+
 namespace hotrow {
 
 struct ModelOptions {
@@ -27,6 +29,8 @@ struct ModelOptions {
   Interaction interaction = Interaction::kDot;  // --arch-interaction-op
   bool interaction_itself = false;              // --arch-interaction-itself
   Pooling weighted_pooling = Pooling::kNone;    // --weighted-pooling
+
+  Precision precision = Precision::kFloat32;  // --dtype
 
   bool md = false;                                // --md-flag
   int64_t md_threshold = 200;                     // --md-threshold
