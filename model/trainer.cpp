@@ -63,8 +63,9 @@ bool Trainer::epoch(int64_t k) {
                      "[train] the training data is empty: got no sample, expected at least one");
   while (more) {
     ++at.iteration;
-    train_step_->feed(train_batch_);
     seconds_.data += clock.lap();
+    train_step_->feed(train_batch_);
+    seconds_.feed += clock.lap();
     step(train_batch_, at);
     if (stop_->load()) return false;
     const bool limit = at.iteration == at.iterations;

@@ -116,7 +116,7 @@ void run(const TrainOptions& options, const std::atomic<bool>& stop) {
     if (stop) throw Interrupted("interrupted before training, no model was trained");
     report.preparing(what, fraction);
   };
-  const Readers readers = open_readers(options, stream, print, progress);
+  Readers readers = open_readers(options, stream, print, progress);
   const TrainerConfig config = trainer_config(options);
   const DlrmConfig architecture = model_config(options, readers.train->schema());
   check_config(architecture);
@@ -129,6 +129,7 @@ void run(const TrainOptions& options, const std::atomic<bool>& stop) {
   if (options.output.debug_mode)
     print_parameters("initial", model, options.output.print_precision, print);
 
+  read_ahead(readers, options);
   Trainer trainer(model, config, *readers.train, readers.test.get(), report, stop);
   std::vector<MemoryUse> memory = model.memory();
   for (const MemoryUse& use : trainer.memory()) memory.push_back(use);

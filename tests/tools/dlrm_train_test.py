@@ -272,6 +272,22 @@ def test_json_log():
         check(word in text, f"no {word!r} in the JSON log")
 
 
+def test_reading_ahead_changes_nothing():
+    """What is printed, tests that re-seed the stream included, and where bad data stop a run."""
+    rng = random.Random(7)
+    lines = [criteo_line(rng) for _ in range(200)]
+    file, other = write("ahead.tsv", lines), write("ahead_test.tsv", lines[:90])
+    bad = write("ahead_bad.tsv", lines[:150] + ["1\tx"] + lines[150:])
+    for flags in (("--data-size=100", "--mini-batch-size=7", "--test-freq=3", "--nepochs=2", "--debug-mode"),
+                  tsv(file, "--mini-batch-size=16", "--test-freq=5", f"--test-file={other}", "--hash-size=50", "--nepochs=2"),
+                  tsv(bad, "--mini-batch-size=16", "--hash-size=50")):
+        results = [program.run(*flags, f"--prefetch-batches={n}") for n in (0, 1, 3, 64)]
+        plain, *ahead = [(r.returncode, r.stdout.split("\nsummary")[0], r.stderr) for r in results]
+        check("Finished training" in plain[1] and (plain[0] == 0) == (bad not in " ".join(flags)), f"{flags}: {plain}")
+        for got in ahead:
+            check(got == plain, f"{flags}: reading ahead gave {got}, expected {plain}")
+
+
 def test_training_on_lines():
     """A signal that one column carries is learned, from plain and from packed files alike."""
     rng = random.Random(11)

@@ -64,13 +64,15 @@ TEST(FlagTargets, DataSets) {
   EXPECT_EQ(criteo.sub_sample_rate, 0.875);
   EXPECT_EQ(criteo.num_batches, 9);
   EXPECT_EQ(criteo.data_size, 1) << "a data set knows its own size";
-  const DataOptions tsv = parse({"--data-set=tsv", "--train-file=a", "--test-file=b",
-                                 "--hash-size=12", "--max-ids-per-field=13"})
-                              .data;
+  const DataOptions tsv =
+      parse({"--data-set=tsv", "--train-file=a", "--test-file=b", "--hash-size=12",
+             "--max-ids-per-field=13", "--prefetch-batches=14"})
+          .data;
   EXPECT_EQ(tsv.train_file, "a");
   EXPECT_EQ(tsv.test_file, "b");
   EXPECT_EQ(tsv.hash_size, 12);
   EXPECT_EQ(tsv.max_ids_per_field, 13);
+  EXPECT_EQ(tsv.prefetch_batches, 14);
 }
 
 TEST(FlagTargets, TrainingAndOutput) {

@@ -96,14 +96,14 @@ TEST(Flags, HaveTheNamesAndDefaultsOfTheReference) {
       {"lr-num-warmup-steps", "0"},
       {"lr-decay-start-step", "0"},
       {"lr-num-decay-steps", "0"},
-      // Our own.
-      {"rng-order", "default"},
+      {"rng-order", "default"},  // from here on our own
       {"json-log", ""},
       {"train-file", ""},
       {"test-file", ""},
       {"min-frequency", "1"},
       {"hash-size", "0"},
-      {"max-ids-per-field", "32"}};
+      {"max-ids-per-field", "32"},
+      {"prefetch-batches", "4096"}};  // -1 stands for 4096 samples
   for (const auto& [name, value] : defaults) EXPECT_EQ(setting(o, name), value) << name;
   EXPECT_EQ(o.settings.size(), defaults.size() + 1) << "and --num-threads";
   EXPECT_EQ(o.training.num_threads, usable_cores());

@@ -72,6 +72,8 @@ struct DataOptions {
   int64_t min_frequency = 1;          // --min-frequency
   int64_t hash_size = 0;              // --hash-size, 0: a vocabulary
   int64_t max_ids_per_field = 32;     // --max-ids-per-field
+
+  int64_t prefetch_batches = 0;  // --prefetch-batches, 0: none; unset: about 4,096 samples
 };
 
 struct TrainingOptions {
