@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
 
 namespace hotrow {
 namespace {
@@ -51,7 +52,8 @@ DlrmStep::DlrmStep(Dlrm& model, const Schema& schema, int64_t batch, PlanOptions
       schema_((check_schema(schema, model.config()), schema)),
       tape_(model.parameters(), batch, id_type(schema, batch)),
       vars_(model.record(tape_, max_ids(schema, batch))),
-      step_(tape_, plan(tape_, vars_, options), step_options) {}
+      step_(tape_, plan(tape_, vars_, options), step_options),
+      bad_ids_(schema.categorical.size(), -1) {}
 
 void DlrmStep::feed_numbers(const Batch& batch, Var input, std::span<const float> values,
                             const char* what) {
@@ -73,16 +75,19 @@ void DlrmStep::feed_numbers(const Batch& batch, Var input, std::span<const float
   std::copy(values.begin(), values.end(), to.data);
 }
 
-void DlrmStep::feed_bags(const Batch& batch, size_t t) {
-  const SparseFeature& feature = batch.sparse[t];
-  const int64_t rows = std::min(config_->table_rows[t], schema_.categorical[t].rows);
-  const int64_t bad = step_.set_bags(vars_.bags[t], feature.offsets, feature.ids, rows);
+void DlrmStep::require_good_ids(const Batch& batch, size_t t) const {
+  const int64_t bad = bad_ids_[t];
   if (bad < 0) return;
+  const SparseFeature& feature = batch.sparse[t];
   const auto next = std::upper_bound(feature.offsets.begin(), feature.offsets.end(), bad);
   throw DataError(fmt::format("{}: id beyond table {} ({}): got {}, expected 0 to {}",
                               place(batch, next - feature.offsets.begin() - 1), t,
                               schema_.categorical[t].name, feature.ids[static_cast<size_t>(bad)],
-                              rows - 1));
+                              rows(t) - 1));
+}
+
+int64_t DlrmStep::rows(size_t t) const {
+  return std::min(config_->table_rows[t], schema_.categorical[t].rows);
 }
 
 void DlrmStep::feed(const Batch& batch) {
@@ -91,7 +96,12 @@ void DlrmStep::feed(const Batch& batch) {
   feed_numbers(batch, vars_.target, batch.labels, "label");
   require(batch.sparse.size() == vars_.bags.size(), "[feed] got {} sparse features, expected {}",
           batch.sparse.size(), vars_.bags.size());
-  for (size_t t = 0; t < batch.sparse.size(); ++t) feed_bags(batch, t);
+  parallel_for(std::ssize(batch.sparse), [&](int64_t task) {
+    const auto t = static_cast<size_t>(task);
+    const SparseFeature& feature = batch.sparse[t];
+    bad_ids_[t] = step_.set_bags(vars_.bags[t], feature.offsets, feature.ids, rows(t));
+  });
+  for (size_t t = 0; t < batch.sparse.size(); ++t) require_good_ids(batch, t);
 }
 
 std::span<const float> DlrmStep::predictions() const {

@@ -33,13 +33,15 @@ class DlrmStep {
 
  private:
   void feed_numbers(const Batch& batch, Var input, std::span<const float> values, const char* what);
-  void feed_bags(const Batch& batch, size_t t);
+  int64_t rows(size_t t) const;  // ids of table t must be below
+  void require_good_ids(const Batch& batch, size_t t) const;
 
   const DlrmConfig* config_;
   Schema schema_;
   Tape tape_;
   DlrmVars vars_;
   Step step_;
+  std::vector<int64_t> bad_ids_;  // a table: position of its first bad id in the batch, or -1
 };
 
 }  // namespace hotrow
