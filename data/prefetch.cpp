@@ -6,14 +6,17 @@
 #include <utility>
 
 #include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
 
 namespace hotrow {
 namespace {
 
-// This thread never takes a core from another at once when it wakes. Measured on two cores beside
-// two threads that train, best of waiting less and of slowing them less: with a lower priority
-// (nice, SCHED_IDLE) it starves beside threads that spin. A hint: refusal costs only speed.
+// Where this thread stays out of the way of those that compute. It never takes a core from another
+// at once when it wakes. Measured on two cores beside two threads that train, best of waiting less
+// and of slowing them less: with a lower priority (nice, SCHED_IDLE) it starves beside threads that
+// spin. A hint: refusal costs only speed.
 void yield_to_others() {
+  leave_cpu_of_parent();
   const sched_param none{};
   sched_setscheduler(0, SCHED_BATCH, &none);
 }

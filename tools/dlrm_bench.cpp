@@ -13,12 +13,12 @@
 #include <utility>
 #include <vector>
 
+#include "engine/topology.h"
 #include "kernels/core/check.h"
 #include "kernels/core/gemm.h"
 #include "kernels/core/parallel.h"
 #include "tools/bench/single_run.h"
 #include "tools/bench/suite.h"
-#include "tools/cli/cpu_count.h"
 #include "tools/cli/flag_set.h"
 #include "tools/cli/run_main.h"
 

@@ -14,7 +14,9 @@
 #include <utility>
 
 #include "data/synthetic.h"
+#include "engine/topology.h"
 #include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
 #include "tests/data/batch_digest.h"
 #include "tests/support/alloc_guard.h"
 #include "tests/support/expect_throws.h"
@@ -272,6 +274,22 @@ TEST(Prefetch, AllocatesNothingOnceItsBuffersHaveGrown) {
   test::AllocGuard guard;
   pass();
   EXPECT_EQ(guard.stop().ours, 0) << guard.first_of_ours();
+}
+
+TEST(Prefetch, ItsThreadGoesWhereTheCallerIsNot) {
+  const std::vector<int> all = allowed_cpus();
+  set_num_threads(1, std::vector<int>{all.front()});
+  FakeReader::Watch watch;
+  std::vector<int> seen;
+  watch.on_next = [&](int64_t) { seen = allowed_cpus(); };
+  PrefetchReader reader(std::make_unique<FakeReader>(1, watch), 1);
+  Batch batch;
+  reader.rewind();
+  expect_batch(reader, batch, 0, 1);
+  EXPECT_FALSE(reader.next(batch));
+  EXPECT_EQ(allowed_cpus().size(), 1u);
+  EXPECT_EQ(seen, all);
+  set_num_threads(1);
 }
 
 TEST(Prefetch, AnErrorOfRewindIsTheCallers) {

@@ -180,6 +180,8 @@ def test_same_numbers_for_any_threads():
     kept = [[line for line in o.splitlines() if "loss" in line or "accuracy" in line] for o in outputs]
     check(len(losses(outputs[0])) == 21, "expected 21 iterations")
     check(kept[0] == kept[1] == kept[2], "losses or metrics differ with the number of threads")
+    check(losses(trains(*flags, "--num-threads=1", "--pin-threads")) == losses(outputs[0]), "--pin-threads changes results")
+    refused(program.USAGE, ("--pin-threads", "4096"), *flags, "--num-threads=4096", "--pin-threads")
     check(losses(trains(*flags, "--numpy-rand-seed=124")) != losses(outputs[0]), "the seed changes nothing")
 
 

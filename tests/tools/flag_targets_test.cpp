@@ -81,7 +81,7 @@ TEST(FlagTargets, TrainingAndOutput) {
              "--lr-num-warmup-steps=13", "--lr-decay-start-step=14", "--lr-num-decay-steps=15",
              "--numpy-rand-seed=16", "--inference-only", "--test-freq=17",
              "--test-mini-batch-size=18", "--mlperf-acc-threshold=0.25",
-             "--mlperf-auc-threshold=0.75", "--num-threads=19", "--print-freq=20",
+             "--mlperf-auc-threshold=0.75", "--num-threads=19", "--pin-threads", "--print-freq=20",
              "--print-precision=4", "--print-time", "--print-wall-time", "--json-log=j"});
   const TrainingOptions& t = o.training;
   EXPECT_EQ(t.mini_batch_size, 11);
@@ -97,6 +97,7 @@ TEST(FlagTargets, TrainingAndOutput) {
   EXPECT_EQ(t.accuracy_threshold, 0.25);
   EXPECT_EQ(t.auc_threshold, 0.75);
   EXPECT_EQ(t.num_threads, 19);
+  EXPECT_TRUE(t.pin_threads);
   EXPECT_EQ(o.output.print_freq, 20);
   EXPECT_EQ(o.output.print_precision, 4);
   EXPECT_TRUE(o.output.print_time && o.output.print_wall_time && !o.output.debug_mode);

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/topology.h"
 #include "kernels/core/check.h"
-#include "tools/cli/cpu_count.h"
 
 namespace hotrow {
 namespace {
@@ -96,6 +96,7 @@ TEST(Flags, HaveTheNamesAndDefaultsOfTheReference) {
       {"lr-num-warmup-steps", "0"},
       {"lr-decay-start-step", "0"},
       {"lr-num-decay-steps", "0"},
+      {"pin-threads", "False"},
       {"rng-order", "default"},  // from here on our own
       {"json-log", ""},
       {"train-file", ""},
@@ -107,7 +108,6 @@ TEST(Flags, HaveTheNamesAndDefaultsOfTheReference) {
   for (const auto& [name, value] : defaults) EXPECT_EQ(setting(o, name), value) << name;
   EXPECT_EQ(o.settings.size(), defaults.size() + 1) << "and --num-threads";
   EXPECT_EQ(o.training.num_threads, usable_cores());
-  EXPECT_EQ(o.training.test_mini_batch_size, 1);
 }
 
 TEST(Flags, TakeValuesAfterAnEqualsSignOrAsTheNextWord) {

@@ -169,6 +169,8 @@ void add_training_flags(FlagSet& flags, TrainingOptions& t) {
   add_learning_rate_flags(flags, t);
   flags.integer("--numpy-rand-seed", t.seed, {.min = 0, .max = 0xffffffff}, "Seed of all draws");
   flags.integer("--num-threads", t.num_threads, {.min = 1, .max = 4096}, "CPU threads");
+  flags.boolean("--pin-threads", t.pin_threads,
+                "Keep each on a physical core of its own; for a run alone on its cores");
   flags.boolean("--inference-only", t.inference_only, "Test, do not train");
   flags.integer("--test-freq", t.test_freq, {.min = -1}, "Steps between tests; -1: no tests");
   flags.integer("--test-mini-batch-size", t.test_mini_batch_size,

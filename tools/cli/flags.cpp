@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <system_error>
 
+#include "engine/topology.h"
 #include "kernels/core/check.h"
 #include "model/lr_policy.h"
-#include "tools/cli/cpu_count.h"
 #include "tools/cli/flag_groups.h"
 
 namespace hotrow {

@@ -92,7 +92,8 @@ struct TrainingOptions {
   int64_t test_mini_batch_size = 1;       // --test-mini-batch-size; unset: that of training
   double accuracy_threshold = 0;          // --mlperf-acc-threshold in [0, 1], 0: off
   double auc_threshold = 0;               // --mlperf-auc-threshold in [0, 1], 0: off
-  int num_threads = 1;  // --num-threads; unset: the physical cores that we may use
+  int num_threads = 1;       // --num-threads; unset: the physical cores that we may use
+  bool pin_threads = false;  // --pin-threads
 };
 
 struct OutputOptions {
