@@ -127,7 +127,7 @@ void SyntheticReader::draw_bags(int64_t table, Batch& batch) {
   const double most = static_cast<double>(std::min(column.rows, config_.max_ids_per_bag));
   feature.offsets.resize(batch.rows + 1);
   feature.offsets[0] = 0;
-  feature.ids.resize(batch.rows * config_.max_ids_per_bag);  // room for what may be drawn
+  feature.ids.resize(batch.rows * column.max_ids_per_bag);  // room for what may be drawn
   int64_t* end = feature.ids.data();
   for (int64_t sample = 0; sample < batch.rows; ++sample) {
     int64_t count = config_.max_ids_per_bag;
