@@ -86,7 +86,6 @@ SyntheticReader::SyntheticReader(SyntheticConfig config, std::unique_ptr<BagSour
     schema_.categorical.push_back({fmt::format("table {}", t), rows,
                                    config_.fixed_ids_per_bag ? most : std::min(rows, most)});
   }
-  bag_.resize(config_.max_ids_per_bag);
   if (config_.order == DrawOrder::kCurrent) return;
   kept_.resize(num_batches());
   stream_.seed(config_.seed);
@@ -128,28 +127,29 @@ void SyntheticReader::draw_bags(int64_t table, Batch& batch) {
   const double most = static_cast<double>(std::min(column.rows, config_.max_ids_per_bag));
   feature.offsets.resize(batch.rows + 1);
   feature.offsets[0] = 0;
-  feature.ids.clear();
-  feature.ids.reserve(config_.batch_size * column.max_ids_per_bag);
+  feature.ids.resize(batch.rows * column.max_ids_per_bag);  // room for what may be drawn
+  int64_t* end = feature.ids.data();
   for (int64_t sample = 0; sample < batch.rows; ++sample) {
     int64_t count = config_.max_ids_per_bag;
     if (!config_.fixed_ids_per_bag) {
       count = static_cast<int64_t>(round_to_even(std::max(1.0, stream_.uniform() * most)));
     }
-    const int64_t size = bags_->draw(bag_.data(), table, column.rows, count, stream_);
-    check_bag(table, size, batch.first_line + sample);
-    feature.ids.insert(feature.ids.end(), bag_.begin(), bag_.begin() + size);
-    feature.offsets[sample + 1] = static_cast<int64_t>(feature.ids.size());
+    const int64_t size = bags_->draw(end, table, column.rows, count, stream_);
+    check_bag(table, {end, static_cast<size_t>(size)}, batch.first_line + sample);
+    end += size;
+    feature.offsets[sample + 1] = end - feature.ids.data();
   }
+  feature.ids.resize(end - feature.ids.data());
 }
 
-void SyntheticReader::check_bag(int64_t table, int64_t size, int64_t sample) const {
+void SyntheticReader::check_bag(int64_t table, std::span<const int64_t> bag, int64_t sample) const {
   const int64_t rows = config_.table_rows[table];
-  for (int64_t i = 0; i < size; ++i) {
+  for (const int64_t id : bag) {
     require<DataError>(
-        bag_[i] >= 0 && bag_[i] < rows,
+        id >= 0 && id < rows,
         "[random data] id of table {}, sample {}: got {}, expected 0 to {} in a table of {} "
         "rows (Gaussian ids lie between rand-data-min and rand-data-max)",
-        table, sample, bag_[i], rows - 1, rows);
+        table, sample, id, rows - 1, rows);
   }
 }
 

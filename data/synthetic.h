@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "data/reader.h"
@@ -49,7 +50,8 @@ struct SyntheticConfig {
 class BagSource {
  public:
   virtual ~BagSource() = default;
-  // Writes at most `count` ids of `table`, which has `rows` rows, into `bag`; returns how many.
+  // Writes at most `count` ids of `table`, which has `rows` rows, into `bag`, which has room for
+  // `count`; returns how many.
   virtual int64_t draw(int64_t* bag, int64_t table, int64_t rows, int64_t count,
                        NumpyRandom& stream) = 0;
 };
@@ -70,14 +72,13 @@ class SyntheticReader : public Reader {
   void draw_inputs(int64_t index, Batch& batch);
   void draw_bags(int64_t table, Batch& batch);
   void draw_targets(Batch& batch);
-  void check_bag(int64_t table, int64_t size, int64_t sample) const;
+  void check_bag(int64_t table, std::span<const int64_t> bag, int64_t sample) const;
 
   SyntheticConfig config_;
   std::unique_ptr<BagSource> bags_;
   NumpyRandom& stream_;
   Schema schema_;
-  std::vector<int64_t> bag_;  // (max_ids_per_bag)
-  std::vector<Batch> kept_;   // DrawOrder::kReadme: the whole data set
+  std::vector<Batch> kept_;  // DrawOrder::kReadme: the whole data set
   int64_t position_ = 0;
 };
 

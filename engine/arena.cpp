@@ -2,9 +2,11 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
 
 namespace hotrow {
 
@@ -19,6 +21,17 @@ Arena::Arena(size_t bytes) : size_(bytes) {
   if (bytes >= kHugePage)
     madvise(memory, bytes, MADV_HUGEPAGE);  // a hint: refusal costs only speed
   data_ = static_cast<std::byte*>(memory);
+}
+
+void Arena::spread() const {
+  constexpr size_t kPart = size_t{2} << 20, kPage = 4096;  // a huge page, the smallest page
+  parallel_for(static_cast<int64_t>((size_ + kPart - 1) / kPart), [&](int64_t task) {
+    const size_t begin = static_cast<size_t>(task) * kPart;
+    for (size_t at = begin; at < std::min(begin + kPart, size_); at += kPage) {
+      volatile std::byte* byte = data_ + at;
+      *byte = *byte;
+    }
+  });
 }
 
 Arena::~Arena() {

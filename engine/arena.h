@@ -23,6 +23,11 @@ class Arena {
   Arena(Arena&& other) noexcept;
   Arena& operator=(Arena&& other) noexcept;
 
+  // Writes the pages from all threads, in parts of the order of memory: on a machine with several
+  // memory nodes they come to lie on all that the threads run on, and taking a large block from the
+  // system is shared work. The bytes stay what they were.
+  void spread() const;
+
   std::byte* data() const { return data_; }
   size_t size() const { return size_; }
   template <class T>

@@ -88,21 +88,20 @@ int64_t Step::set_bags(SparseVar v, std::span<const int64_t> offsets, std::span<
           "[step] offsets of '{}' do not fit: got {} of them, expected {} from 0 to {}", info.name,
           offsets.size(), rows_ + 1, count);
   id_counts_[static_cast<size_t>(info.source)] = count;
-  const int64_t bad_offset = first_bad_offset(offsets.data(), rows_, count, CpuStream{});
-  require(bad_offset < 0,
-          "[step] offsets of '{}' do not fit: got a fall at {}, expected them to rise from 0 to {}",
-          info.name, bad_offset, count);
-  int64_t bad = -1;
+  int64_t bad_offset = -1, bad_id = -1;
   dispatch_ids(info.tensor.dtype, [&](auto zero) {
     using Id = decltype(zero);
     Id* to_offsets = reinterpret_cast<Id*>(values_[static_cast<size_t>(v.offsets.index)]);
     Id* to_ids = reinterpret_cast<Id*>(values_[static_cast<size_t>(v.ids.index)]);
     dispatch(options_.device, [&](auto stream) {
-      copy_ids(to_offsets, offsets.data(), rows_ + 1, count + 1, stream);
-      bad = copy_ids(to_ids, ids.data(), count, table_rows, stream);
+      bad_offset = copy_offsets(to_offsets, offsets.data(), rows_, count, stream);
+      bad_id = copy_ids(to_ids, ids.data(), count, table_rows, stream);
     });
   });
-  return bad;
+  require(bad_offset < 0,
+          "[step] offsets of '{}' do not fit: got a fall at {}, expected them to rise from 0 to {}",
+          info.name, bad_offset, count);
+  return bad_id;
 }
 
 void Step::poison(int time) {

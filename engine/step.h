@@ -37,8 +37,8 @@ class Step {
   // Where the caller writes an input's live rows before forward().
   Matrix input(Var v);
   // Copies the bags of one sparse input: `offsets` (rows + 1), `ids` (N) with ids in [0,
-  // table_rows). Returns the position of the first id outside, or -1; after a bad id the step must
-  // be fed anew.
+  // table_rows). Returns the position of the first id outside, or -1; after a bad id or an error
+  // the step must be fed anew. Different inputs may be set from different threads at once.
   int64_t set_bags(SparseVar v, std::span<const int64_t> offsets, std::span<const int64_t> ids,
                    int64_t table_rows);
 

@@ -21,11 +21,14 @@ Table::Table(std::string name, int64_t rows, int64_t dim, bool trainable)
       rows_(rows),
       dim_(dim),
       trainable_(trainable),
-      weights_(float_bytes(name_, rows, dim)) {}
+      weights_(float_bytes(name_, rows, dim)) {
+  weights_.spread();
+}
 
 void Table::prepare_state(UpdateKind kind) {
   if (!trainable_) return;
   state_ = Arena(static_cast<size_t>(embedding_state_size(kind, rows_, dim_)) * sizeof(float));
+  state_.spread();
 }
 
 }  // namespace hotrow

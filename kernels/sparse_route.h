@@ -14,20 +14,17 @@
 
 namespace hotrow {
 
-// Position of the first id outside [0, rows), or -1.
-template <class Id>
-int64_t first_bad_id(const Id* ids, int64_t n, int64_t rows, CpuStream stream);
-
-// offsets (bags + 1) must start at 0, never fall and end at num_ids. Position of the first that
-// breaks this, or -1. Read nothing through offsets that have not passed.
-template <class Id>
-int64_t first_bad_offset(const Id* offsets, int64_t bags, int64_t num_ids, CpuStream stream);
-
-// out[i] = ids[i], with the check of first_bad_id in the same pass: its return value. What stands
-// in `out` at a bad id is unspecified. Offsets are copied by it too, with rows = num_ids + 1.
-// Errors: InvalidArgument when an id below `rows` may not fit into Out.
+// out[i] = ids[i] in (n), each in [0, rows). Position of the first id outside, or -1; what stands
+// in `out` at a bad id is unspecified. Errors: InvalidArgument when an id below `rows` may not fit
+// into Out.
 template <class Out, class In>
 int64_t copy_ids(Out* out, const In* ids, int64_t n, int64_t rows, CpuStream stream);
+
+// out[b] = offsets[b] in (bags + 1), which must start at 0, never fall and end at num_ids. Position
+// of the first that breaks this, or -1: read nothing through offsets that have not passed. Errors:
+// InvalidArgument when num_ids may not fit into Out.
+template <class Out, class In>
+int64_t copy_offsets(Out* out, const In* offsets, int64_t bags, int64_t num_ids, CpuStream stream);
 
 // quotient[i] = ids[i] / collisions, remainder[i] = ids[i] % collisions: the rows of the two tables
 // of the QR trick. Ids are >= 0. Errors: InvalidArgument unless collisions >= 1.

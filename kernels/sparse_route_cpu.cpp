@@ -49,44 +49,20 @@ Id last_row(int64_t rows) {
   return static_cast<Id>(std::min<int64_t>(rows - 1, std::numeric_limits<Id>::max()));
 }
 
-template <class Id>
-int64_t scan(const Id* ids, Range range, Id last) {
-  for (int64_t i = range.begin; i < range.end; ++i) {
-    if (is_outside<Id>(outside(ids[i], last))) return i;
-  }
-  return -1;
+template <class Out>
+void require_width(const char* op, int64_t largest) {
+  constexpr int64_t kMost = std::numeric_limits<Out>::max();
+  require(largest <= kMost, "[{}] {} bits are too few: got numbers up to {}, expected at most {}",
+          op, 8 * sizeof(Out), largest, kMost);
 }
 
 }  // namespace
 
-template <class Id>
-int64_t first_bad_id(const Id* ids, int64_t n, int64_t rows, CpuStream) {
-  const Id last = last_row<Id>(rows);
-  return find_first(n, [=](Range range) {
-    std::make_unsigned_t<Id> bits = 0;
-    for (int64_t i = range.begin; i < range.end; ++i) bits |= outside(ids[i], last);
-    return is_outside<Id>(bits) ? scan(ids, range, last) : -1;
-  });
-}
-
-template <class Id>
-int64_t first_bad_offset(const Id* offsets, int64_t bags, int64_t num_ids, CpuStream) {
-  if (offsets[0] != 0) return 0;
-  const int64_t fall = find_first(bags, [=](Range range) {
-    for (int64_t b = range.begin; b < range.end; ++b) {
-      if (offsets[b + 1] < offsets[b] || offsets[b + 1] > num_ids) return b + 1;
-    }
-    return int64_t{-1};
-  });
-  if (fall >= 0) return fall;
-  return offsets[bags] == num_ids ? -1 : bags;
-}
-
+// Both loops only gather whether anything is wrong, so that they have no branch; where it stands is
+// looked up then.
 template <class Out, class In>
 int64_t copy_ids(Out* out, const In* ids, int64_t n, int64_t rows, CpuStream) {
-  require(rows - 1 <= std::numeric_limits<Out>::max(),
-          "[copy_ids] too many rows for {}-bit ids: got {}, expected at most 2^{}", 8 * sizeof(Out),
-          rows, 8 * sizeof(Out) - 1);
+  require_width<Out>("copy_ids", rows - 1);
   const In last = last_row<In>(rows);
   return find_first(n, [=](Range range) {
     std::make_unsigned_t<In> bits = 0;
@@ -94,8 +70,34 @@ int64_t copy_ids(Out* out, const In* ids, int64_t n, int64_t rows, CpuStream) {
       bits |= outside(ids[i], last);
       out[i] = static_cast<Out>(ids[i]);
     }
-    return is_outside<In>(bits) ? scan(ids, range, last) : -1;
+    if (!is_outside<In>(bits)) return int64_t{-1};
+    const auto bad = [=](In id) { return is_outside<In>(outside(id, last)); };
+    return std::find_if(ids + range.begin, ids + range.end, bad) - ids;
   });
+}
+
+template <class Out, class In>
+int64_t copy_offsets(Out* out, const In* offsets, int64_t bags, int64_t num_ids, CpuStream) {
+  require_width<Out>("copy_offsets", num_ids);
+  if (offsets[0] != 0) return 0;
+  out[0] = 0;
+  const In last = last_row<In>(num_ids + 1);
+  const int64_t bad = find_first(bags, [=](Range range) {
+    using Bits = std::make_unsigned_t<In>;
+    Bits bits = 0;
+    for (int64_t b = range.begin; b < range.end; ++b) {
+      // The sign of the difference is right where both are in [0, last].
+      bits |= outside(offsets[b + 1], last) |
+              (static_cast<Bits>(offsets[b + 1]) - static_cast<Bits>(offsets[b]));
+      out[b + 1] = static_cast<Out>(offsets[b + 1]);
+    }
+    if (!is_outside<In>(bits)) return int64_t{-1};
+    int64_t b = range.begin;
+    while (b < range.end && offsets[b + 1] >= offsets[b] && offsets[b + 1] <= last) ++b;
+    return b < range.end ? b + 1 : int64_t{-1};  // -1: a bad offset of the range before
+  });
+  if (bad >= 0) return bad;
+  return offsets[bags] == num_ids ? -1 : bags;
 }
 
 template <class Id>
@@ -113,11 +115,11 @@ void quotient_remainder(Id* quotient, Id* remainder, const Id* ids, int64_t n, I
   });
 }
 
-#define HOTROW_INSTANTIATE(Id)                                                 \
-  template int64_t first_bad_id(const Id*, int64_t, int64_t, CpuStream);       \
-  template int64_t first_bad_offset(const Id*, int64_t, int64_t, CpuStream);   \
-  template int64_t copy_ids(int32_t*, const Id*, int64_t, int64_t, CpuStream); \
-  template int64_t copy_ids(int64_t*, const Id*, int64_t, int64_t, CpuStream); \
+#define HOTROW_INSTANTIATE(Id)                                                     \
+  template int64_t copy_ids(int32_t*, const Id*, int64_t, int64_t, CpuStream);     \
+  template int64_t copy_ids(int64_t*, const Id*, int64_t, int64_t, CpuStream);     \
+  template int64_t copy_offsets(int32_t*, const Id*, int64_t, int64_t, CpuStream); \
+  template int64_t copy_offsets(int64_t*, const Id*, int64_t, int64_t, CpuStream); \
   template void quotient_remainder(Id*, Id*, const Id*, int64_t, Id, CpuStream);
 HOTROW_INSTANTIATE(int32_t)
 HOTROW_INSTANTIATE(int64_t)

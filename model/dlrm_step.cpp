@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
 
 namespace hotrow {
 namespace {
@@ -78,11 +79,14 @@ DlrmStep::DlrmStep(Dlrm& model, const Schema& schema, int64_t batch, PlanOptions
       batch_(batch),
       tape_(model.parameters(), batch * mini_batches, id_type(schema, batch * mini_batches)),
       vars_(model.record(tape_, max_ids(schema, batch * mini_batches), mini_batches)),
-      step_(tape_, plan(tape_, vars_, options), step_options) {
+      step_(tape_, plan(tape_, vars_, options), step_options),
+      bad_ids_(schema.categorical.size(), -1) {
   if (mini_batches == 1) return;
-  joined_.offsets.reserve(static_cast<size_t>(tape_.batch() + 1));
-  for (int64_t most : max_ids(schema, tape_.batch()))
-    joined_.ids.reserve(static_cast<size_t>(most));
+  for (int64_t most : max_ids(schema, tape_.batch())) {
+    SparseFeature& joined = joined_.emplace_back();
+    joined.offsets.reserve(static_cast<size_t>(tape_.batch() + 1));
+    joined.ids.reserve(static_cast<size_t>(most));
+  }
 }
 
 void DlrmStep::check_group(std::span<const Batch> group) const {
@@ -102,30 +106,36 @@ void DlrmStep::check_group(std::span<const Batch> group) const {
 // The bags of table t of the whole group.
 const SparseFeature& DlrmStep::join(std::span<const Batch> group, size_t t) {
   if (group.size() == 1) return group[0].sparse[t];
-  joined_.offsets.assign(1, 0);
-  joined_.ids.clear();
+  SparseFeature& joined = joined_[t];
+  joined.offsets.assign(1, 0);
+  joined.ids.clear();
   for (const Batch& batch : group) {
     const SparseFeature& part = batch.sparse[t];
     for (size_t b = 1; b < part.offsets.size(); ++b) {
       const int64_t ids = part.offsets[b] - part.offsets[b - 1];
-      joined_.offsets.push_back(joined_.offsets.back() + ids);
+      joined.offsets.push_back(joined.offsets.back() + ids);
     }
-    joined_.ids.insert(joined_.ids.end(), part.ids.begin(), part.ids.end());
+    joined.ids.insert(joined.ids.end(), part.ids.begin(), part.ids.end());
   }
-  return joined_;
+  return joined;
 }
 
-void DlrmStep::feed_bags(std::span<const Batch> group, size_t t) {
-  const SparseFeature& all = join(group, t);
-  const int64_t rows = std::min(config_->table_rows[t], schema_.categorical[t].rows);
-  const int64_t bad = step_.set_bags(vars_.bags[t], all.offsets, all.ids, rows);
-  if (bad < 0) return;
-  const auto next = std::upper_bound(all.offsets.begin(), all.offsets.end(), bad);
-  const int64_t row = next - all.offsets.begin() - 1;
-  const size_t m = static_cast<size_t>(row / batch_);
+int64_t DlrmStep::rows(size_t t) const {
+  return std::min(config_->table_rows[t], schema_.categorical[t].rows);
+}
+
+void DlrmStep::require_good_ids(std::span<const Batch> group, size_t t) const {
+  if (bad_ids_[t] < 0) return;
+  // Where in the group: bags before the bad id, batch by batch.
+  int64_t bad = bad_ids_[t];
+  auto batch = group.begin();
+  for (; bad >= std::ssize(batch->sparse[t].ids); ++batch) bad -= std::ssize(batch->sparse[t].ids);
+  const SparseFeature& feature = batch->sparse[t];
+  const auto next = std::upper_bound(feature.offsets.begin(), feature.offsets.end(), bad);
   throw DataError(fmt::format("{}: id beyond table {} ({}): got {}, expected 0 to {}",
-                              place(group[m], row % batch_), t, schema_.categorical[t].name,
-                              all.ids[static_cast<size_t>(bad)], rows - 1));
+                              place(*batch, next - feature.offsets.begin() - 1), t,
+                              schema_.categorical[t].name, feature.ids[static_cast<size_t>(bad)],
+                              rows(t) - 1));
 }
 
 void DlrmStep::feed(std::span<const Batch> group) {
@@ -139,7 +149,12 @@ void DlrmStep::feed(std::span<const Batch> group) {
     feed_numbers(batch, {target.row(first), {batch.rows, 1}}, batch.labels, "label");
     first += batch.rows;
   }
-  for (size_t t = 0; t < vars_.bags.size(); ++t) feed_bags(group, t);
+  parallel_for(std::ssize(vars_.bags), [&](int64_t task) {
+    const auto t = static_cast<size_t>(task);
+    const SparseFeature& all = join(group, t);
+    bad_ids_[t] = step_.set_bags(vars_.bags[t], all.offsets, all.ids, rows(t));
+  });
+  for (size_t t = 0; t < vars_.bags.size(); ++t) require_good_ids(group, t);
 }
 
 std::span<const float> DlrmStep::predictions() const {

@@ -37,17 +37,19 @@ class DlrmStep {
 
  private:
   void check_group(std::span<const Batch> group) const;
-  void feed_bags(std::span<const Batch> group, size_t t);
   const SparseFeature& join(std::span<const Batch> group, size_t t);
+  int64_t rows(size_t t) const;  // ids of table t must be below
+  void require_good_ids(std::span<const Batch> group, size_t t) const;
 
   const DlrmConfig* config_;
   Schema schema_;
   int64_t batch_;
-  size_t fed_ = 0;        // batches
-  SparseFeature joined_;  // of one table, while a group is fed
+  size_t fed_ = 0;  // batches
   Tape tape_;
   DlrmVars vars_;
   Step step_;
+  std::vector<SparseFeature> joined_;  // a table: the bags of a group of several batches
+  std::vector<int64_t> bad_ids_;       // a table: position of its first bad id in the group, or -1
 };
 
 }  // namespace hotrow

@@ -56,13 +56,10 @@ nlohmann::json to_json(const Metrics& m) {
 }
 
 nlohmann::json to_json(const PhaseSeconds& s, double total) {
-  return {{"total", total},
-          {"data", s.data},
-          {"forward", s.forward},
-          {"backward", s.backward},
-          {"update", s.update},
-          {"test", s.test},
-          {"other", other_seconds(s, total)}};
+  return {{"total", total},         {"data", s.data},
+          {"feed", s.feed},         {"forward", s.forward},
+          {"backward", s.backward}, {"update", s.update},
+          {"test", s.test},         {"other", other_seconds(s, total)}};
 }
 
 }  // namespace

@@ -31,7 +31,9 @@ namespace hotrow {
 
 // Seconds of a whole run by what they went into; what is left of the total is named "other".
 struct PhaseSeconds {
-  double data = 0, forward = 0, backward = 0, update = 0, test = 0;
+  double data = 0;  // training waited for the next batch
+  double feed = 0;  // batches were checked and copied into the step
+  double forward = 0, backward = 0, update = 0, test = 0;
 };
 
 // Largest resident memory of this process so far, in bytes; 0 where the system does not say.

@@ -86,7 +86,7 @@ std::string memory_table(std::span<const MemoryUse> items) {
 }
 
 double other_seconds(const PhaseSeconds& s, double total) {
-  return std::max(0.0, total - s.data - s.forward - s.backward - s.update - s.test);
+  return std::max(0.0, total - s.data - s.feed - s.forward - s.backward - s.update - s.test);
 }
 
 std::string time_table(const PhaseSeconds& s, double total) {
@@ -95,7 +95,8 @@ std::string time_table(const PhaseSeconds& s, double total) {
     const double percent = total > 0 ? 100 * seconds / total : 0;
     text += fmt::format("    {:<10} {:>10.2f} s  {:>5.1f} %\n", phase, seconds, percent);
   };
-  row("data", s.data);
+  row("data wait", s.data);
+  row("feed", s.feed);
   row("forward", s.forward);
   row("backward", s.backward);
   row("update", s.update);

@@ -65,8 +65,9 @@ bool Trainer::epoch(int64_t k) {
   Position at{.iteration = 0, .iterations = iterations(), .epoch = k};
   Stopwatch clock;
   for (auto group = next_group(at); !group.empty(); group = next_group(at)) {
-    train_step_->feed(group);
     seconds_.data += clock.lap();
+    train_step_->feed(group);
+    seconds_.feed += clock.lap();
     if (!step(group, at)) return false;
     clock.lap();
   }

@@ -11,12 +11,12 @@
 #include <vector>
 
 #include "data/pending_file.h"
+#include "engine/topology.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 #include "tools/bench/onednn_gemm.h"
 #include "tools/bench/single_run.h"
 #include "tools/bench/suite.h"
-#include "tools/cli/cpu_count.h"
 #include "tools/cli/flag_set.h"
 #include "tools/cli/run_main.h"
 

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cstdio>
 
+#include "engine/topology.h"
 #include "kernels/core/check.h"
 #include "kernels/core/gemm.h"
 #include "kernels/core/parallel.h"
@@ -106,8 +107,20 @@ ReportConfig report_config(const TrainOptions& o) {
   return c;
 }
 
+void start_threads(const TrainingOptions& t) {
+  if (!t.pin_threads) return set_num_threads(t.num_threads);
+  std::vector<int> cpus = core_cpus(allowed_cpus());
+  require(
+      t.num_threads <= std::ssize(cpus),
+      "[--pin-threads] needs a physical core for each thread: got --num-threads={} on {} cores, "
+      "expected no more threads than cores",
+      t.num_threads, cpus.size());
+  cpus.resize(static_cast<size_t>(t.num_threads));
+  set_num_threads(t.num_threads, cpus);
+}
+
 void run(const TrainOptions& options, const std::atomic<bool>& stop) {
-  set_num_threads(options.training.num_threads);
+  start_threads(options.training);
   Report report(report_config(options));
   report.config(options.settings);
   const PrintLine print = [&](std::string_view text) { report.line(text); };
@@ -121,7 +134,7 @@ void run(const TrainOptions& options, const std::atomic<bool>& stop) {
     if (stop) throw Interrupted("interrupted before training, no model was trained");
     report.preparing(what, fraction);
   };
-  const Readers readers = open_readers(options, stream, print, progress);
+  Readers readers = open_readers(options, stream, print, progress);
   const TrainerConfig config = trainer_config(options);
   const DlrmConfig architecture = model_config(options, readers.train->schema());
   check_config(architecture);
@@ -134,6 +147,7 @@ void run(const TrainOptions& options, const std::atomic<bool>& stop) {
   if (options.output.debug_mode)
     print_parameters("initial", model, options.output.print_precision, print);
 
+  read_ahead(readers, options);
   Trainer trainer(model, config, *readers.train, readers.test.get(), report, stop);
   std::vector<MemoryUse> memory = model.memory();
   for (const MemoryUse& use : trainer.memory()) memory.push_back(use);

@@ -4,6 +4,9 @@
 // waited for.
 #include "kernels/core/parallel.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <atomic>
 #include <exception>
 #include <mutex>
@@ -36,13 +39,36 @@ void pause() {
 // About 50 microseconds: longer than the gaps between the loops of a step.
 constexpr int kSpins = 2000;
 
+// Keeps threads on CPUs, and knows where they might run before.
+class Affinity {
+ public:
+  // False: the system refuses it.
+  bool pin(pthread_t thread, int cpu) {
+    if (!known_) known_ = sched_getaffinity(0, sizeof before_, &before_) == 0;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    if (!known_ || cpu < 0 || cpu >= CPU_SETSIZE) return false;
+    CPU_SET(cpu, &one);
+    return pthread_setaffinity_np(thread, sizeof one, &one) == 0;
+  }
+  // For the calling thread, pinned by itself or by its parent's mask.
+  void unpin() const {
+    if (known_) sched_setaffinity(0, sizeof before_, &before_);
+  }
+
+ private:
+  cpu_set_t before_;
+  bool known_ = false;  // something was pinned
+};
+
 class Pool {
  public:
   ~Pool() { stop(); }
 
-  void resize(int threads) {
+  void resize(int threads, std::span<const int> cpus) {
     const std::lock_guard lock(mutex_);
     stop();
+    affinity_.unpin();
     stopping_.store(false);
     // A worker waits for what comes after this loop, however late its thread starts.
     const uint32_t last = announced_.load();
@@ -55,8 +81,12 @@ class Pool {
           fmt::format("[num-threads] the system starts no more threads: got {}, expected {} ({})",
                       started, threads, e.what()));
     }
+    pin(cpus);
     size_.store(threads);
   }
+
+  // For the calling thread.
+  void unpin() const { affinity_.unpin(); }
 
   int size() const { return size_.load(std::memory_order_relaxed); }
 
@@ -141,6 +171,19 @@ class Pool {
     }
   }
 
+  void pin(std::span<const int> cpus) {
+    for (size_t i = 0; i < cpus.size(); ++i) {
+      if (affinity_.pin(i == 0 ? pthread_self() : workers_[i - 1].native_handle(), cpus[i]))
+        continue;
+      stop();
+      affinity_.unpin();
+      throw DeviceError(fmt::format(
+          "[pin-threads] the system keeps no thread on CPU {}: got a refusal, expected one of the "
+          "CPUs that this process may use",
+          cpus[i]));
+    }
+  }
+
   void stop() {
     stopping_.store(true);
     publish(0, nullptr, nullptr);
@@ -150,6 +193,7 @@ class Pool {
   }
 
   std::mutex mutex_;  // one loop at a time
+  Affinity affinity_;
   std::vector<std::thread> workers_;
   std::atomic<int> size_{1};
   std::atomic<bool> stopping_{false};
@@ -171,14 +215,18 @@ Pool& pool() {
 
 }  // namespace
 
-void set_num_threads(int n) {
+void set_num_threads(int n, std::span<const int> cpus) {
   require(n >= 1, "[num-threads] got {}, expected at least 1", n);
-  pool().resize(n);
+  require(cpus.empty() || std::ssize(cpus) == n,
+          "[pin-threads] got {} CPUs for {} threads, expected one a thread", cpus.size(), n);
+  pool().resize(n, cpus);
 }
 
 int num_threads() { return pool().size(); }
 
 int worker_index() { return t_worker; }
+
+void leave_cpu_of_parent() { pool().unpin(); }
 
 void detail::parallel_run(int64_t tasks, void (*body)(void*, int64_t), void* context) {
   if (t_inside) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <type_traits>
 
 namespace hotrow {
@@ -14,12 +15,19 @@ namespace hotrow {
 // Threads that parallel_for uses, the caller among them; 1 after start-up. n must be >= 1. Not
 // inside a body, nor while another thread runs a kernel. Throws DeviceError, and leaves one thread,
 // where the system starts no more.
-void set_num_threads(int n);
+// cpus: empty, or the CPUs that the threads stay on, thread i on cpus[i], the caller's first.
+// Throws InvalidArgument unless there are n, DeviceError where the system refuses one. Without
+// `cpus` the caller may run again where it could before.
+void set_num_threads(int n, std::span<const int> cpus = {});
 int num_threads();
 
 // Inside a body: which of the num_threads() threads runs it, so that each can have scratch of its
 // own.
 int worker_index();
+
+// For a thread that computes nothing and was started by one that does: it may run where the process
+// could before set_num_threads pinned its threads.
+void leave_cpu_of_parent();
 
 namespace detail {
 void parallel_run(int64_t tasks, void (*body)(void*, int64_t), void* context);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "kernels/core/parallel.h"
+#include "tests/engine/resident_pages.h"
 #include "tests/engine/rig.h"
 
 namespace hotrow {
@@ -24,6 +26,23 @@ TEST(Arena, IsZeroedAndAligned) {
     EXPECT_TRUE(all_zero(arena));
     std::fill_n(arena.data(), bytes, std::byte{0xFF});
   }
+}
+
+TEST(Arena, SpreadTakesEveryPageAndKeepsEveryByte) {
+  Arena(0).spread();
+  for (int threads : {1, 3}) {
+    set_num_threads(threads);
+    for (size_t bytes : {size_t{1}, size_t{5000}, (size_t{5} << 20) + 4097}) {
+      const Arena arena(bytes);
+      arena.data()[bytes - 1] = std::byte{7};
+      arena.spread();
+      EXPECT_EQ(test::pages_not_there(arena.data(), bytes), 0);
+      EXPECT_EQ(arena.data()[bytes - 1], std::byte{7});
+      arena.data()[bytes - 1] = std::byte{0};
+      EXPECT_TRUE(all_zero(arena));
+    }
+  }
+  set_num_threads(1);
 }
 
 TEST(Arena, OfNothingTakesNothing) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/engine/resident_pages.h"
 #include "tests/engine/rig.h"
 
 namespace hotrow {
@@ -30,6 +31,15 @@ TEST(Table, StateIsWhatTheOptimizerKeeps) {
   EXPECT_EQ(state_bytes(UpdateKind::kAdagrad), 7u * 3 * 4);
   EXPECT_EQ(state_bytes(UpdateKind::kRowwiseAdagrad), 7u * 4);
   EXPECT_EQ(state_bytes(UpdateKind::kAdam), 2u * 7 * 3 * 4);
+}
+
+// So that the threads that gather from it share the memory nodes, not the one that draws its
+// values.
+TEST(Table, TakesItsMemoryWithAllThreads) {
+  Table table("t", 50000, 16);
+  table.prepare_state(UpdateKind::kAdagrad);
+  EXPECT_EQ(test::pages_not_there(table.weights().data, table.weight_bytes()), 0);
+  EXPECT_EQ(test::pages_not_there(table.state(), table.state_bytes()), 0);
 }
 
 TEST(Table, AFixedTableKeepsNoState) {

@@ -1,6 +1,7 @@
 #include "kernels/core/parallel.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 
 #include "kernels/core/check.h"
 #include "tests/support/alloc_guard.h"
+#include "tests/support/expect_throws.h"
 
 namespace hotrow {
 namespace {
@@ -161,6 +163,52 @@ TEST(ParallelDeathTest, TooManyThreadsForTheSystem) {
     std::exit(num_threads() == 1 && runs == 100 ? 0 : 1);
   };
   EXPECT_EXIT(run(), ::testing::ExitedWithCode(0), "starts no more threads: got .*, expected 4000");
+}
+
+std::vector<int> my_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof set, &set);
+  std::vector<int> cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+TEST_F(Parallel, ThreadsStayOnTheirCpus) {
+  const std::vector<int> all = my_cpus();
+  const std::vector<int> cpus = {all.back(), all.front(), all.back()};
+  set_num_threads(3, cpus);
+  std::array<std::atomic<bool>, 3> seen{};
+  // Each task waits for the others, so that each thread runs one of them.
+  parallel_for(3, [&](int64_t) {
+    const auto worker = static_cast<size_t>(worker_index());
+    EXPECT_EQ(my_cpus(), std::vector<int>{cpus[worker]}) << worker;
+    seen[worker] = true;
+    while (!(seen[0] && seen[1] && seen[2])) std::this_thread::yield();
+  });
+  std::thread([&] {
+    EXPECT_EQ(my_cpus().size(), 1u) << "as its parent";
+    leave_cpu_of_parent();
+    EXPECT_EQ(my_cpus(), all);
+  }).join();
+  set_num_threads(2);
+  EXPECT_EQ(my_cpus(), all);
+  parallel_for(8, [&](int64_t) { EXPECT_EQ(my_cpus(), all); });
+}
+
+TEST_F(Parallel, RejectsCpusThatDoNotFit) {
+  const std::vector<int> all = my_cpus();
+  EXPECT_THROWS(InvalidArgument, "[pin-threads] got 1 CPUs for 2 threads, expected one a thread",
+                set_num_threads(2, std::vector<int>{all.front()}));
+  for (const int none : {-1, 1000, 1 << 20}) {
+    EXPECT_THROWS(DeviceError,
+                  "[pin-threads] the system keeps no thread on CPU " + std::to_string(none),
+                  set_num_threads(2, std::vector<int>{all.front(), none}));
+    EXPECT_EQ(num_threads(), 1);
+    EXPECT_EQ(my_cpus(), all);
+  }
 }
 
 TEST_F(Parallel, RejectsNoThread) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <random>
@@ -39,16 +40,17 @@ TYPED_TEST(SparseRoute, FindsTheFirstBadId) {
   constexpr int64_t kRows = 1000, kIds = 100003;  // four tasks
   constexpr auto kMin = std::numeric_limits<TypeParam>::min();
   constexpr auto kMax = std::numeric_limits<TypeParam>::max();
+  std::vector<int32_t> out(kIds);
   for (int threads : {1, 3}) {
     set_num_threads(threads);
     std::vector<TypeParam> ids = random_ids<TypeParam>(kIds, kRows, 1);
     ids[5] = kRows - 1;
-    EXPECT_EQ(first_bad_id(ids.data(), kIds, kRows, CpuStream{}), -1);
+    EXPECT_EQ(copy_ids(out.data(), ids.data(), kIds, kRows, CpuStream{}), -1);
     // From the back to the front, so that each is the first when it is set.
     for (int64_t at : {kIds - 1, int64_t{70000}, int64_t{32768}, int64_t{17}, int64_t{0}}) {
       for (TypeParam bad : {TypeParam{kRows}, TypeParam{-1}, kMin, kMax}) {
         ids[static_cast<size_t>(at)] = bad;
-        EXPECT_EQ(first_bad_id(ids.data(), kIds, kRows, CpuStream{}), at) << bad;
+        EXPECT_EQ(copy_ids(out.data(), ids.data(), kIds, kRows, CpuStream{}), at) << bad;
         EXPECT_EQ(reference::first_bad_id_ref(ids, kRows), at);
       }
     }
@@ -57,20 +59,28 @@ TYPED_TEST(SparseRoute, FindsTheFirstBadId) {
 
 TYPED_TEST(SparseRoute, EdgesOfTables) {
   const TypeParam id = 0, last = std::numeric_limits<TypeParam>::max();
-  EXPECT_EQ(first_bad_id(&id, 1, 0, CpuStream{}), 0);  // a table without rows has no good id
-  EXPECT_EQ(first_bad_id(&id, 0, 0, CpuStream{}), -1);
-  EXPECT_EQ(first_bad_id(&id, 1, 1, CpuStream{}), -1);
-  EXPECT_EQ(first_bad_id(&last, 1, int64_t{last}, CpuStream{}), 0);
-  EXPECT_EQ(first_bad_id(&last, 1, std::numeric_limits<int64_t>::max(), CpuStream{}),
+  int64_t out;
+  EXPECT_EQ(copy_ids(&out, &id, 1, 0, CpuStream{}), 0);  // a table without rows has no good id
+  EXPECT_EQ(copy_ids(&out, &id, 0, 0, CpuStream{}), -1);
+  EXPECT_EQ(copy_ids(&out, &id, 1, 1, CpuStream{}), -1);
+  EXPECT_EQ(copy_ids(&out, &last, 1, int64_t{last}, CpuStream{}), 0);
+  EXPECT_EQ(copy_ids(&out, &last, 1, std::numeric_limits<int64_t>::max(), CpuStream{}),
             sizeof(TypeParam) == 4 ? -1 : 0);
 }
 
 TYPED_TEST(SparseRoute, ChecksOffsets) {
   using Offsets = std::vector<TypeParam>;
   const auto check = [](const Offsets& offsets, int64_t num_ids) {
-    const int64_t got =
-        first_bad_offset(offsets.data(), std::ssize(offsets) - 1, num_ids, CpuStream{});
+    std::vector<int32_t> narrow(offsets.size());
+    std::vector<int64_t> wide(offsets.size());
+    const int64_t bags = std::ssize(offsets) - 1;
+    const int64_t got = copy_offsets(narrow.data(), offsets.data(), bags, num_ids, CpuStream{});
     EXPECT_EQ(got, reference::first_bad_offset_ref(offsets, num_ids));
+    EXPECT_EQ(copy_offsets(wide.data(), offsets.data(), bags, num_ids, CpuStream{}), got);
+    if (got < 0) {
+      EXPECT_EQ(std::vector<int32_t>(offsets.begin(), offsets.end()), narrow);
+      EXPECT_EQ(std::vector<int64_t>(offsets.begin(), offsets.end()), wide);
+    }
     return got;
   };
   EXPECT_EQ(check({0}, 0), -1);
@@ -81,7 +91,31 @@ TYPED_TEST(SparseRoute, ChecksOffsets) {
   EXPECT_EQ(check({0, 6, 6, 5}, 5), 1);
   EXPECT_EQ(check({0, 2, 2, 4}, 5), 3);
   EXPECT_EQ(check({0, 2, 2, 6}, 5), 3);
+  EXPECT_EQ(check({0, 2, 6, 7}, 5), 2);
   EXPECT_EQ(check({0, -1, 2, 5}, 5), 1);
+  EXPECT_EQ(check({0, std::numeric_limits<TypeParam>::min(), 2, 5}, 5), 1);
+  EXPECT_EQ(check({0, std::numeric_limits<TypeParam>::max(), 2, 5}, 5), 1);
+}
+
+TYPED_TEST(SparseRoute, FindsTheFirstBadOffset) {
+  constexpr int64_t kBags = 100003;  // four tasks
+  std::vector<int32_t> out(kBags + 1);
+  for (int threads : {1, 3}) {
+    set_num_threads(threads);
+    auto offsets = random_ids<TypeParam>(kBags + 1, 1 << 20, 5);
+    std::sort(offsets.begin(), offsets.end());
+    offsets[0] = 0;
+    const int64_t ids = offsets[kBags];
+    const auto check = [&] { return copy_offsets(out.data(), offsets.data(), kBags, ids, {}); };
+    EXPECT_EQ(check(), -1);
+    EXPECT_TRUE(std::equal(out.begin(), out.end(), offsets.begin()));
+    // 25000 and 25001: the last of a task, and the first of the next.
+    for (int64_t at : {int64_t{90000}, int64_t{25001}, int64_t{25000}, int64_t{1}}) {
+      offsets[static_cast<size_t>(at)] = -1;
+      EXPECT_EQ(check(), at);
+      EXPECT_EQ(reference::first_bad_offset_ref(offsets, ids), at);
+    }
+  }
 }
 
 TYPED_TEST(SparseRoute, CopiesToBothWidths) {
@@ -93,15 +127,6 @@ TYPED_TEST(SparseRoute, CopiesToBothWidths) {
     EXPECT_EQ(copy_ids(wide.data(), ids.data(), n, 1 << 30, CpuStream{}), -1);
     EXPECT_EQ(std::vector<int32_t>(ids.begin(), ids.end()), narrow);
     EXPECT_EQ(std::vector<int64_t>(ids.begin(), ids.end()), wide);
-  }
-}
-
-TYPED_TEST(SparseRoute, CopyFindsTheFirstBadId) {
-  auto ids = random_ids<TypeParam>(50000, 100, 3);
-  std::vector<int32_t> out(ids.size());
-  for (int64_t at : {49999, 40000, 1}) {
-    ids[static_cast<size_t>(at)] = static_cast<TypeParam>(at % 2 ? 100 : -7);
-    EXPECT_EQ(copy_ids(out.data(), ids.data(), 50000, 100, CpuStream{}), at);
   }
 }
 
@@ -117,10 +142,17 @@ TEST(SparseRouteWide, RejectsATableThatNeedsWiderIds) {
   const int64_t most = int64_t{1} << 31;
   EXPECT_EQ(copy_ids(&out, &id, 1, most, CpuStream{}), -1);
   EXPECT_EQ(out, 0);
-  EXPECT_THAT(
-      [&] { copy_ids(&out, &id, 1, most + 1, CpuStream{}); },
-      ThrowsMessage<InvalidArgument>(HasSubstr(
-          "[copy_ids] too many rows for 32-bit ids: got 2147483649, expected at most 2^31")));
+  EXPECT_THAT([&] { copy_ids(&out, &id, 1, most + 1, CpuStream{}); },
+              ThrowsMessage<InvalidArgument>(HasSubstr(
+                  "[copy_ids] 32 bits are too few: got numbers up to 2147483648, expected")));
+}
+
+TEST(SparseRouteWide, RejectsIdsThatNeedWiderOffsets) {
+  const int64_t offsets[] = {0, int64_t{1} << 31};
+  int32_t out[2];
+  EXPECT_THAT([&] { copy_offsets(out, offsets, 1, offsets[1], CpuStream{}); },
+              ThrowsMessage<InvalidArgument>(
+                  HasSubstr("[copy_offsets] 32 bits are too few: got numbers up to 2147483648")));
 }
 
 TYPED_TEST(SparseRoute, SplitsIntoQuotientAndRemainder) {

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
 #include "tests/support/dlrm_harness.h"
 #include "tests/support/expect_throws.h"
 
@@ -94,6 +95,18 @@ TEST_F(DlrmStepTest, IdsBeyondTheirTable) {
         "day_0.gz:103: id beyond table 1 (C2): got " + std::to_string(id) + ", expected 0 to 2",
         step.feed(b));
   }
+}
+
+// Tables are copied side by side.
+TEST_F(DlrmStepTest, TheFirstOfSeveralTablesWithBadIdsIsNamed) {
+  DlrmStep step(model_, schema(), 5);
+  Batch b = batch_;
+  for (SparseFeature& feature : b.sparse) feature = {{0, 1, 1, 1, 1, 1}, {1000}};
+  set_num_threads(3);
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_THROWS(DataError, "day_0.gz:101: id beyond table 0 (C1)", step.feed(b));
+  }
+  set_num_threads(1);
 }
 
 // Test data may say that a column has more values than the model has rows.

@@ -237,17 +237,20 @@ TEST_F(ReportTest, Summary) {
   now_ += 1;
   report.test_finished(metrics(0.53125, 0.7674));
   text();
-  report.finished({.data = 1, .forward = 0.5, .backward = 0.75, .update = 0.25, .test = 1}, false);
+  report.finished(
+      {.data = 1, .feed = 0.25, .forward = 0.5, .backward = 0.75, .update = 0.25, .test = 1},
+      false);
   const std::string got = text();
   const std::string want =
       "\nsummary\n"
       "  time               5.00 s\n"
-      "    data             1.00 s   20.0 %\n"
+      "    data wait        1.00 s   20.0 %\n"
+      "    feed             0.25 s    5.0 %\n"
       "    forward          0.50 s   10.0 %\n"
       "    backward         0.75 s   15.0 %\n"
       "    update           0.25 s    5.0 %\n"
       "    test             1.00 s   20.0 %\n"
-      "    other            1.50 s   30.0 %\n"
+      "    other            1.25 s   25.0 %\n"
       "  trained       12,000 samples in 1 iterations, 3,000 samples/s\n"
       "  peak memory   ";
   EXPECT_EQ(got.substr(0, want.size()), want);
@@ -282,7 +285,7 @@ TEST_F(ReportTest, LogsOneJsonObjectALine) {
     report.test_started(Position{1, kUnknownCount, 0});
     now_ += 3;
     report.test_finished(metrics(0.75, std::nullopt));
-    report.finished({.data = 1}, true);
+    report.finished({.data = 1, .feed = 0.5}, true);
   }
   const auto log = events();
   ASSERT_EQ(log.size(), 5u);
@@ -301,7 +304,9 @@ TEST_F(ReportTest, LogsOneJsonObjectALine) {
   EXPECT_EQ(log[4]["event"], "summary");
   EXPECT_EQ(log[4]["interrupted"], true);
   EXPECT_EQ(log[4]["seconds"]["total"], 5.0);
-  EXPECT_EQ(log[4]["seconds"]["other"], 4.0);
+  EXPECT_EQ(log[4]["seconds"]["data"], 1.0);
+  EXPECT_EQ(log[4]["seconds"]["feed"], 0.5);
+  EXPECT_EQ(log[4]["seconds"]["other"], 3.5);
   EXPECT_EQ(log[4]["test"]["log_loss"], 0.45231);
 }
 

@@ -20,6 +20,7 @@ OUT_OF_RANGE = [
     ("--lr-decay-start-step", "-1"), ("--qr-collisions", "0"), ("--qr-threshold", "-1"), ("--md-threshold", "-1"),
     ("--md-temperature", "-1"), ("--rand-data-sigma", "-1"), ("--print-precision", "-1"), ("--max-ind-range", "0"),
     ("--data-sub-sample-rate", "1.1"), ("--num-workers", "-1"), ("--mlperf-grad-accum-iter", "0"),
+    ("--prefetch-batches", "-2"),
 ]
 
 WRONG_KIND = [

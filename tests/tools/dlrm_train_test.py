@@ -180,6 +180,8 @@ def test_same_numbers_for_any_threads():
     kept = [[line for line in o.splitlines() if "loss" in line or "accuracy" in line] for o in outputs]
     check(len(losses(outputs[0])) == 21, "expected 21 iterations")
     check(kept[0] == kept[1] == kept[2], "losses or metrics differ with the number of threads")
+    check(losses(trains(*flags, "--num-threads=1", "--pin-threads")) == losses(outputs[0]), "--pin-threads changes results")
+    refused(program.USAGE, ("--pin-threads", "4096"), *flags, "--num-threads=4096", "--pin-threads")
     check(losses(trains(*flags, "--numpy-rand-seed=124")) != losses(outputs[0]), "the seed changes nothing")
 
 
@@ -284,6 +286,23 @@ def test_json_log():
     text = json.dumps(events)
     for word in ("loss", "accuracy", "mini-batch-size", "samples"):
         check(word in text, f"no {word!r} in the JSON log")
+
+
+def test_reading_ahead_changes_nothing():
+    """What is printed, tests that re-seed the stream included, and where bad data stop a run."""
+    rng = random.Random(7)
+    lines = [criteo_line(rng) for _ in range(200)]
+    file, other = write("ahead.tsv", lines), write("ahead_test.tsv", lines[:90])
+    bad = write("ahead_bad.tsv", lines[:150] + ["1\tx"] + lines[150:])
+    drawn = ("--data-size=100", "--mini-batch-size=7", "--test-freq=3", "--nepochs=2", "--debug-mode")
+    for flags in (drawn, (*drawn, "--mlperf-grad-accum-iter=4"),
+                  tsv(file, "--mini-batch-size=16", "--test-freq=5", f"--test-file={other}", "--hash-size=50", "--nepochs=2"),
+                  tsv(bad, "--mini-batch-size=16", "--hash-size=50")):
+        results = [program.run(*flags, f"--prefetch-batches={n}") for n in (0, 1, 3, 64)]
+        plain, *ahead = [(r.returncode, r.stdout.split("\nsummary")[0], r.stderr) for r in results]
+        check("Finished training" in plain[1] and (plain[0] == 0) == (bad not in " ".join(flags)), f"{flags}: {plain}")
+        for got in ahead:
+            check(got == plain, f"{flags}: reading ahead gave {got}, expected {plain}")
 
 
 def test_training_on_lines():

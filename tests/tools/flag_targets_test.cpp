@@ -65,23 +65,38 @@ TEST(FlagTargets, DataSets) {
   EXPECT_EQ(criteo.sub_sample_rate, 0.875);
   EXPECT_EQ(criteo.num_batches, 9);
   EXPECT_EQ(criteo.data_size, 1) << "a data set knows its own size";
-  const DataOptions tsv = parse({"--data-set=tsv", "--train-file=a", "--test-file=b",
-                                 "--hash-size=12", "--max-ids-per-field=13"})
-                              .data;
+  const DataOptions tsv =
+      parse({"--data-set=tsv", "--train-file=a", "--test-file=b", "--hash-size=12",
+             "--max-ids-per-field=13", "--prefetch-batches=14"})
+          .data;
   EXPECT_EQ(tsv.train_file, "a");
   EXPECT_EQ(tsv.test_file, "b");
   EXPECT_EQ(tsv.hash_size, 12);
   EXPECT_EQ(tsv.max_ids_per_field, 13);
+  EXPECT_EQ(tsv.prefetch_batches, 14);
 }
 
 TEST(FlagTargets, TrainingAndOutput) {
-  const TrainOptions o =
-      parse({"--mini-batch-size=11", "--mlperf-grad-accum-iter=21", "--nepochs=12",
-             "--learning-rate=0.5", "--lr-num-warmup-steps=13", "--lr-decay-start-step=14",
-             "--lr-num-decay-steps=15", "--numpy-rand-seed=16", "--inference-only",
-             "--test-freq=17", "--test-mini-batch-size=18", "--mlperf-acc-threshold=0.25",
-             "--mlperf-auc-threshold=0.75", "--num-threads=19", "--print-freq=20",
-             "--print-precision=4", "--print-time", "--print-wall-time", "--json-log=j"});
+  const TrainOptions o = parse({"--mini-batch-size=11",
+                                "--mlperf-grad-accum-iter=21",
+                                "--nepochs=12",
+                                "--learning-rate=0.5",
+                                "--lr-num-warmup-steps=13",
+                                "--lr-decay-start-step=14",
+                                "--lr-num-decay-steps=15",
+                                "--numpy-rand-seed=16",
+                                "--inference-only",
+                                "--test-freq=17",
+                                "--test-mini-batch-size=18",
+                                "--mlperf-acc-threshold=0.25",
+                                "--mlperf-auc-threshold=0.75",
+                                "--num-threads=19",
+                                "--pin-threads",
+                                "--print-freq=20",
+                                "--print-precision=4",
+                                "--print-time",
+                                "--print-wall-time",
+                                "--json-log=j"});
   const TrainingOptions& t = o.training;
   EXPECT_EQ(t.mini_batch_size, 11);
   EXPECT_EQ(t.accumulate, 21);
@@ -97,6 +112,7 @@ TEST(FlagTargets, TrainingAndOutput) {
   EXPECT_EQ(t.accuracy_threshold, 0.25);
   EXPECT_EQ(t.auc_threshold, 0.75);
   EXPECT_EQ(t.num_threads, 19);
+  EXPECT_TRUE(t.pin_threads);
   EXPECT_EQ(o.output.print_freq, 20);
   EXPECT_EQ(o.output.print_precision, 4);
   EXPECT_TRUE(o.output.print_time && o.output.print_wall_time && !o.output.debug_mode);

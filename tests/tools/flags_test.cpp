@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/topology.h"
 #include "kernels/core/check.h"
-#include "tools/cli/cpu_count.h"
 
 namespace hotrow {
 namespace {
@@ -97,19 +97,19 @@ TEST(Flags, HaveTheNamesAndDefaultsOfTheReference) {
       {"lr-num-warmup-steps", "0"},
       {"lr-decay-start-step", "0"},
       {"lr-num-decay-steps", "0"},
-      // Our own.
+      {"pin-threads", "False"},
+      {"rng-order", "default"},  // from here on our own
       {"dtype", "fp32"},
-      {"rng-order", "default"},
       {"json-log", ""},
       {"train-file", ""},
       {"test-file", ""},
       {"min-frequency", "1"},
       {"hash-size", "0"},
-      {"max-ids-per-field", "32"}};
+      {"max-ids-per-field", "32"},
+      {"prefetch-batches", "4096"}};  // -1 stands for 4096 samples
   for (const auto& [name, value] : defaults) EXPECT_EQ(setting(o, name), value) << name;
   EXPECT_EQ(o.settings.size(), defaults.size() + 1) << "and --num-threads";
   EXPECT_EQ(o.training.num_threads, usable_cores());
-  EXPECT_EQ(o.training.test_mini_batch_size, 1);
 }
 
 TEST(Flags, TakeValuesAfterAnEqualsSignOrAsTheNextWord) {

@@ -153,6 +153,9 @@ void add_data_flags(FlagSet& flags, DataOptions& d) {
   flags.integer("--num-batches", d.num_batches, kAtLeast0,
                 "Batches in an epoch; 0: all. Replaces --data-size");
   flags.boolean("--round-targets", d.round_targets, "Random targets as 0 and 1");
+  flags.integer("--prefetch-batches", d.prefetch_batches, {.min = 0, .max = 4096, .unset = -1},
+                "Batches read ahead by a thread of its own; 0: none, the same results; -1: about "
+                "4,096 samples");
   add_random_data_flags(flags, d);
   add_data_set_flags(flags, d);
 }
@@ -174,6 +177,8 @@ void add_training_flags(FlagSet& flags, TrainingOptions& t) {
   add_learning_rate_flags(flags, t);
   flags.integer("--numpy-rand-seed", t.seed, {.min = 0, .max = 0xffffffff}, "Seed of all draws");
   flags.integer("--num-threads", t.num_threads, {.min = 1, .max = 4096}, "CPU threads");
+  flags.boolean("--pin-threads", t.pin_threads,
+                "Keep each on a physical core of its own; for a run alone on its cores");
   flags.boolean("--inference-only", t.inference_only, "Test, do not train");
   flags.integer("--test-freq", t.test_freq, {.min = -1}, "Iterations between tests; -1: no tests");
   flags.integer("--test-mini-batch-size", t.test_mini_batch_size,

@@ -1,17 +1,20 @@
 #include "tools/cli/flags.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
 
+#include "engine/topology.h"
 #include "kernels/core/check.h"
 #include "model/lr_policy.h"
-#include "tools/cli/cpu_count.h"
 #include "tools/cli/flag_groups.h"
 
 namespace hotrow {
 namespace {
 
 constexpr int64_t kCriteoDense = 13;  // numbers on every line of every data set that we read
+// Batches read ahead: enough for a reader that comes in bursts, without memory that anybody sees.
+constexpr int64_t kPrefetchSamples = 4096, kMinPrefetch = 2;
 
 // The reference's words come first; what follows names the flags.
 void check_dense_size(ModelOptions& m, const DataOptions& d, bool mlp_bot_given) {
@@ -138,8 +141,10 @@ void check_update(const TrainingOptions& t) {
 }
 
 // Where a flag stands for "as another one".
-void resolve(TrainingOptions& t) {
+void resolve(TrainingOptions& t, DataOptions& d) {
   if (t.test_mini_batch_size < 0) t.test_mini_batch_size = t.mini_batch_size;
+  if (d.prefetch_batches < 0)
+    d.prefetch_batches = std::max(kPrefetchSamples / t.mini_batch_size, kMinPrefetch);
 }
 
 }  // namespace
@@ -148,6 +153,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   TrainOptions options;
   options.training.num_threads = usable_cores();
   options.training.test_mini_batch_size = -1;
+  options.data.prefetch_batches = -1;
   FlagSet flags(
       "Train a deep learning recommendation model (DLRM).\n"
       "A flag without a kind is False until given; bare means True, =False turns it off.",
@@ -165,7 +171,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   check_model(options.model);
   check_log(options.output, options.data);
   check_update(options.training);
-  resolve(options.training);
+  resolve(options.training, options.data);
   options.settings = flags.settings();
   return options;
 }

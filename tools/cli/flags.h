@@ -76,6 +76,8 @@ struct DataOptions {
   int64_t min_frequency = 1;          // --min-frequency
   int64_t hash_size = 0;              // --hash-size, 0: a vocabulary
   int64_t max_ids_per_field = 32;     // --max-ids-per-field
+
+  int64_t prefetch_batches = 0;  // --prefetch-batches, 0: none; unset: about 4,096 samples
 };
 
 struct TrainingOptions {
@@ -95,7 +97,8 @@ struct TrainingOptions {
   int64_t test_mini_batch_size = 1;       // --test-mini-batch-size; unset: that of training
   double accuracy_threshold = 0;          // --mlperf-acc-threshold in [0, 1], 0: off
   double auc_threshold = 0;               // --mlperf-auc-threshold in [0, 1], 0: off
-  int num_threads = 1;  // --num-threads; unset: the physical cores that we may use
+  int num_threads = 1;       // --num-threads; unset: the physical cores that we may use
+  bool pin_threads = false;  // --pin-threads
 };
 
 struct OutputOptions {

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "data/criteo_dataset.h"
 #include "data/criteo_tsv.h"
+#include "data/prefetch.h"
 #include "data/synthetic.h"
 #include "data/trace.h"
 
@@ -105,6 +108,19 @@ Readers open_readers(const TrainOptions& options, NumpyRandom& stream, const Log
     return open_synthetic(options, stream, log);
   if (options.data.set == DataOptions::Set::kTsv) return open_tsv(options, log, progress);
   return open_criteo_set(options, stream, log, progress);
+}
+
+void read_ahead(Readers& readers, const TrainOptions& options) {
+  const int64_t ahead = options.data.prefetch_batches;
+  if (ahead == 0) return;
+  // Random training and test data are drawn from one stream, in the order of a run that reads
+  // nothing ahead: no training batch is drawn before a test pass that comes before it.
+  const bool random = options.data.generation != DataOptions::Generation::kDataset;
+  const int64_t pause_every = random ? std::max<int64_t>(options.training.test_freq, 0) : 0;
+  // The batches of an update are read together, some of them past a test.
+  if (pause_every > 0 && options.training.accumulate > 1) return;
+  readers.train = std::make_unique<PrefetchReader>(std::move(readers.train), ahead, pause_every);
+  if (readers.test) readers.test = std::make_unique<PrefetchReader>(std::move(readers.test), ahead);
 }
 
 }  // namespace hotrow
