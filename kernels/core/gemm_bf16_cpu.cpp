@@ -31,6 +31,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using PairTag = hn::RebindToUnsigned<Tag>;
 constexpr int64_t kMaxPairs = kGemmDepth / 2;  // in a block of k
 
+// As pack_rows and pack_columns, with pairs for elements and half the rows.
 template <class Bf16>
 HWY_INLINE void pack_rows_as_pairs(uint32_t* packed, const GemmOperand& b, const Block& block) {
   const Tag d;
@@ -44,8 +45,8 @@ HWY_INLINE void pack_rows_as_pairs(uint32_t* packed, const GemmOperand& b, const
       const auto load = [&](const float* p)
                             HWY_ATTR { return whole ? hn::LoadU(d, p) : load_first(d, p, tail); };
       const float* p = from + v * kLanes;
-      const auto lower = load(p);
-      hn::Store(Bf16::interleave(d, lower, alone ? hn::Zero(d) : load(p + b.stride)), u, packed);
+      const auto second = alone ? hn::Zero(d) : load(p + b.stride);
+      hn::Store(Bf16::interleave(d, load(p), second), u, packed);
     }
   }
 }
@@ -68,63 +69,80 @@ HWY_INLINE void pack_columns_as_pairs(uint32_t* packed, const GemmOperand& b, co
   }
 }
 
-// How the pairs of kGemmPanel rows of A lie, as A itself does, so that most are rounded where they
+// The pairs of kGemmPanel rows of A. They lie as A itself does, so that most are rounded where they
 // stand: (row, pair) at row * kRow + pair / kChunk * kNextChunk + pair % kChunk * kPair.
-template <GemmLayout kLayout>
-struct PairsOfA {
-  static constexpr bool kByRows = kLayout == GemmLayout::kRows;
-  static constexpr bool kByColumns = kLayout == GemmLayout::kPanels;
-  static constexpr int64_t kChunk = 4;
-  static constexpr int64_t kRow = kByRows ? kMaxPairs : kByColumns ? 1 : kChunk;
-  static constexpr int64_t kPair = kByColumns ? kGemmPanel : 1;
-  static constexpr int64_t kNextChunk = kByRows ? kChunk : kChunk * kGemmPanel;
-};
+// round<Bf16>() puts those of rows [row, row + live) there; what it finds for the others is any.
+constexpr int64_t kChunk = kGemmPanel / 2;
 
-// Rounds `live` rows of A from `row` on; what stands for the others is not defined.
-template <class Bf16, GemmLayout kLayout>
-HWY_INLINE void round_rows_of_a(uint32_t* a, const Gemm& g, int64_t row, int64_t live, int64_t k,
-                                int64_t depth) {
-  const PairTag u;
-  if constexpr (kLayout == GemmLayout::kRows) {
-    for (int64_t r = 0; r < live; ++r) {
-      const float* from = g.a.data + (row + r) * g.a.stride + k;
-      for (int64_t i = 0; i < depth; i += 2 * kLanes) {
-        hn::Store(load_neighbours<Bf16>(Tag(), from + i, depth - i), u, a + r * kMaxPairs + i / 2);
-      }
-    }
-  } else if constexpr (kLayout == GemmLayout::kPanels) {
-    const hn::CappedTag<float, kGemmPanel> column;
-    constexpr auto kStep = static_cast<int64_t>(hn::MaxLanes(column));
-    const float* from = g.a.data + panel_offset(g.k, row, k);
-    for (int64_t i = 0; i < depth; i += 2, from += 2 * kGemmPanel, a += kGemmPanel) {
-      for (int64_t r = 0; r < kGemmPanel; r += kStep) {
-        const auto upper =
-            i + 1 < depth ? hn::LoadU(column, from + kGemmPanel + r) : hn::Zero(column);
-        hn::StoreU(Bf16::interleave(column, hn::LoadU(column, from + r), upper),
-                   hn::RebindToUnsigned<decltype(column)>(), a + r);
-      }
-    }
-  } else {
-    constexpr int64_t kSquare = kGemmPanel * kGemmPanel;
-    for (int64_t i = 0; i < depth; i += kGemmPanel, a += kSquare / 2) {
-      const float* from = g.a.data + panel_offset(g.m, k + i, row);
-      alignas(64) float edge[kSquare];
-      const int64_t width = std::min(kGemmPanel, depth - i);
-      if (width < kGemmPanel || live < kGemmPanel) {
-        std::fill_n(edge, kSquare, 0.0f);
-        for (int64_t r = 0; r < live; ++r) {
-          std::copy_n(from + r * kGemmPanel, width, edge + r * kGemmPanel);
-        }
-        from = edge;
-      }
-      for (int64_t j = 0; j < kSquare; j += 2 * kLanes) {
-        hn::Store(load_neighbours<Bf16>(Tag(), from + j, 2 * kLanes), u, a + j / 2);
+template <GemmLayout kLayout>
+struct PairsOfA;
+
+template <>
+struct PairsOfA<GemmLayout::kRows> {
+  static constexpr int64_t kRow = kMaxPairs, kPair = 1, kNextChunk = kChunk;
+
+  template <class Bf16>
+  static HWY_INLINE void round(uint32_t* a, const Strip& s, int64_t row, int64_t live) {
+    const PairTag u;
+    for (int64_t r = 0; r < kGemmPanel; ++r, a += kRow) {
+      const float* from = s.g.a.data + (row + std::min(r, live - 1)) * s.g.a.stride + s.k;
+      for (int64_t i = 0; i < s.depth; i += 2 * kLanes) {
+        hn::Store(load_neighbours<Bf16>(Tag(), from + i, s.depth - i), u, a + i / 2);
       }
     }
   }
-}
+};
 
-// kTileRows rows of the strip's columns, those before `row` + live to C.
+template <>
+struct PairsOfA<GemmLayout::kPanels> {
+  static constexpr int64_t kRow = 1, kPair = kGemmPanel, kNextChunk = kChunk * kPair;
+
+  template <class Bf16>
+  static HWY_INLINE void round(uint32_t* a, const Strip& s, int64_t row, int64_t) {
+    const hn::CappedTag<float, kGemmPanel> d;
+    const hn::RebindToUnsigned<decltype(d)> u;
+    constexpr auto kStep = static_cast<int64_t>(hn::MaxLanes(d));
+    const float* from = s.g.a.data + panel_offset(s.g.k, row, s.k);
+    for (int64_t i = 0; i < s.depth; i += 2, from += 2 * kGemmPanel, a += kGemmPanel) {
+      for (int64_t r = 0; r < kGemmPanel; r += kStep) {
+        const auto second = i + 1 < s.depth ? hn::LoadU(d, from + kGemmPanel + r) : hn::Zero(d);
+        hn::StoreU(Bf16::interleave(d, hn::LoadU(d, from + r), second), u, a + r);
+      }
+    }
+  }
+};
+
+template <>
+struct PairsOfA<GemmLayout::kPanelsTransposed> {
+  static constexpr int64_t kRow = kChunk, kPair = 1, kNextChunk = kChunk * kGemmPanel;
+  static constexpr int64_t kSquare = kGemmPanel * kGemmPanel;
+
+  template <class Bf16>
+  static HWY_INLINE void round(uint32_t* a, const Strip& s, int64_t row, int64_t live) {
+    alignas(64) float edge[kSquare];
+    for (int64_t i = 0; i < s.depth; i += kGemmPanel, a += kSquare / 2) {
+      const float* from = s.g.a.data + panel_offset(s.g.m, s.k + i, row);
+      const int64_t width = std::min(kGemmPanel, s.depth - i);
+      if (width < kGemmPanel || live < kGemmPanel) {
+        copy_edge(edge, from, live, width);
+        from = edge;
+      }
+      for (int64_t j = 0; j < kSquare; j += 2 * kLanes) {
+        hn::Store(load_neighbours<Bf16>(Tag(), from + j, 2 * kLanes), PairTag(), a + j / 2);
+      }
+    }
+  }
+
+ private:
+  static void copy_edge(float* edge, const float* from, int64_t live, int64_t width) {
+    std::fill_n(edge, kSquare, 0.0f);
+    for (int64_t r = 0; r < live; ++r) {
+      std::copy_n(from + r * kGemmPanel, width, edge + r * kGemmPanel);
+    }
+  }
+};
+
+// kTileRows rows of the strip's columns, of which the first `live` belong to C.
 template <class Bf16, int kVectors, GemmLayout kLayout>
 HWY_INLINE void tile(const Strip& s, const uint32_t* a, const uint32_t* b, int64_t row,
                      int64_t live) {
@@ -151,9 +169,9 @@ HWY_INLINE void tile(const Strip& s, const uint32_t* a, const uint32_t* b, int64
   };
   const int64_t pairs = (s.depth + 1) / 2;
   int64_t pair = 0;
-  for (; pair + Place::kChunk <= pairs; pair += Place::kChunk, a += Place::kNextChunk) {
+  for (; pair + kChunk <= pairs; pair += kChunk, a += Place::kNextChunk) {
 #pragma GCC unroll 4
-    for (int64_t i = 0; i < Place::kChunk; ++i) add(i);
+    for (int64_t i = 0; i < kChunk; ++i) add(i);
   }
   for (int64_t i = 0; pair + i < pairs; ++i) add(i);
 #pragma GCC unroll 8
@@ -167,7 +185,7 @@ void tiles(const Strip& s, const uint32_t* b, Range rows) {
   alignas(64) uint32_t a[kGemmPanel * kMaxPairs];
   for (int64_t row = rows.begin; row < rows.end; row += kGemmPanel) {
     const int64_t live = std::min(kGemmPanel, rows.end - row);
-    round_rows_of_a<Bf16, kLayout>(a, s.g, row, live, s.k, s.depth);
+    PairsOfA<kLayout>::template round<Bf16>(a, s, row, live);
     for (int64_t r = 0; r < live; r += kTileRows) {
       tile<Bf16, kVectors, kLayout>(s, a + r * PairsOfA<kLayout>::kRow, b, row + r, live - r);
     }
