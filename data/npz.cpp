@@ -24,6 +24,14 @@ std::string open_failure(int code) {
   return text;
 }
 
+// The bytes are at fault, not the way to them.
+bool is_foreign(int code) {
+#ifdef ZIP_ER_TRUNCATED_ZIP  // since libzip 1.11
+  if (code == ZIP_ER_TRUNCATED_ZIP) return true;
+#endif
+  return code == ZIP_ER_NOZIP || code == ZIP_ER_INCONS;
+}
+
 // Why `path` is no readable zip archive, from its own bytes.
 std::string describe_foreign(const std::string& path) {
   std::array<char, 4> start{};
@@ -93,9 +101,8 @@ NpzReader::NpzReader(const std::string& path) : state_(std::make_unique<State>()
   int code = 0;
   state_->archive.reset(zip_open(path.c_str(), ZIP_RDONLY, &code));
   if (!state_->archive) {
-    const bool foreign = code == ZIP_ER_NOZIP || code == ZIP_ER_INCONS;
     throw DataError(fmt::format("[{}] cannot be read: got {}, expected an .npz archive", path,
-                                foreign ? describe_foreign(path) : open_failure(code)));
+                                is_foreign(code) ? describe_foreign(path) : open_failure(code)));
   }
   const zip_int64_t count = zip_get_num_entries(state_->archive.get(), 0);
   for (zip_int64_t i = 0; i < count; ++i) {

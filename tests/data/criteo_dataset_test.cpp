@@ -8,12 +8,12 @@
 namespace hotrow {
 namespace {
 
-using testing::error_text;
-using testing::Fnv;
-using testing::write_text;
+using test::error_text;
+using test::Fnv;
+using test::write_text;
 namespace fs = std::filesystem;
 
-class CriteoDataset : public testing::FolderTest {
+class CriteoDataset : public test::CriteoFolderTest {
  protected:
   CriteoReaders open(const CriteoConfig& config) {
     return open_criteo(config, stream_, [&](std::string_view line) { log_.emplace_back(line); });
@@ -138,7 +138,7 @@ TEST_F(CriteoDataset, DenseIsLogOfXPlusOne) {
 
 TEST_F(CriteoDataset, ValidationIsTheRestOfTheLastDay) {
   CriteoConfig config = config_of(CriteoSet::kTerabyte, CriteoOrder::kNone);
-  write_text(path("day_23"), testing::CriteoLines().next(5));
+  write_text(path("day_23"), test::CriteoLines().next(5));
   config.test_batch_size = 100;
   const CriteoReaders readers = open(config);
   Batch batch;
@@ -150,7 +150,7 @@ TEST_F(CriteoDataset, ValidationIsTheRestOfTheLastDay) {
 
 TEST_F(CriteoDataset, OneSampleInTheLastDay) {
   CriteoConfig config = config_of(CriteoSet::kTerabyte, CriteoOrder::kTotal);
-  write_text(path("day_23"), testing::CriteoLines().next());
+  write_text(path("day_23"), test::CriteoLines().next());
   const CriteoReaders readers = open(config);
   Batch batch;
   EXPECT_TRUE(readers.test->next(batch));

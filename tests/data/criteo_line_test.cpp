@@ -6,30 +6,20 @@
 #include <string>
 
 #include "kernels/core/check.h"
+#include "tests/support/error_text.h"
 
 namespace hotrow {
 namespace {
 
 CriteoLine line_of(std::string_view text) { return {"train.txt", 7, text}; }
 
-// The text of the DataError that `call` throws, or a note that none came.
-template <class Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "no DataError";
-}
-
 std::string parse_error(std::string_view text, int64_t num_dense = 2, int64_t num_categorical = 2) {
   CriteoRow row(num_dense, num_categorical);
-  return error_of([&] { parse_criteo_line(row, line_of(text)); });
+  return test::error_text<DataError>([&] { parse_criteo_line(row, line_of(text)); });
 }
 
 std::string hex_error(std::string_view value) {
-  return error_of([&] { parse_criteo_hex(value, line_of(value)); });
+  return test::error_text<DataError>([&] { parse_criteo_hex(value, line_of(value)); });
 }
 
 TEST(CriteoLine, ReadsEveryField) {
@@ -122,7 +112,9 @@ TEST(CriteoLine, ColumnOfAFieldInsideTheLine) {
   CriteoRow row(1, 2);
   parse_criteo_line(row, line);
   EXPECT_EQ(criteo_position(line, row.categorical[0]), "train.txt:7:5");
-  EXPECT_NE(error_of([&] { parse_criteo_hex(row.categorical[1], line); }).find("[train.txt:7:14]"),
+  EXPECT_NE(test::error_text<DataError>([&] {
+              parse_criteo_hex(row.categorical[1], line);
+            }).find("[train.txt:7:14]"),
             std::string::npos);
 }
 

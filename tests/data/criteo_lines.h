@@ -17,8 +17,10 @@
 
 #include "data/criteo_files.h"
 #include "data/npz.h"
+#include "tests/support/error_text.h"
+#include "tests/support/folder_test.h"
 
-namespace hotrow::testing {
+namespace hotrow::test {
 
 class CriteoLines {
  public:
@@ -52,15 +54,6 @@ class CriteoLines {
   uint64_t state_ = 7;
 };
 
-inline void write_text(const std::string& path, std::string_view text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
-
-inline std::string read_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 // FNV-1a over whole numbers, each taken as one 64-bit unit.
 class Fnv {
  public:
@@ -80,44 +73,16 @@ inline uint64_t hash_of(const std::string& npz, std::string_view name) {
   return fnv.hash();
 }
 
-// A folder of its own for each test, removed at the end.
-class FolderTest : public ::testing::Test {
+class CriteoFolderTest : public FolderTest {
  protected:
-  void SetUp() override {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::path(::testing::TempDir()) /
-              fmt::format("hotrow_{}_{}_{}", test->test_suite_name(), test->name(), ::getpid());
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::string path(std::string_view name) const { return (folder_ / name).string(); }
-
   // 61 lines in train.txt, or 3 + i % 4 lines in each of day_0 .. day_23; returns the raw file's
   // name.
   std::string write_raw(CriteoSet set) const {
     CriteoLines lines;
-    if (set == CriteoSet::kKaggle) {
-      write_text(path("train.txt"), lines.next(61));
-      return path("train.txt");
-    }
-    for (int i = 0; i < 24; ++i) write_text(path(fmt::format("day_{}", i)), lines.next(3 + i % 4));
+    if (set == CriteoSet::kKaggle) return write("train.txt", lines.next(61));
+    for (int i = 0; i < 24; ++i) write(fmt::format("day_{}", i), lines.next(3 + i % 4));
     return path("day");
   }
-
- private:
-  std::filesystem::path folder_;
 };
 
-// The text of the Error that `call` throws, or a note that none came.
-template <class Error, class Call>
-std::string error_text(Call&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-}  // namespace hotrow::testing
+}  // namespace hotrow::test

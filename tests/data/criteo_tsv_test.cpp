@@ -15,7 +15,7 @@
 #include "tests/data/criteo_lines.h"
 #include "tests/data/gzip_files.h"
 
-namespace hotrow::testing {
+namespace hotrow::test {
 namespace {
 
 class TsvTest : public FolderTest {
@@ -310,4 +310,4 @@ TEST(TsvOnCriteo, First10k) {
 }
 
 }  // namespace
-}  // namespace hotrow::testing
+}  // namespace hotrow::test

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace hotrow::testing {
+namespace hotrow::test {
 
 inline std::string gzip(std::string_view text) {
   constexpr int kGzipFormat = 15 + 16;
@@ -24,4 +24,4 @@ inline std::string gzip(std::string_view text) {
   return out;
 }
 
-}  // namespace hotrow::testing
+}  // namespace hotrow::test

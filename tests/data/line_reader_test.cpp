@@ -11,7 +11,7 @@
 #include "tests/data/criteo_lines.h"
 #include "tests/data/gzip_files.h"
 
-namespace hotrow::testing {
+namespace hotrow::test {
 namespace {
 
 class LineReaderTest : public FolderTest {
@@ -180,4 +180,4 @@ TEST_F(LineReaderTest, ReportsProgressAndStopsWhereItThrows) {
 }
 
 }  // namespace
-}  // namespace hotrow::testing
+}  // namespace hotrow::test

@@ -9,15 +9,17 @@
 
 #include "kernels/core/check.h"
 #include "tests/data/npy_fixture.h"
+#include "tests/support/error_text.h"
+#include "tests/support/folder_test.h"
 
-namespace hotrow {
+namespace hotrow::test {
 namespace {
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class NpyTest : public NpyFiles {};
+class NpyTest : public FolderTest {};
 
 TEST_F(NpyTest, FortranOrderOfThreeIndices) {
   std::vector<int16_t> stored(24);
@@ -36,8 +38,8 @@ TEST_F(NpyTest, FortranOrderOfThreeIndices) {
 TEST_F(NpyTest, NpyFile) {
   const std::vector<double> values = {1, 2.5, -3};
   write_npy(path("x.npy"), values, {3});
-  EXPECT_EQ(slurp("x.npy"), npy_image("{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }",
-                                      bytes_of(values)));
+  EXPECT_EQ(read("x.npy"), npy_image("{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }",
+                                     bytes_of(values)));
   EXPECT_EQ(values_of<double>(read_npy(path("x.npy"))), values);
   EXPECT_EQ(files(), 1);
 }
@@ -75,7 +77,7 @@ TEST_F(NpyTest, CastRefusesWhatIsNoInteger) {
     write_npy(path("x.npy"), std::vector<double>{1, values[bad]}, {2});
     const NpyArray array = read_npy(path("x.npy"));
     EXPECT_THAT(
-        error_of([&] { array.cast<int32_t>(); }),
+        error_text<DataError>([&] { array.cast<int32_t>(); }),
         AllOf(HasSubstr("x.npy] value 1: got "), HasSubstr("expected an integer of 4 bytes")));
     EXPECT_EQ(array.cast<float>()[0], 1.0f);
   }
@@ -86,25 +88,27 @@ TEST_F(NpyTest, CastRefusesWhatIsNoInteger) {
 TEST_F(NpyTest, WrongTypeOrShapeIsNamed) {
   write_npy(path("x.npy"), std::vector<float>{1, 2}, {1, 2});
   const NpyArray array = read_npy(path("x.npy"));
-  EXPECT_THAT(error_of([&] { array.as<double>(); }),
+  EXPECT_THAT(error_text<DataError>([&] { array.as<double>(); }),
               HasSubstr("x.npy] type of the values: got float32, expected float64"));
-  EXPECT_THAT(error_of([&] { array.text(); }), HasSubstr("got float32, expected text"));
+  EXPECT_THAT(error_text<DataError>([&] { array.text(); }),
+              HasSubstr("got float32, expected text"));
   array.check_shape({NpyArray::kAny, 2});
-  EXPECT_THAT(error_of([&] {
+  EXPECT_THAT(error_text<DataError>([&] {
                 array.check_shape({NpyArray::kAny, 3});
               }),
               HasSubstr("got (1, 2), expected (any, 3)"));
-  EXPECT_THAT(error_of([&] { array.check_shape({2}); }), HasSubstr("got (1, 2), expected (2)"));
+  EXPECT_THAT(error_text<DataError>([&] { array.check_shape({2}); }),
+              HasSubstr("got (1, 2), expected (2)"));
   write("t.npy", npy_image("{'descr': '<U1', 'fortran_order': False, 'shape': (), }",
                            bytes_of<uint32_t>({'a'})));
-  EXPECT_THAT(error_of([&] { read_npy(path("t.npy")).cast<float>(); }),
+  EXPECT_THAT(error_text<DataError>([&] { read_npy(path("t.npy")).cast<float>(); }),
               HasSubstr("got text, expected numbers"));
 }
 
 TEST_F(NpyTest, BadHeaders) {
   const auto error = [&](const std::string& image) {
     write("x.npy", image);
-    return error_of([&] { read_npy(path("x.npy")); });
+    return error_text<DataError>([&] { read_npy(path("x.npy")); });
   };
   const auto dictionary = [&](const std::string& text) {
     return error(npy_image(text, "12345678"));
@@ -142,9 +146,9 @@ TEST_F(NpyTest, BadHeaders) {
   EXPECT_THAT(error(good.substr(0, good.size() - 1)),
               HasSubstr("bytes of values: got 7, expected 8"));
   EXPECT_THAT(error(good + "x"), HasSubstr("bytes of values: got 9, expected 8"));
-  EXPECT_THAT(error_of([&] { read_npy(path("absent.npy")); }),
+  EXPECT_THAT(error_text<DataError>([&] { read_npy(path("absent.npy")); }),
               HasSubstr("absent.npy] cannot be read: No such file"));
 }
 
 }  // namespace
-}  // namespace hotrow
+}  // namespace hotrow::test

@@ -12,15 +12,17 @@
 
 #include "kernels/core/check.h"
 #include "tests/data/npy_fixture.h"
+#include "tests/support/error_text.h"
+#include "tests/support/folder_test.h"
 
-namespace hotrow {
+namespace hotrow::test {
 namespace {
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class NpzTest : public NpyFiles {};
+class NpzTest : public FolderTest {};
 
 TEST_F(NpzTest, WhatIsWrittenIsRead) {
   for (auto compression : {NpzWriter::Compression::kStored, NpzWriter::Compression::kDeflate}) {
@@ -89,10 +91,10 @@ TEST_F(NpzTest, BadArchives) {
   std::iota(values.begin(), values.end(), 0);
   writer.add("y", values, {1000});
   writer.finish();
-  const std::string good = slurp("good.npz");
+  const std::string good = read("good.npz");
   const auto error = [&](const std::string& bytes) {
     write("x.npz", bytes);
-    return error_of([&] { NpzReader(path("x.npz")).read("y"); });
+    return error_text<DataError>([&] { NpzReader(path("x.npz")).read("y"); });
   };
   EXPECT_THAT(error(""),
               HasSubstr("x.npz] cannot be read: got an empty file, expected an .npz archive"));
@@ -106,11 +108,11 @@ TEST_F(NpzTest, BadArchives) {
   std::string reshaped = good;
   reshaped[good.find("(1000,)") + 1] = '2';
   EXPECT_THAT(error(reshaped), HasSubstr("array 'y'] bytes of values: got 4000, expected 8000"));
-  EXPECT_THAT(error_of([&] { NpzReader(path("absent.npz")); }),
+  EXPECT_THAT(error_text<DataError>([&] { NpzReader(path("absent.npz")); }),
               HasSubstr("absent.npz] cannot be read: got No such file"));
-  EXPECT_THAT(error_of([&] { NpzReader(path("good.npz")).read("X_int"); }),
+  EXPECT_THAT(error_text<DataError>([&] { NpzReader(path("good.npz")).read("X_int"); }),
               HasSubstr("good.npz] no array 'X_int': got y, expected it among them"));
-  EXPECT_THROW(NpzReader(folder_.string()), DataError);
+  EXPECT_THROW(NpzReader reader(path()), DataError);
 }
 
 TEST_F(NpzTest, DamagedDeflate) {
@@ -118,10 +120,10 @@ TEST_F(NpzTest, DamagedDeflate) {
   const std::vector<int32_t> values(1000, 7);
   writer.add("y", values, {1000});
   writer.finish();
-  const std::string good = slurp("good.npz");
+  const std::string good = read("good.npz");
   const auto error = [&](const std::string& bytes) {
     write("x.npz", bytes);
-    return error_of([&] { NpzReader(path("x.npz")).read("y"); });
+    return error_text<DataError>([&] { NpzReader(path("x.npz")).read("y"); });
   };
   const size_t directory = good.find("PK\1\2");
   std::string scrambled = good;
@@ -160,7 +162,8 @@ TEST_F(NpzTest, MembersInBlocks) {
     for (int64_t i = 0; i < count; ++i) ASSERT_EQ(block[i], done + i);
     done += count;
   }
-  EXPECT_THAT(error_of([&] { member.read(std::as_writable_bytes(std::span(block).first(1))); }),
+  EXPECT_THAT(error_text<DataError>(
+                  [&] { member.read(std::as_writable_bytes(std::span(block).first(1))); }),
               HasSubstr("cut short: got 0 bytes, expected 4 more"));
 }
 
@@ -192,7 +195,7 @@ TEST_F(NpzTest, MembersAreDatedAsByNumpy) {
   NpzWriter writer(path("x.npz"));
   writer.add("y", y, {2});
   writer.finish();
-  EXPECT_EQ(slurp("x.npz").substr(10, 4), std::string("\0\0\x21\0", 4));  // 1980-01-01 00:00
+  EXPECT_EQ(read("x.npz").substr(10, 4), std::string("\0\0\x21\0", 4));  // 1980-01-01 00:00
 }
 
 TEST_F(NpzTest, FailedWritesLeaveTheOldFile) {
@@ -203,33 +206,34 @@ TEST_F(NpzTest, FailedWritesLeaveTheOldFile) {
                [](int64_t, std::span<std::byte>) { throw std::domain_error("stop"); });
     EXPECT_THROW(writer.finish(), std::domain_error);
   }
-  EXPECT_EQ(slurp("x.npz"), "old");
+  EXPECT_EQ(read("x.npz"), "old");
   EXPECT_EQ(files(), 1);
   {
     const std::vector<float> y = {1};
     NpzWriter unfinished(path("x.npz"));
     unfinished.add("y", y, {1});
   }
-  EXPECT_EQ(slurp("x.npz"), "old");
+  EXPECT_EQ(read("x.npz"), "old");
 }
 
 TEST_F(NpzTest, WritersRefuse) {
   const std::vector<float> y = {1, 2};
   NpzWriter writer(path("x.npz"));
-  EXPECT_THAT(error_of<InvalidArgument>([&] { writer.finish(); }),
+  EXPECT_THAT(error_text<InvalidArgument>([&] { writer.finish(); }),
               HasSubstr("got none, expected at least one"));
-  EXPECT_THAT(error_of<InvalidArgument>([&] { writer.add("y", y, {3}); }),
+  EXPECT_THAT(error_text<InvalidArgument>([&] { writer.add("y", y, {3}); }),
               HasSubstr("got 8, expected 12 by its shape"));
   writer.add("y", y, {2});
-  EXPECT_THAT(error_of<InvalidArgument>([&] { writer.add("y", y, {2}); }),
+  EXPECT_THAT(error_text<InvalidArgument>([&] { writer.add("y", y, {2}); }),
               HasSubstr("'y' added twice"));
-  EXPECT_THAT(error_of<InvalidArgument>([&] { write_npy(path("x.npy"), y, {3}); }),
+  EXPECT_THAT(error_text<InvalidArgument>([&] { write_npy(path("x.npy"), y, {3}); }),
               HasSubstr("got 8, expected 12"));
 
   NpzWriter nowhere(path("absent/x.npz"));
   nowhere.add("y", y, {2});
-  EXPECT_THAT(error_of([&] { nowhere.finish(); }), HasSubstr("absent/x.npz] cannot be written: "));
-  EXPECT_THAT(error_of([&] { write_npy(path("absent/x.npy"), y, {2}); }),
+  EXPECT_THAT(error_text<DataError>([&] { nowhere.finish(); }),
+              HasSubstr("absent/x.npz] cannot be written: "));
+  EXPECT_THAT(error_text<DataError>([&] { write_npy(path("absent/x.npy"), y, {2}); }),
               HasSubstr("absent/x.npy] cannot be written: got 'No such file"));
 }
 
@@ -250,4 +254,4 @@ TEST(NpzShared, RecordedFiles) {
 }
 
 }  // namespace
-}  // namespace hotrow
+}  // namespace hotrow::test

@@ -10,19 +10,15 @@
 #include <vector>
 
 #include "kernels/core/check.h"
-#include "tests/data/criteo_lines.h"
+#include "tests/support/error_text.h"
+#include "tests/support/folder_test.h"
 
-namespace hotrow::testing {
+namespace hotrow::test {
 namespace {
 
 namespace fs = std::filesystem;
 
-class PendingFileTest : public FolderTest {
- protected:
-  int files() const {
-    return static_cast<int>(std::distance(fs::directory_iterator(path("")), {}));
-  }
-};
+class PendingFileTest : public FolderTest {};
 
 TEST_F(PendingFileTest, HasItsNameOncePublished) {
   write_text(path("x"), "old");
@@ -71,4 +67,4 @@ TEST_F(PendingFileTest, ErrorsNameTheFileAndTheReason) {
 }
 
 }  // namespace
-}  // namespace hotrow::testing
+}  // namespace hotrow::test

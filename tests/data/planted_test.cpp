@@ -18,7 +18,7 @@
 #include "kernels/core/check.h"
 #include "tests/data/criteo_lines.h"
 
-namespace hotrow::testing {
+namespace hotrow::test {
 namespace {
 
 TEST(PlantedTruth, MatchesPairsCountedOneByOne) {
@@ -279,4 +279,4 @@ TEST_F(PlantedFilesTest, NamesTheFileThatCannotBeWritten) {
 }
 
 }  // namespace
-}  // namespace hotrow::testing
+}  // namespace hotrow::test

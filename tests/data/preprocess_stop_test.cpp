@@ -10,7 +10,7 @@ namespace hotrow {
 namespace {
 
 namespace fs = std::filesystem;
-using PreprocessStop = testing::FolderTest;
+using PreprocessStop = test::CriteoFolderTest;
 
 // A stop at any call of progress leaves no half-written file, and the runs after it end where one
 // run without a stop does.
@@ -43,7 +43,7 @@ TEST_F(PreprocessStop, GoesOnWhereProgressThrew) {
     }
   }
   EXPECT_GT(stops, files.days());
-  EXPECT_EQ(testing::read_text(files.processed()), testing::read_text(path("unstopped.npz")));
+  EXPECT_EQ(test::read_text(files.processed()), test::read_text(path("unstopped.npz")));
 }
 
 }  // namespace

@@ -13,15 +13,15 @@
 namespace hotrow {
 namespace {
 
-using testing::CriteoLines;
-using testing::error_text;
-using testing::Fnv;
-using testing::hash_of;
-using testing::read_text;
-using testing::write_text;
+using test::CriteoLines;
+using test::error_text;
+using test::Fnv;
+using test::hash_of;
+using test::read_text;
+using test::write_text;
 namespace fs = std::filesystem;
 
-class Preprocess : public testing::FolderTest {
+class Preprocess : public test::CriteoFolderTest {
  protected:
   // Runs on write_raw's lines with the stream seeded 123; returns the lines that were logged.
   std::vector<std::string> run(CriteoSet set, int64_t max_ind_range = -1, double rate = 0) {

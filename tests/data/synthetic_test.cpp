@@ -10,6 +10,7 @@
 
 #include "kernels/core/check.h"
 #include "tests/data/batch_digest.h"
+#include "tests/support/error_text.h"
 
 namespace hotrow {
 namespace {
@@ -213,12 +214,7 @@ std::string refusal(Change change) {
   IdDistribution d;
   change(c, d);
   NumpyRandom stream(1);
-  try {
-    make_random_reader(c, d, stream);
-  } catch (const InvalidArgument& error) {
-    return error.what();
-  }
-  return "(nothing was thrown)";
+  return test::error_text([&] { make_random_reader(c, d, stream); });
 }
 
 TEST(RandomReader, Refusals) {

@@ -11,33 +11,22 @@
 
 #include "kernels/core/check.h"
 #include "tests/data/batch_digest.h"
+#include "tests/support/folder_test.h"
 
 namespace hotrow {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class TraceTest : public ::testing::Test {
+class TraceTest : public test::FolderTest {
  protected:
-  void SetUp() override {
-    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    // The "j" of the folder must stay a "j".
-    folder_ = fs::path(::testing::TempDir()) / (std::string("hotrow_j_") + info->name());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-    write("emb_0.log",
+  TraceTest() {
+    std::filesystem::create_directory(path("j"));  // the "j" of the folder must stay a "j"
+    write("j/emb_0.log",
           "7, 2, 11, 3, 5, 19, 0, 13, 17, 23\n0, 1, 2, 4, 7, 9\n0.3, 0.45, 0.6, 0.75, 0.9, 1.0\n");
-    write("emb_1.log", "9, 4, 1, 3, 8\n0, 1, 2\n0.25, 0.5, 1.0\n");
-    write("emb_2.log", "2\r\n0,1\r\n0.5 , 1");
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(path(name), std::ios::binary) << text;
-    return path(name);
+    write("j/emb_1.log", "9, 4, 1, 3, 8\n0, 1, 2\n0.25, 0.5, 1.0\n");
+    write("j/emb_2.log", "2\r\n0,1\r\n0.5 , 1");
   }
   SyntheticConfig config(std::vector<int64_t> rows, int64_t ids) const {
     SyntheticConfig c;
@@ -50,12 +39,10 @@ class TraceTest : public ::testing::Test {
   }
   void expect_pass(const SyntheticConfig& c, bool padding, uint64_t digest, double next) const {
     NumpyRandom stream(1);
-    const auto reader = make_trace_reader(c, {path("emb_j.log"), padding, nullptr}, stream);
+    const auto reader = make_trace_reader(c, {path("j/emb_j.log"), padding, nullptr}, stream);
     EXPECT_EQ(digest_of_pass(*reader), digest);
     EXPECT_EQ(stream.uniform(), next);
   }
-
-  fs::path folder_;
 };
 
 TEST_F(TraceTest, Passes) {
@@ -74,7 +61,7 @@ TEST_F(TraceTest, FirstBatchAndModulo) {
   std::vector<std::string> warnings;
   NumpyRandom stream(1);
   const auto reader = make_trace_reader(
-      c, {path("emb_j.log"), false, [&](std::string_view text) { warnings.emplace_back(text); }},
+      c, {path("j/emb_j.log"), false, [&](std::string_view text) { warnings.emplace_back(text); }},
       stream);
   Batch batch;
   ASSERT_TRUE(reader->next(batch));
@@ -93,14 +80,14 @@ TEST_F(TraceTest, FirstBatchAndModulo) {
 TEST_F(TraceTest, OneFileForAllTables) {
   NumpyRandom stream(1);
   const auto reader =
-      make_trace_reader(config({24, 24}, 3), {path("emb_0.log"), false, nullptr}, stream);
+      make_trace_reader(config({24, 24}, 3), {path("j/emb_0.log"), false, nullptr}, stream);
   Batch batch;
   ASSERT_TRUE(reader->next(batch));
   EXPECT_EQ(batch.rows, 7);
 }
 
 TEST_F(TraceTest, DistributionFile) {
-  const TraceDistribution trace = read_trace_distribution(path("emb_2.log"));
+  const TraceDistribution trace = read_trace_distribution(path("j/emb_2.log"));
   EXPECT_THAT(trace.ids, ElementsAre(2));
   EXPECT_THAT(trace.distances, ElementsAre(0, 1));
   EXPECT_THAT(trace.probabilities, ElementsAre(0.5, 1.0));
@@ -143,7 +130,7 @@ TEST_F(TraceTest, BadFiles) {
   EXPECT_THROW(read_trace_distribution(path("absent.log")), DataError);
   NumpyRandom stream(1);
   EXPECT_THROW(
-      make_trace_reader(config({4, 4, 4, 4}, 2), {path("emb_j.log"), false, nullptr}, stream),
+      make_trace_reader(config({4, 4, 4, 4}, 2), {path("j/emb_j.log"), false, nullptr}, stream),
       DataError);
 }
 

@@ -12,7 +12,7 @@
 #include "kernels/core/check.h"
 #include "tests/data/criteo_lines.h"
 
-namespace hotrow::testing {
+namespace hotrow::test {
 namespace {
 
 TEST(Vocabulary, RowsFollowTheFirstOccurrence) {
@@ -101,4 +101,4 @@ TEST(Vocabulary, RefusesSizesOutOfRange) {
 }
 
 }  // namespace
-}  // namespace hotrow::testing
+}  // namespace hotrow::test

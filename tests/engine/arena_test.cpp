@@ -11,7 +11,7 @@
 
 namespace hotrow {
 namespace {
-using test::error_of;
+using test::error_text;
 
 bool all_zero(const Arena& arena) {
   return std::all_of(arena.data(), arena.data() + arena.size(),
@@ -73,7 +73,7 @@ TEST(Arena, MovesWithoutMovingItsMemory) {
 
 TEST(Arena, SaysHowMuchWasMissing) {
   const size_t bytes = size_t{1} << 60;
-  EXPECT_EQ(error_of<DeviceError>([&] { const Arena arena(bytes); }),
+  EXPECT_EQ(error_text<DeviceError>([&] { const Arena arena(bytes); }),
             "[arena] out of memory: got no room for 1152921504606846976 bytes (1073741824.0 GiB), "
             "expected that the "
             "system has it");

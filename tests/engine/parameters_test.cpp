@@ -9,7 +9,7 @@
 namespace hotrow {
 namespace {
 using test::copy_of;
-using test::error_of;
+using test::error_text;
 
 TEST(Parameters, AreSharedByName) {
   Parameters p;
@@ -99,21 +99,21 @@ TEST(Parameters, ServingNeedsNoGradients) {
 TEST(Parameters, RejectBadCalls) {
   Parameters p;
   p.add("a", 4, 5);
-  EXPECT_EQ(error_of([&] { p.add("a", 5, 4); }),
+  EXPECT_EQ(error_text([&] { p.add("a", 5, 4); }),
             "[parameters] 'a' was added with another shape: got (5, 4), expected (4, 5)");
-  EXPECT_EQ(error_of([&] { p.add("b", 0, 4); }),
+  EXPECT_EQ(error_text([&] { p.add("b", 0, 4); }),
             "[parameters] 'b' is empty: got (0, 4), expected at least (1, 1)");
-  EXPECT_EQ(error_of([&] { p.add("b", 4, -1); }),
+  EXPECT_EQ(error_text([&] { p.add("b", 4, -1); }),
             "[parameters] 'b' is empty: got (4, -1), expected at least (1, 1)");
   p.allocate(true, UpdateKind::kAdagrad);
-  EXPECT_EQ(error_of([&] { p.add("b", 5, 4); }),
+  EXPECT_EQ(error_text([&] { p.add("b", 5, 4); }),
             "[parameters] 'b' comes too late: got it after allocate(), expected before");
-  EXPECT_EQ(error_of([&] { p.allocate(true, UpdateKind::kSgd); }),
+  EXPECT_EQ(error_text([&] { p.allocate(true, UpdateKind::kSgd); }),
             "[parameters] allocate: got a second call, expected one");
-  EXPECT_EQ(error_of([&] { p.update({.kind = UpdateKind::kAdam}); }),
+  EXPECT_EQ(error_text([&] { p.update({.kind = UpdateKind::kAdam}); }),
             "[parameters] update: got another optimizer than that of allocate(): 128 bytes of "
             "state, expected 256");
-  EXPECT_EQ(error_of([&] { p.update({.kind = UpdateKind::kAdagrad}); }), "no error");
+  EXPECT_EQ(error_text([&] { p.update({.kind = UpdateKind::kAdagrad}); }), "no error");
 }
 
 }  // namespace

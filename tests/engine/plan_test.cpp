@@ -11,7 +11,7 @@
 
 namespace hotrow {
 namespace {
-using test::error_of;
+using test::error_text;
 using test::Rig;
 using test::SmallDlrm;
 
@@ -267,14 +267,14 @@ TEST(Plan, NothingToTrainIsNotTrained) {
 
 TEST(Plan, RejectsBadResults) {
   const ForkRig rig(7);
-  EXPECT_EQ(error_of([&] { make_plan(rig.tape, {}); }),
+  EXPECT_EQ(error_text([&] { make_plan(rig.tape, {}); }),
             "[plan] got no result, expected at least one");
-  EXPECT_EQ(error_of([&] { make_plan(rig.tape, {rig.prediction}); }),
+  EXPECT_EQ(error_text([&] { make_plan(rig.tape, {rig.prediction}); }),
             "[plan] cannot train on 'linear_4': expected a loss as the first result");
   const Var input = rig.tape.records()[0].in[0];
-  EXPECT_EQ(error_of([&] { make_plan(rig.tape, {input}); }),
+  EXPECT_EQ(error_text([&] { make_plan(rig.tape, {input}); }),
             "[plan] cannot train on 'x': expected a loss as the first result");
-  EXPECT_EQ(error_of([&] { make_plan(rig.tape, {input}, {Mode::kServe}); }),
+  EXPECT_EQ(error_text([&] { make_plan(rig.tape, {input}, {Mode::kServe}); }),
             "[plan] nothing to do: got results that no op makes");
 }
 

@@ -18,6 +18,7 @@
 #include "kernels/core/check.h"
 #include "tests/reference/linear_ref.h"
 #include "tests/reference/ops_ref.h"
+#include "tests/support/error_text.h"
 #include "tests/support/gradcheck.h"
 
 namespace hotrow::test {
@@ -59,17 +60,6 @@ inline std::vector<float> copy_of(ConstMatrix m) { return {m.data, m.data + m.si
 inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() &&
          (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
-}
-
-// The text of the InvalidArgument that `call` throws.
-template <class Error = InvalidArgument, class Call>
-std::string error_of(const Call& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 // at("name"): a parameter, table or input of a Rig, in the number type of the program.

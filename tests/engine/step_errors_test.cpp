@@ -5,7 +5,7 @@
 
 namespace hotrow {
 namespace {
-using test::error_of;
+using test::error_text;
 using test::Rig;
 using test::SmallDlrm;
 
@@ -14,23 +14,23 @@ constexpr int64_t kBatch = 4;
 TEST(StepErrors, MoreRowsThanPlanned) {
   SmallDlrm rig(kBatch);
   Step& step = rig.finish();
-  EXPECT_EQ(error_of([&] { step.set_rows(5); }),
+  EXPECT_EQ(error_text([&] { step.set_rows(5); }),
             "[step] batch does not fit: got 5 samples, expected at most 4");
-  EXPECT_EQ(error_of([&] { step.set_rows(-1); }),
+  EXPECT_EQ(error_text([&] { step.set_rows(-1); }),
             "[step] batch does not fit: got -1 samples, expected at most 4");
 }
 
 TEST(StepErrors, VarsOfTheWrongKind) {
   SmallDlrm rig(kBatch);
   Step& step = rig.finish();
-  EXPECT_EQ(error_of([&] { step.input(rig.prediction); }),
+  EXPECT_EQ(error_text([&] { step.input(rig.prediction); }),
             "[step] 'linear_14' is not a dense input: expected a Var of Tape::input()");
-  EXPECT_EQ(error_of([&] { step.input(rig.bags[0].ids); }),
+  EXPECT_EQ(error_text([&] { step.input(rig.bags[0].ids); }),
             "[step] 'a.ids' is not a dense input: expected a Var of Tape::input()");
   const Var hidden = rig.tape.records()[3].out[0];
-  EXPECT_EQ(error_of([&] { step.value(hidden); }),
+  EXPECT_EQ(error_text([&] { step.value(hidden); }),
             "[step] 'gather_3' is not kept: expected numbers that are a result of the plan");
-  EXPECT_EQ(error_of([&] { step.value(rig.bags[0].ids); }),
+  EXPECT_EQ(error_text([&] { step.value(rig.bags[0].ids); }),
             "[step] 'a.ids' is not kept: expected numbers that are a result of the plan");
   EXPECT_EQ(step.value(rig.tape.parameter("first.w", 7, 3)).data, rig.parameters.value(0).data);
 }
@@ -39,7 +39,7 @@ class Bags : public ::testing::TestWithParam<DType> {
  protected:
   void SetUp() override { rig_.finish(); }
   std::string error(const std::vector<int64_t>& offsets, const std::vector<int64_t>& ids) {
-    return error_of([&] { rig_.step->set_bags(rig_.bags[0], offsets, ids, 11); });
+    return error_text([&] { rig_.step->set_bags(rig_.bags[0], offsets, ids, 11); });
   }
   // Position of the first id outside.
   int64_t bad(const std::vector<int64_t>& ids) {
@@ -85,17 +85,17 @@ TEST(StepErrors, ParametersWithoutMemory) {
   Rig rig(kBatch);
   rig.head(rig.layer("one", rig.input("x", 3), 2, Activation::kNone));
   const Plan plan = make_plan(rig.tape, {rig.result});
-  EXPECT_EQ(error_of([&] { Step(rig.tape, plan); }),
+  EXPECT_EQ(error_text([&] { Step(rig.tape, plan); }),
             "[step] parameters have no memory yet: call Parameters::allocate() before");
   rig.parameters.allocate(false, UpdateKind::kSgd);
-  EXPECT_EQ(error_of([&] { Step(rig.tape, plan); }),
+  EXPECT_EQ(error_text([&] { Step(rig.tape, plan); }),
             "[step] 'one.w' has no gradient: call Parameters::allocate() for training before");
 }
 
 TEST(StepErrors, ADeviceThatThisBuildLacks) {
   Rig rig(kBatch);
   rig.head(rig.layer("one", rig.input("x", 3), 2, Activation::kNone));
-  EXPECT_EQ(error_of<DeviceError>([&] { rig.finish({}, {.device = Device::kCuda}); }),
+  EXPECT_EQ(error_text<DeviceError>([&] { rig.finish({}, {.device = Device::kCuda}); }),
             "[dispatch] this build has no GPU backend: got device cuda, expected cpu");
 }
 
@@ -104,7 +104,7 @@ TEST(StepErrors, BackwardOfAPlanForServing) {
   rig.head(rig.layer("one", rig.input("x", 3), 2, Activation::kNone));
   Step& step = rig.finish({.mode = Mode::kServe});
   step.forward();
-  EXPECT_EQ(error_of([&] { step.backward({}); }),
+  EXPECT_EQ(error_text([&] { step.backward({}); }),
             "[step] backward: got a plan for serving, expected one for training");
 }
 
@@ -114,7 +114,7 @@ std::string backward_error(const Record& record, UpdateKind kind = UpdateKind::k
   Rig rig(kBatch);
   rig.head(record(rig));
   Step& step = rig.finish();
-  return error_of([&] {
+  return error_text([&] {
     step.forward();
     step.backward({.kind = kind});
   });
@@ -160,7 +160,7 @@ TEST(StepErrors, ATargetThatDependsOnParameters) {
   rig.result = loss(rig.tape, rig.prediction, p, {});
   Step& step = rig.finish();
   step.forward();
-  EXPECT_EQ(error_of([&] { step.backward({}); }),
+  EXPECT_EQ(error_text([&] { step.backward({}); }),
             "[loss] got a target that depends on parameters, expected a fixed one");
 }
 
@@ -192,14 +192,14 @@ TEST(StepErrors, IdsWhereNumbersAreExpected) {
   const Var ids = rig.tape.sparse_input("a", 9).ids;
   rig.prediction = linear(rig.tape, ids, rig.tape.parameter("w", 1, 1));
   Step& step = rig.finish({.mode = Mode::kServe});
-  EXPECT_EQ(error_of([&] { step.forward(); }), "[linear] got ids 'a.ids', expected numbers");
+  EXPECT_EQ(error_text([&] { step.forward(); }), "[linear] got ids 'a.ids', expected numbers");
 }
 
 TEST(StepErrors, NumbersWhereIdsAreExpected) {
   Rig rig(kBatch);
   rig.prediction = gather(rig.tape, rig.table("t", 4, 3), rig.input("x", 1));
   Step& step = rig.finish({.mode = Mode::kServe});
-  EXPECT_EQ(error_of([&] { step.forward(); }),
+  EXPECT_EQ(error_text([&] { step.forward(); }),
             "[dispatch] wrong type for ids: got float32, expected int32 or int64");
 }
 

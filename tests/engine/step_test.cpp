@@ -12,7 +12,7 @@ namespace hotrow {
 namespace {
 using test::AllocGuard;
 using test::copy_of;
-using test::error_of;
+using test::error_text;
 using test::same_bits;
 using test::SmallDlrm;
 

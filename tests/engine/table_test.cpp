@@ -7,7 +7,7 @@
 
 namespace hotrow {
 namespace {
-using test::error_of;
+using test::error_text;
 
 TEST(Table, StartsAtZero) {
   const Table table("t", 7, 3);
@@ -49,9 +49,9 @@ TEST(Table, AFixedTableKeepsNoState) {
 }
 
 TEST(Table, RejectsNoRowsAndNoColumns) {
-  EXPECT_EQ(error_of([] { Table("t", 0, 3); }),
+  EXPECT_EQ(error_text([] { Table("t", 0, 3); }),
             "[table t] empty: got 0 rows of 3, expected at least 1 of 1");
-  EXPECT_EQ(error_of([] { Table("t", 3, 0); }),
+  EXPECT_EQ(error_text([] { Table("t", 3, 0); }),
             "[table t] empty: got 3 rows of 0, expected at least 1 of 1");
 }
 

@@ -11,6 +11,8 @@
 #include <string>
 #include <thread>
 
+#include "tests/support/folder_test.h"
+
 namespace hotrow {
 namespace {
 
@@ -20,18 +22,11 @@ using ::testing::ElementsAre;
 constexpr int kNoLimit = std::numeric_limits<int>::max();
 
 // A made-up machine below a folder of its own.
-class Topology : public ::testing::Test {
+class Topology : public test::FolderTest {
  protected:
-  void SetUp() override {
-    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    root_ = fs::path(::testing::TempDir()) / (std::string("hotrow_topology_") + info->name());
-    fs::remove_all(root_);
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
-  void write(const std::string& path, const std::string& text) const {
-    fs::create_directories((root_ / path).parent_path());
-    std::ofstream(root_ / path) << text << '\n';
+  void write(const std::string& name, const std::string& text) const {
+    fs::create_directories(fs::path(path(name)).parent_path());
+    FolderTest::write(name, text + '\n');
   }
   void cpu(int number, const std::string& siblings) const {
     write("sys/devices/system/cpu/cpu" + std::to_string(number) + "/topology/thread_siblings_list",
@@ -40,12 +35,8 @@ class Topology : public ::testing::Test {
   void online(int number, const std::string& text) const {
     write("sys/devices/system/cpu/cpu" + std::to_string(number) + "/online", text);
   }
-  std::vector<int> cores(const std::vector<int>& cpus) const {
-    return core_cpus(cpus, root_.string());
-  }
-  int quota() const { return cpu_quota(root_.string()); }
-
-  fs::path root_;
+  std::vector<int> cores(const std::vector<int>& cpus) const { return core_cpus(cpus, path()); }
+  int quota() const { return cpu_quota(path()); }
 };
 
 TEST_F(Topology, OneCpuOfEachCoreWhereTwoThreadsShareIt) {

@@ -9,6 +9,7 @@
 #include "kernels/core/parallel.h"
 #include "tests/reference/concat_ref.h"
 #include "tests/support/bounds.h"
+#include "tests/support/error_text.h"
 
 namespace hotrow {
 namespace {
@@ -109,30 +110,20 @@ TEST(Concat, BitsDoNotDependOnThreads) {
   set_num_threads(1);
 }
 
-template <class Call>
-std::string error_of(const Call& call) {
-  try {
-    call();
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 TEST(Concat, RejectsShapesThatDoNotFit) {
   std::vector<float> m(16);
   const CpuStream s;
   const Matrix out{m.data(), {1, 8}};
   const auto forward = [&](int64_t stride, int64_t width) {
     const Part parts[] = {{m.data(), 4, 4}, {m.data(), stride, width}};
-    return error_of([&] { concat_forward(out, parts, s); });
+    return test::error_text([&] { concat_forward(out, parts, s); });
   };
   EXPECT_EQ(forward(4, 4), "no error");
   EXPECT_EQ(forward(4, -1), "[concat] bad width of part 1: got -1, expected >= 0");
   EXPECT_EQ(forward(3, 4), "[concat] rows of part 1 overlap: got a stride of 3, expected >= 4");
   EXPECT_EQ(forward(4, 3), "[concat] wrong number of columns: got 8, expected 7");
   const PartGrad grads[] = {{m.data(), 4, 4, false}};
-  EXPECT_EQ(error_of([&] { concat_backward(grads, out, s); }),
+  EXPECT_EQ(test::error_text([&] { concat_backward(grads, out, s); }),
             "[concat backward] wrong number of columns: got 8, expected 4");
 }
 

@@ -9,6 +9,7 @@
 #include "kernels/core/parallel.h"
 #include "tests/reference/dense_update_ref.h"
 #include "tests/support/bounds.h"
+#include "tests/support/error_text.h"
 #include "tests/support/instruction_sets.h"
 
 namespace hotrow {
@@ -142,12 +143,8 @@ TEST(DenseUpdate, BitsDoNotDependOnThreadsOrLength) {
 
 std::string error_of(const UpdateRule& rule, bool with_state, int64_t n) {
   float w = 0, state[2] = {}, g = 0;
-  try {
-    dense_update(&w, with_state ? state : nullptr, &g, n, rule, CpuStream{});
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
-  return "no error";
+  return test::error_text(
+      [&] { dense_update(&w, with_state ? state : nullptr, &g, n, rule, CpuStream{}); });
 }
 
 TEST(DenseUpdate, RejectsRulesOutOfRange) {

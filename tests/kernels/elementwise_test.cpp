@@ -8,6 +8,7 @@
 #include "kernels/core/parallel.h"
 #include "tests/reference/elementwise_ref.h"
 #include "tests/support/bounds.h"
+#include "tests/support/error_text.h"
 #include "tests/support/instruction_sets.h"
 
 namespace hotrow {
@@ -123,26 +124,16 @@ TEST(Elementwise, BitsDoNotDependOnThreads) {
   set_num_threads(1);
 }
 
-template <class Call>
-std::string error_of(const Call& call) {
-  try {
-    call();
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 TEST(Elementwise, RejectsANegativeSize) {
   float x = 0;
   const CpuStream s;
-  EXPECT_EQ(error_of([&] { copy(&x, &x, -1, false, s); }),
+  EXPECT_EQ(test::error_text([&] { copy(&x, &x, -1, false, s); }),
             "[copy] bad number of elements: got -1, expected >= 0");
-  EXPECT_EQ(error_of([&] { add(&x, &x, &x, -2, s); }),
+  EXPECT_EQ(test::error_text([&] { add(&x, &x, &x, -2, s); }),
             "[add] bad number of elements: got -2, expected >= 0");
-  EXPECT_EQ(error_of([&] { multiply(&x, &x, &x, -3, s); }),
+  EXPECT_EQ(test::error_text([&] { multiply(&x, &x, &x, -3, s); }),
             "[multiply] bad number of elements: got -3, expected >= 0");
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(test::error_text([&] {
               multiply_backward({&x, false, &x, true}, &x, &x, &x, -4, s);
             }),
             "[multiply backward] bad number of elements: got -4, expected >= 0");

@@ -11,6 +11,7 @@
 #include "kernels/core/parallel.h"
 #include "tests/reference/interaction_ref.h"
 #include "tests/support/bounds.h"
+#include "tests/support/error_text.h"
 #include "tests/support/instruction_sets.h"
 
 namespace hotrow {
@@ -186,16 +187,6 @@ TEST(Interaction, NanReachesTheOutput) {
   EXPECT_FALSE(std::isnan(p.z[16 + 0])) << "pair (1, 0)";
 }
 
-template <class Call>
-std::string error_of(const Call& call) {
-  try {
-    call();
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 TEST(Interaction, RejectsShapesThatDoNotFit) {
   std::vector<float> memory(64);
   const Feature x[] = {{memory.data(), 4}, {memory.data(), 4}};
@@ -205,20 +196,21 @@ TEST(Interaction, RejectsShapesThatDoNotFit) {
   const Matrix z{memory.data(), {1, 5}};
   const Matrix wide{memory.data(), {1, 6}};
   const CpuStream s;
-  EXPECT_EQ(error_of([&] { interaction_forward(z, {}, 4, false, s); }),
+  EXPECT_EQ(test::error_text([&] { interaction_forward(z, {}, 4, false, s); }),
             "[interaction] no features: got 0, expected at least 1");
-  EXPECT_EQ(error_of([&] { interaction_forward(z, x, 0, false, s); }),
+  EXPECT_EQ(test::error_text([&] { interaction_forward(z, x, 0, false, s); }),
             "[interaction] bad feature width: got 0, expected at least 1");
-  EXPECT_EQ(error_of([&] { interaction_forward(wide, x, 4, false, s); }),
+  EXPECT_EQ(test::error_text([&] { interaction_forward(wide, x, 4, false, s); }),
             "[interaction] wrong number of columns: got 6, expected 5 (2 features of width 4)");
-  EXPECT_EQ(error_of([&] { interaction_forward(z, narrow, 4, false, s); }),
+  EXPECT_EQ(test::error_text([&] { interaction_forward(z, narrow, 4, false, s); }),
             "[interaction] rows of feature 1 overlap: got a stride of 3, expected >= 4");
-  EXPECT_EQ(error_of([&] { interaction_backward(dx, wide, x, 4, false, s); }),
+  EXPECT_EQ(test::error_text([&] { interaction_backward(dx, wide, x, 4, false, s); }),
             "[interaction backward] wrong number of columns: got 6, expected 5 (2 features of "
             "width 4)");
-  EXPECT_EQ(error_of([&] { interaction_backward(std::span(dx).first(1), z, x, 4, false, s); }),
-            "[interaction backward] wrong number of gradients: got 1, expected 2");
-  EXPECT_EQ(error_of([&] { interaction_backward(narrow_dx, z, x, 4, false, s); }),
+  EXPECT_EQ(
+      test::error_text([&] { interaction_backward(std::span(dx).first(1), z, x, 4, false, s); }),
+      "[interaction backward] wrong number of gradients: got 1, expected 2");
+  EXPECT_EQ(test::error_text([&] { interaction_backward(narrow_dx, z, x, 4, false, s); }),
             "[interaction backward] rows of gradient 1 overlap: got a stride of 3, expected >= 4");
 }
 

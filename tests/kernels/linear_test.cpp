@@ -11,6 +11,7 @@
 #include "tests/reference/bf16_ref.h"
 #include "tests/reference/linear_ref.h"
 #include "tests/support/bounds.h"
+#include "tests/support/error_text.h"
 #include "tests/support/instruction_sets.h"
 
 namespace hotrow {
@@ -298,20 +299,10 @@ TEST(Linear, BitsDoNotDependOnThreads) {
   set_num_threads(1);
 }
 
-template <class Call>
-std::string error_of(const Call& call) {
-  try {
-    call();
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 TEST(Linear, ForwardRejectsShapesThatDoNotFit) {
   Problem p(4, 3, 2, Activation::kNone);
   const auto forward = [&](Matrix y, Matrix x, Matrix w, int64_t bias) {
-    return error_of([&] {
+    return test::error_text([&] {
       linear_forward(y, x, w, {p.bias.data(), {bias}}, Activation::kNone, Precision::kFloat32,
                      CpuStream{});
     });
@@ -339,7 +330,7 @@ TEST(Linear, BackwardRejectsShapesThatDoNotFit) {
   const auto backward = [&](auto change) {
     LinearBackward arguments = p.backward_arguments();
     change(arguments);
-    return error_of([&] { linear_backward(arguments, CpuStream{}); });
+    return test::error_text([&] { linear_backward(arguments, CpuStream{}); });
   };
   EXPECT_EQ(backward([](LinearBackward&) {}), "no error");
   const std::string gradients = "[linear_backward] gradients do not fit: got ";
@@ -357,7 +348,7 @@ TEST(Linear, BackwardRejectsShapesThatDoNotFit) {
   EXPECT_NE(backward([](LinearBackward& a) { a.x.dims = {4, 2}; }), "no error");
   EXPECT_EQ(backward([](LinearBackward& a) { a.accumulate_dx = a.dx_is_dz = true; }),
             "[linear_backward] cannot add to a dx that is a dz: expected one reader of the layer");
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(test::error_text([&] {
               activation_backward(p.dz.data(), {p.dy.data(), {3, 2}}, p.my(), Activation::kRelu,
                                   CpuStream{});
             }),

@@ -11,6 +11,7 @@
 #include "kernels/core/parallel.h"
 #include "tests/reference/loss_ref.h"
 #include "tests/support/bounds.h"
+#include "tests/support/error_text.h"
 
 namespace hotrow {
 namespace {
@@ -192,17 +193,10 @@ TEST(Loss, BitsDoNotDependOnThreads) {
 // Of both passes: they refuse the same in the same words.
 std::string error_of(int64_t B, const LossConfig& config) {
   float loss = 0, dp = 0, p = 0.5f, target = 1;
-  const auto error = [](const auto& pass) -> std::string {
-    try {
-      pass();
-    } catch (const InvalidArgument& e) {
-      return e.what();
-    }
-    return "no error";
-  };
   const std::string forward =
-      error([&] { loss_forward(&loss, &p, &target, B, config, CpuStream{}); });
-  EXPECT_EQ(error([&] { loss_backward(&dp, &p, &target, B, config, CpuStream{}); }), forward);
+      test::error_text([&] { loss_forward(&loss, &p, &target, B, config, CpuStream{}); });
+  EXPECT_EQ(test::error_text([&] { loss_backward(&dp, &p, &target, B, config, CpuStream{}); }),
+            forward);
   return forward;
 }
 

@@ -16,6 +16,7 @@
 
 #include "kernels/core/check.h"
 #include "tests/support/alloc_guard.h"
+#include "tests/support/error_text.h"
 #include "tests/support/expect_throws.h"
 
 namespace hotrow {
@@ -212,12 +213,8 @@ TEST_F(Parallel, RejectsCpusThatDoNotFit) {
 }
 
 TEST_F(Parallel, RejectsNoThread) {
-  try {
-    set_num_threads(0);
-    FAIL() << "no error";
-  } catch (const InvalidArgument& e) {
-    EXPECT_EQ(std::string(e.what()), "[num-threads] got 0, expected at least 1");
-  }
+  EXPECT_EQ(test::error_text([] { set_num_threads(0); }),
+            "[num-threads] got 0, expected at least 1");
 }
 
 TEST(Part, CoversAllItemsInOrder) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/core/check.h"
+#include "tests/support/error_text.h"
 
 namespace hotrow {
 namespace {
@@ -132,12 +133,7 @@ TEST(LrPolicy, FarStepsDoNotOverflow) {
 
 template <class... Args>
 std::string error_of(Args... args) {
-  try {
-    LrPolicy policy(args...);
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
-  return "no error";
+  return test::error_text([&] { LrPolicy policy(args...); });
 }
 
 TEST(LrPolicy, RefusesWhatMakesNoSense) {

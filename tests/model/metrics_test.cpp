@@ -9,6 +9,7 @@
 #include <string>
 
 #include "kernels/core/check.h"
+#include "tests/support/error_text.h"
 
 namespace hotrow {
 namespace {
@@ -181,12 +182,7 @@ TEST(Metrics, TargetsBetweenTheClassesKeepWhatNeedsNoClasses) {
 
 template <class Error>
 std::string error_of(MetricsAccumulator& accumulator, const Data& data) {
-  try {
-    accumulator.add(data.scores, data.labels);
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
+  return test::error_text<Error>([&] { accumulator.add(data.scores, data.labels); });
 }
 
 TEST(Metrics, RefusesWrongInputAndAddsNothingOfIt) {

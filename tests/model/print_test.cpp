@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "kernels/core/check.h"
+#include "tests/support/error_text.h"
 
 namespace hotrow {
 namespace {
@@ -242,31 +243,21 @@ TEST(Print, PythonList) {
   EXPECT_EQ(python_list({}), "[]");
 }
 
-template <class Call>
-std::string error_of(Call call) {
-  try {
-    call();
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 TEST(Print, RefusesWhatDoesNotFit) {
   const std::vector<float> six(6);
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(test::error_text([&] {
               numpy_array(six, {2, 2}, 5);
             }),
             "[print] dimensions do not fit the data: got 6 elements, expected 4");
-  EXPECT_EQ(error_of([&] { torch_tensor(six, {}, 4); }),
+  EXPECT_EQ(test::error_text([&] { torch_tensor(six, {}, 4); }),
             "[print] array has no dimensions: got 0, expected at least 1");
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(test::error_text([&] {
               torch_tensor(six, {-2, -3}, 4);
             }),
             "[print] dimension is negative: got -2, expected at least 0");
-  EXPECT_EQ(error_of([&] { numpy_array(six, {6}, -1); }),
+  EXPECT_EQ(test::error_text([&] { numpy_array(six, {6}, -1); }),
             "[print] precision is negative: got -1, expected at least 0");
-  EXPECT_EQ(error_of([&] { torch_tensor(six, {6}, -1); }),
+  EXPECT_EQ(test::error_text([&] { torch_tensor(six, {6}, -1); }),
             "[print] precision is negative: got -1, expected at least 0");
 }
 

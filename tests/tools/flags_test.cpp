@@ -7,6 +7,7 @@
 
 #include "engine/topology.h"
 #include "kernels/core/check.h"
+#include "tests/support/error_text.h"
 
 namespace hotrow {
 namespace {
@@ -17,12 +18,7 @@ TrainOptions parse(std::vector<const char*> args) {
 }
 
 std::string error_of(const std::vector<const char*>& args) {
-  try {
-    parse(args);
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
-  return "no error";
+  return test::error_text([&] { parse(args); });
 }
 
 std::string setting(const TrainOptions& options, const std::string& name) {
