@@ -185,6 +185,21 @@ def test_same_numbers_for_any_threads():
     check(losses(trains(*flags, "--numpy-rand-seed=124")) != losses(outputs[0]), "the seed changes nothing")
 
 
+def test_bf16():
+    flags = ("--arch-sparse-feature-size=7", "--arch-embedding-size=1000-30-500", "--arch-mlp-bot=5-33-7",
+             "--arch-mlp-top=17-1", "--data-size=2000", "--mini-batch-size=97", "--loss-function=bce")
+    fp32, bf16, threads = (trains(*flags, *more) for more in (
+        ("--num-threads=1",), ("--dtype=bf16", "--num-threads=1"), ("--dtype=bf16", "--num-threads=3")))
+    check(losses(bf16) == losses(threads), "losses differ with the number of threads")
+    check(losses(bf16) != losses(fp32), "--dtype changes nothing")
+    for ours, exact in zip(losses(bf16), losses(fp32)):
+        check(abs(float(ours[2]) - float(exact[2])) < 0.01, f"bf16 is far from fp32: {ours}, expected {exact}")
+    with open("/proc/cpuinfo") as f:
+        fast = "avx512_bf16" in f.read()
+    check(("no instructions for bf16" in bf16) != fast, f"a CPU {'with' if fast else 'without'} AVX512-BF16 says: {bf16}")
+    check("no instructions for bf16" not in fp32, "fp32 needs no instructions for bf16")
+
+
 def test_accumulated_gradients():
     """Losses of a group are those before its update; random data draw no batch ahead of the last."""
     flags = ("--data-size=34", "--mini-batch-size=5", "--learning-rate=0.3", "--nepochs=2")
