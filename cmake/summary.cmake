@@ -8,7 +8,7 @@ function(hotrow_row name value)
 endfunction()
 
 set(onednn_row "absent: floors without it")
-if(TARGET OneDnn::dnnl)
+if(HOTROW_HAS_ONEDNN)
   set(onednn_row "${OneDnn_VERSION}")
 endif()
 set(sanitize_row "none")

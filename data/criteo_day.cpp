@@ -25,13 +25,6 @@ void next_line(std::string_view& line, LineReader& text, int64_t wanted_more) {
       text.file(), text.line_number() + 1, wanted_more);
 }
 
-void copy_line(std::string_view line, std::FILE* copy) {
-  const bool ok = std::fwrite(line.data(), 1, line.size(), copy) == line.size() &&
-                  std::fputc('\n', copy) != EOF;
-  require<DataError>(ok, "[criteo] writing the text of a day failed: got '{}', expected success",
-                     std::strerror(errno));
-}
-
 void append(CriteoDay& day, const CriteoRow& row, const CriteoLine& line, int64_t max_ind_range) {
   day.labels.push_back(row.label);
   day.dense.insert(day.dense.end(), row.dense.begin(), row.dense.end());
@@ -58,14 +51,14 @@ void CriteoDay::reserve(int64_t lines) {
 }
 
 void parse_criteo_day(CriteoDay& day, LineReader& text, int64_t lines, const DayRules& rules,
-                      NumpyRandom& stream, std::FILE* copy) {
+                      NumpyRandom& stream, const std::function<void(std::string_view)>& copy) {
   CriteoRow row(kCriteoDense, kCriteoTables);
   std::string_view bytes;
   for (int64_t i = 0; i < lines; ++i) {
     next_line(bytes, text, lines - i);
     const CriteoLine line{text.file(), text.line_number(), bytes};
     parse_criteo_line(row, line);
-    if (copy != nullptr) copy_line(bytes, copy);
+    if (copy) copy(bytes);
     const double u = rules.sub_sample_rate > 0 ? stream.uniform() : 1.0;
     if (row.label == 0 && u < rules.sub_sample_rate) continue;
     append(day, row, line, rules.max_ind_range);

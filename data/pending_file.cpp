@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <random>
 #include <system_error>
 #include <utility>
 
@@ -13,8 +15,19 @@
 
 namespace hotrow {
 
+namespace {
+
+// Two containers that share a folder may both be process 1.
+uint32_t process_word() {
+  static const uint32_t word = std::random_device()();
+  return word;
+}
+
+}  // namespace
+
 PendingFile::PendingFile(std::string path)
-    : path_(std::move(path)), partial_(fmt::format("{}.{}.partial", path_, getpid())) {}
+    : path_(std::move(path)),
+      partial_(fmt::format("{}.{}-{:08x}.partial", path_, getpid(), process_word())) {}
 
 PendingFile::~PendingFile() {
   std::error_code ignored;

@@ -11,7 +11,8 @@ namespace hotrow {
 
 class PendingFile {
  public:
-  // Touches no disk. Two processes may write the same path at once: the later publish() wins.
+  // Touches no disk. Two processes, of one machine or of two that share a folder, may write the
+  // same path at once: the later publish() wins.
   explicit PendingFile(std::string path);
   // Removes what is still under partial().
   ~PendingFile();

@@ -50,6 +50,15 @@ PrefetchReader::~PrefetchReader() {
   thread_.join();
 }
 
+int64_t PrefetchReader::max_bytes() const {
+  const auto size = [](int64_t items, size_t bytes) { return items * static_cast<int64_t>(bytes); };
+  const int64_t rows = batch_size();
+  int64_t batch = size(rows * (schema().num_dense + 1), sizeof(float));
+  for (const CategoricalColumn& column : schema().categorical)
+    batch += size(rows * (column.max_ids_per_bag + 1) + 1, sizeof(int64_t));
+  return std::ssize(ring_) * batch;
+}
+
 void PrefetchReader::rewind() {
   std::unique_lock lock(mutex_);
   reading_ = false;
@@ -65,7 +74,7 @@ bool PrefetchReader::next(Batch& batch) {
   std::unique_lock lock(mutex_);
   require(reading_ || read_ > taken_, "[prefetch] next: got no pass, expected rewind() before");
   asked_ = taken_ + 1;
-  if (2 * (read_ - taken_) <= std::ssize(ring_)) wake_reader_.notify_one();
+  if (read_ == taken_) wake_reader_.notify_one();
   wake_caller_.wait(lock, [&] { return read_ > taken_; });
   Slot& from = slot(taken_);
   num_batches_ = from.num_batches;
@@ -73,6 +82,7 @@ bool PrefetchReader::next(Batch& batch) {
   if (!from.more) return false;
   std::swap(batch, from.batch);
   ++taken_;
+  if (2 * (read_ - taken_) <= std::ssize(ring_)) wake_reader_.notify_one();
   return true;
 }
 

@@ -37,6 +37,8 @@ class PrefetchReader : public Reader {
   int64_t batch_size() const override { return reader_->batch_size(); }
   // As the wrapped reader knew it after the batch that next() returned last.
   int64_t num_batches() const override { return num_batches_; }
+  // Bytes of all that it may have read ahead, every bag full.
+  int64_t max_bytes() const;
   // Waits for the batch that is being read, and forgets what was read ahead.
   void rewind() override;
   // InvalidArgument before the first rewind().

@@ -37,8 +37,10 @@ class DayText {
     if (file_ != nullptr) std::fclose(file_);
   }
 
-  std::FILE* file() const { return file_; }
-
+  void add(std::string_view line) {
+    pending_.check(std::fwrite(line.data(), 1, line.size(), file_) == line.size() &&
+                   std::fputc('\n', file_) != EOF);
+  }
   void close() {
     pending_.check(std::fclose(std::exchange(file_, nullptr)) == 0);
     pending_.publish();
@@ -140,10 +142,11 @@ class Preprocess {
     day.reserve(lines_[at(i)]);
     if (files_.set() == CriteoSet::kTerabyte) {
       LineReader text(files_.raw(i), config_.progress);
-      parse_criteo_day(day, text, lines_[at(i)], rules_[at(i)], stream_, nullptr);
+      parse_criteo_day(day, text, lines_[at(i)], rules_[at(i)], stream_);
     } else {
       DayText copy(files_.day_text(i));
-      parse_criteo_day(day, *text_, lines_[at(i)], rules_[at(i)], stream_, copy.file());
+      parse_criteo_day(day, *text_, lines_[at(i)], rules_[at(i)], stream_,
+                       [&](std::string_view line) { copy.add(line); });
       copy.close();
     }
     return day;

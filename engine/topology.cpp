@@ -73,9 +73,8 @@ std::vector<int> core_cpus(std::span<const int> cpus, const std::string& root) {
   std::set<std::string> seen;
   for (const int cpu : std::set<int>(cpus.begin(), cpus.end())) {
     const std::string folder = fmt::format("{}/sys/devices/system/cpu/cpu{}", root, cpu);
-    int online = 1;  // the first CPU of many machines cannot go offline and has no such file
-    if (std::ifstream file(folder + "/online"); file) file >> online;
-    if (online == 0) continue;
+    int online = 1;  // some CPUs cannot go offline and have no such file
+    if (std::ifstream(folder + "/online") >> online && online == 0) continue;
     std::string siblings;
     std::ifstream file(folder + "/topology/thread_siblings_list");
     if (!std::getline(file, siblings)) siblings = fmt::format("cpu{}", cpu);

@@ -3,8 +3,8 @@
 // What the system says of itself is read below `root`, a folder (tests make up trees of their own):
 //   ROOT/sys/devices/system/cpu/cpuN/{online, topology/thread_siblings_list}
 //   ROOT/proc/self/cgroup and, for a group G and each group above it, the quota of CPU time in
-//   ROOT/sys/fs/cgroup/G/cpu.max (version 2), ROOT/sys/fs/cgroup/cpu/G/cpu.cfs_{quota,period}_us
-//   (1)
+//   ROOT/sys/fs/cgroup/G/cpu.max (version 2), ROOT/sys/fs/cgroup/C/G/cpu.cfs_{quota,period}_us
+//   (1; C is the group's list of controllers, for example "cpu,cpuacct")
 // What is missing or not a number sets no limit.
 #pragma once
 

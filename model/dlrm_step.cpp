@@ -91,8 +91,8 @@ DlrmStep::DlrmStep(Dlrm& model, const Schema& schema, int64_t batch, PlanOptions
 
 void DlrmStep::check_group(std::span<const Batch> group) const {
   const int64_t most = tape_.batch() / batch_;
-  require(std::ssize(group) <= most, "[feed] got {} batches, expected at most {}", group.size(),
-          most);
+  require(!group.empty() && std::ssize(group) <= most, "[feed] got {} batches, expected 1 to {}",
+          group.size(), most);
   for (const Batch& batch : group) {
     const bool last = &batch == &group.back();
     require(last ? batch.rows <= batch_ : batch.rows == batch_,

@@ -2,7 +2,7 @@
 """Time dlrm_bench and a PyTorch script alternately on this machine, and write what came out.
 
   compare_with_torch.py --bench build/release/tools/dlrm_bench --peer peer_torch.py --python venv/bin/python \
-      [--only 'kaggle .*train'] [--rounds 5] [--length 1.0] [--out DIR]
+      [--only 'kaggle .*train' --out DIR] [--rounds 5] [--length 1.0]
 
 Both programs take --config, --mode, --optimizer, --zipf, --iters, --warmup and --threads and print one JSON line with ms_per_iter,
 the median over the iterations. The peer comes in up to three kinds: plain PyTorch, torch.compile, and FBGEMM's table-batched
@@ -93,7 +93,7 @@ def table(results, machine, command):
              f"Command: `{command}`; every run: [cpu.json](cpu.json).", "",
              "Milliseconds a step are medians of the rounds, run alternately; the peer is the fastest of plain PyTorch, torch.compile "
              "and FBGEMM in each round. Ours includes copying and checking the batch. The floor is what `dlrm_bench` measures "
-             "at its start: the flops at oneDNN's rate and the bytes at the memory's.", "",
+             "at its start: the flops at the better of oneDNN's rate and ours, the bytes at the memory's.", "",
              "| configuration | mode | optimizer | ours ms | of the floor | peer ms | fastest peer | peer / ours | smallest .. largest |",
              "|---|---|---|---|---|---|---|---|---|"]
     for r in results:
@@ -112,12 +112,23 @@ def main():
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--length", type=float, default=1.0, help="scales the steps of a run")
     p.add_argument("--threads", type=int, default=os.cpu_count())
-    p.add_argument("--out", default="docs/benchmarks")
+    p.add_argument("--out", help="a folder; default: docs/benchmarks, with --only there is none")
     a = p.parse_args()
-    cases = [c for c in CASES if re.search(a.only, name(c))]
+    if a.out is None:
+        if a.only:
+            p.error("--only needs --out: got none, expected a folder for a part of the table")
+        a.out = "docs/benchmarks"
+    for program in (a.bench, a.peer):
+        if not os.path.isfile(program):
+            p.error(f"no file {program}, expected a program to time")
+    try:
+        cases = [c for c in CASES if re.search(a.only, name(c))]
+    except re.error as e:
+        p.error(f"--only is no regular expression: got '{a.only}' ({e})")
     if not cases or a.rounds < 1:
         p.error(f"nothing to run: got --only={a.only} --rounds={a.rounds}, expected one of: {', '.join(map(name, CASES))}")
-    command = f"scripts/compare_with_torch.py --only='{a.only}' --rounds={a.rounds} --length={a.length} --threads={a.threads}"
+    command = (f"scripts/compare_with_torch.py --peer={os.path.basename(a.peer)} --only='{a.only}' --rounds={a.rounds} "
+               f"--length={a.length} --threads={a.threads}")
     os.makedirs(a.out, exist_ok=True)
     results = []
     for case in cases:  # each is written when it is done: a run takes an hour

@@ -1,11 +1,16 @@
 // Times ops and whole models beside the floor that this machine sets; see README.md.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <climits>
+#include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -68,10 +73,24 @@ void add_flags(FlagSet& flags, BenchOptions& o) {
   flags.text("--json", o.json, "Also write the results to this file");
 }
 
+char g_partial[PATH_MAX];  // of --json, which an interrupted run must not leave behind
+
+extern "C" void remove_partial(int signal) {
+  unlink(g_partial);
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
 // The file of --json, if any. Created at once: a run must not find at its end that it cannot.
 std::unique_ptr<PendingFile> open_json(const BenchOptions& o) {
   if (o.json.empty()) return nullptr;
   auto file = std::make_unique<PendingFile>(o.json);
+  errno = EISDIR;
+  file->check(!std::filesystem::is_directory(o.json));
+  errno = ENAMETOOLONG;
+  file->check(file->partial().size() < sizeof g_partial);
+  file->partial().copy(g_partial, sizeof g_partial - 1);
+  for (int signal : {SIGINT, SIGTERM}) std::signal(signal, remove_partial);
   errno = 0;
   file->check(std::ofstream(file->partial()).is_open());
   return file;
@@ -119,7 +138,11 @@ void run_suite(const BenchOptions& o, std::vector<std::string> words) {
   require(benchmark::RunSpecifiedBenchmarks() > 0,
           "[--benchmark_filter] matches no benchmark, expected a pattern that does "
           "(see --benchmark_list_tests)");
-  if (file) file->publish();
+  if (!file) return;
+  errno = ENOSPC;  // Google Benchmark does not look whether it could write
+  std::ifstream written(file->partial());
+  file->check(nlohmann::json::accept(written));
+  file->publish();
 }
 
 void run(int argc, const char* const* argv) {

@@ -4,7 +4,6 @@
 
 #include "engine/topology.h"
 #include "kernels/core/check.h"
-#include "kernels/core/gemm.h"
 #include "kernels/core/parallel.h"
 #include "model/trainer.h"
 #include "tools/cli/debug_output.h"
@@ -112,7 +111,7 @@ void start_threads(const TrainingOptions& t) {
   std::vector<int> cpus = core_cpus(allowed_cpus());
   require(
       t.num_threads <= std::ssize(cpus),
-      "[--pin-threads] needs a physical core for each thread: got --num-threads={} on {} cores, "
+      "[--pin-threads] needs a physical core for each thread: got --num-threads={} and {} of them, "
       "expected no more threads than cores",
       t.num_threads, cpus.size());
   cpus.resize(static_cast<size_t>(t.num_threads));
@@ -147,10 +146,12 @@ void run(const TrainOptions& options, const std::atomic<bool>& stop) {
   if (options.output.debug_mode)
     print_parameters("initial", model, options.output.print_precision, print);
 
-  read_ahead(readers, options);
+  const MemoryUse ahead{"batches read ahead, at most",
+                        static_cast<size_t>(read_ahead(readers, options))};
   Trainer trainer(model, config, *readers.train, readers.test.get(), report, stop);
   std::vector<MemoryUse> memory = model.memory();
   for (const MemoryUse& use : trainer.memory()) memory.push_back(use);
+  memory.push_back(ahead);
   report.memory(memory);
   if (options.training.inference_only) {
     report.started();

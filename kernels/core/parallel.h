@@ -1,8 +1,8 @@
 // The only place where the CPU kernels meet threads.
 //
-// Determinism: a kernel cuts its work into tasks by shape alone, never by the number of threads,
-// and no two tasks write the same element. Which thread runs a task, and when, then cannot change a
-// bit.
+// Determinism: a kernel cuts its work into tasks by shape, and no two tasks write the same element.
+// Which thread runs a task, and when, then cannot change a bit. Where it cuts by the number of
+// threads too, no bit may depend on where a task ends.
 #pragma once
 
 #include <cstdint>

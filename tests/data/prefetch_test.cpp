@@ -212,6 +212,35 @@ TEST(Prefetch, EndsWhateverItsThreadDoes) {
   while (!begun) nap();
 }
 
+TEST(Prefetch, FillsTheRingWhileTheCallerIsBusy) {
+  for (int64_t ahead : {1, 2, 5}) {
+    FakeReader::Watch watch;
+    PrefetchReader reader(std::make_unique<FakeReader>(20, watch), ahead);
+    Batch batch;
+    reader.rewind();
+    for (int64_t i = 0; i < 3; ++i) expect_batch(reader, batch, i, 20);
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (watch.reads < 3 + ahead && std::chrono::steady_clock::now() < patience) nap();
+    EXPECT_EQ(watch.reads, 3 + ahead);
+  }
+}
+
+TEST(Prefetch, BytesOfAFullRing) {
+  class Full : public FakeReader {
+   public:
+    using FakeReader::FakeReader;
+    const Schema& schema() const override { return full_; }
+
+   private:
+    Schema full_{.num_dense = 3, .categorical = {{"a", 10, 1}, {"b", 10, 4}}};
+  };
+  FakeReader::Watch watch;
+  const PrefetchReader reader(std::make_unique<Full>(20, watch), 5);
+  const int64_t dense_and_label = kBatch * 4 * 4, ids = kBatch * 5 * 8,
+                offsets = 2 * (kBatch + 1) * 8;
+  EXPECT_EQ(reader.max_bytes(), 5 * (dense_and_label + ids + offsets));
+}
+
 TEST(Prefetch, ReadsNoFurtherThanItMay) {
   for (int64_t ahead : {1, 2, 5}) {
     FakeReader::Watch watch;

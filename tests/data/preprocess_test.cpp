@@ -340,8 +340,7 @@ TEST_F(Preprocess, TextThatShrinksMeanwhile) {
       "[{}:4] the file ends too early: got no line, expected 2 more (it was counted before; did it "
       "change?)",
       path("day_0"));
-  EXPECT_EQ(error_text<DataError>([&] { parse_criteo_day(day, text, 5, {}, stream_, nullptr); }),
-            expected);
+  EXPECT_EQ(error_text<DataError>([&] { parse_criteo_day(day, text, 5, {}, stream_); }), expected);
   text.rewind();
   EXPECT_EQ(error_text<DataError>([&] { skip_criteo_day(text, 5, {}, stream_); }), expected);
 }

@@ -155,7 +155,7 @@ TEST_F(GroupErrors, BatchesThatAreNotFull) {
                 step_.feed(make_group({5, 4, 5}, 1)));
   EXPECT_THROWS(InvalidArgument, "[feed] batch does not fit: got 6 samples, expected at most 5",
                 step_.feed(make_group({5, 6}, 1)));
-  EXPECT_THROWS(InvalidArgument, "[feed] got 4 batches, expected at most 3",
+  EXPECT_THROWS(InvalidArgument, "[feed] got 4 batches, expected 1 to 3",
                 step_.feed(make_group({5, 5, 5, 1}, 1)));
   std::vector<Batch> group = make_group({5, 5}, 1);
   group[1].sparse.pop_back();

@@ -122,8 +122,7 @@ TEST(Allocations, GroupsOfMiniBatches) {
   EXPECT_EQ(counts.maps, 0);
 }
 
-// The guard sees what it has to: the first step of a batch size makes oneDNN's primitives and fills
-// caches of ours.
+// The guard sees what it has to: building a step and its first run allocate.
 TEST(Allocations, GuardCounts) {
   const Batch batch = random_batch(config(), kBatch, kMaxIdsPerBag, 1);
   AllocGuard guard;

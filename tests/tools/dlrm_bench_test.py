@@ -5,9 +5,12 @@ Bytes and flops are counted again here, layer by layer, from the sizes of the mo
 """
 import json
 import pathlib
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 PROGRAM = None
@@ -213,6 +216,38 @@ class BadInput(unittest.TestCase):
             code, out, err = run(*words, "--json=/dev/null/x", *FAST)
             self.assertEqual((code, out, err.count("\n")), (1, "", 1))
             self.assertIn("[/dev/null/x] cannot be written: got 'Not a directory', expected", err)
+            with tempfile.TemporaryDirectory() as folder:
+                code, out, err = run(*words, f"--json={folder}", *FAST)
+                self.assertEqual((code, out, err.count("\n")), (1, "", 1))
+                self.assertIn("cannot be written: got 'Is a directory', expected", err)
+
+    def test_full_disk(self):
+        """What stood there stays, and nothing else."""
+        def full():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+        for words in (["--config=kaggle"], ["--benchmark_filter=^loss/kaggle/", "--benchmark_min_time=0.001"]):
+            with tempfile.TemporaryDirectory() as folder:
+                path = pathlib.Path(folder) / "x.json"
+                path.write_text("old")
+                done = subprocess.run([PROGRAM, *words, f"--json={path}", *FAST], capture_output=True, text=True,
+                                      timeout=240, preexec_fn=full)
+                self.assertEqual(done.returncode, 1, (words, done.stderr))
+                self.assertIn("x.json] cannot be written: got '", done.stderr)
+                self.assertEqual([f.name for f in pathlib.Path(folder).iterdir()], ["x.json"])
+                self.assertEqual(path.read_text(), "old")
+
+    def test_interrupt_leaves_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            begun = subprocess.Popen([PROGRAM, "--config=kaggle", "--iters=1000000", f"--json={folder}/x.json", *FAST],
+                                     stdout=subprocess.DEVNULL)
+            while not list(pathlib.Path(folder).iterdir()):
+                self.assertIsNone(begun.poll())
+                time.sleep(0.01)
+            begun.send_signal(signal.SIGINT)
+            self.assertEqual(begun.wait(60), -signal.SIGINT)
+            self.assertEqual(list(pathlib.Path(folder).iterdir()), [])
 
     def test_help(self):
         code, out, _ = run("--help")

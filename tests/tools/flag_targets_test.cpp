@@ -76,6 +76,14 @@ TEST(FlagTargets, DataSets) {
   EXPECT_EQ(tsv.prefetch_batches, 14);
 }
 
+TEST(FlagTargets, ReadsAheadAtLeastWhatAnUpdateTakes) {
+  EXPECT_EQ(parse({"--mini-batch-size=128"}).data.prefetch_batches, 32);
+  EXPECT_EQ(parse({"--mini-batch-size=8192"}).data.prefetch_batches, 1);
+  EXPECT_EQ(parse({"--mini-batch-size=128", "--mlperf-grad-accum-iter=64"}).data.prefetch_batches,
+            64);
+  EXPECT_EQ(parse({"--mlperf-grad-accum-iter=5000"}).data.prefetch_batches, 4096);
+}
+
 TEST(FlagTargets, TrainingAndOutput) {
   const TrainOptions o = parse({"--mini-batch-size=11",
                                 "--mlperf-grad-accum-iter=21",

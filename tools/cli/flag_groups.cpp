@@ -153,7 +153,8 @@ void add_data_flags(FlagSet& flags, DataOptions& d) {
   flags.integer("--num-batches", d.num_batches, kAtLeast0,
                 "Batches in an epoch; 0: all. Replaces --data-size");
   flags.boolean("--round-targets", d.round_targets, "Random targets as 0 and 1");
-  flags.integer("--prefetch-batches", d.prefetch_batches, {.min = 0, .max = 4096, .unset = -1},
+  flags.integer("--prefetch-batches", d.prefetch_batches,
+                {.min = 0, .max = kMaxPrefetch, .unset = -1},
                 "Batches read ahead by a thread of its own; 0: none, the same results; -1: about "
                 "4,096 samples");
   add_random_data_flags(flags, d);

@@ -13,8 +13,8 @@ namespace hotrow {
 namespace {
 
 constexpr int64_t kCriteoDense = 13;  // numbers on every line of every data set that we read
-// Batches read ahead: enough for a reader that comes in bursts, without memory that anybody sees.
-constexpr int64_t kPrefetchSamples = 4096, kMinPrefetch = 2;
+// Read ahead where nobody says: enough for a reader that comes in bursts.
+constexpr int64_t kPrefetchSamples = 4096;
 
 // The reference's words come first; what follows names the flags.
 void check_dense_size(ModelOptions& m, const DataOptions& d, bool mlp_bot_given) {
@@ -143,8 +143,10 @@ void check_update(const TrainingOptions& t) {
 // Where a flag stands for "as another one".
 void resolve(TrainingOptions& t, DataOptions& d) {
   if (t.test_mini_batch_size < 0) t.test_mini_batch_size = t.mini_batch_size;
+  // An update takes its mini-batches at once.
   if (d.prefetch_batches < 0)
-    d.prefetch_batches = std::max(kPrefetchSamples / t.mini_batch_size, kMinPrefetch);
+    d.prefetch_batches = std::clamp(kPrefetchSamples / t.mini_batch_size,
+                                    std::min(t.accumulate, kMaxPrefetch), kMaxPrefetch);
 }
 
 }  // namespace

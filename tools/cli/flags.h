@@ -46,6 +46,8 @@ struct ModelOptions {
   double loss_threshold = 0;        // --loss-threshold in [0, 0.5), 0: no clamp
 };
 
+constexpr int64_t kMaxPrefetch = 4096;  // --prefetch-batches
+
 struct DataOptions {
   enum class Generation { kRandom, kDataset, kSynthetic };
   enum class Distribution { kUniform, kGaussian };
@@ -77,7 +79,8 @@ struct DataOptions {
   int64_t hash_size = 0;              // --hash-size, 0: a vocabulary
   int64_t max_ids_per_field = 32;     // --max-ids-per-field
 
-  int64_t prefetch_batches = 0;  // --prefetch-batches, 0: none; unset: about 4,096 samples
+  // --prefetch-batches, 0: none; unset: about 4,096 samples, and those of an update
+  int64_t prefetch_batches = 0;
 };
 
 struct TrainingOptions {
