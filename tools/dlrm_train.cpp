@@ -5,6 +5,7 @@
 #include "engine/topology.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
+#include "kernels/core/precision.h"
 #include "model/trainer.h"
 #include "tools/cli/debug_output.h"
 #include "tools/cli/flags.h"

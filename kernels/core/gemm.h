@@ -64,8 +64,4 @@ struct Gemm {
 
 void gemm(const Gemm& g);
 
-// Whether this machine multiplies bf16 with an instruction for it (AVX512-BF16). Where it does not,
-// fp32 multiplies the rounded numbers, which takes longer than kFloat32.
-bool has_fast_bf16();
-
 }  // namespace hotrow
