@@ -31,6 +31,7 @@ namespace hotrow {
 struct Suite {
   Machine machine;
   int64_t max_rows = kAllRows;
+  TableType table_type = TableType::kFloat32;
   std::unique_ptr<Workload> workload = nullptr;
 };
 
