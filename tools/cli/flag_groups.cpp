@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "kernels/core/check.h"
+#include "tools/cli/table_types.h"
 
 namespace hotrow {
 namespace {
@@ -135,6 +136,10 @@ void add_model_flags(FlagSet& flags, ModelOptions& m) {
                             "Feature interaction");
   flags.boolean("--arch-interaction-itself", m.interaction_itself,
                 "Dot: also of each feature with itself");
+  flags.choice<TableType>(
+      "--table-dtype", m.table_type, table_types(),
+      "Rows of the tables; bf16 and fp16 round stochastically, split-bf16 trains "
+      "as fp32 and looks up bf16");
   add_table_trick_flags(flags, m);
   add_loss_flags(flags, m);
 }

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/core/table_rows.h"
+
 namespace hotrow {
 
 struct ModelOptions {
@@ -27,6 +29,7 @@ struct ModelOptions {
   Interaction interaction = Interaction::kDot;  // --arch-interaction-op
   bool interaction_itself = false;              // --arch-interaction-itself
   Pooling weighted_pooling = Pooling::kNone;    // --weighted-pooling
+  TableType table_type = TableType::kFloat32;   // --table-dtype
 
   bool md = false;                                // --md-flag
   int64_t md_threshold = 200;                     // --md-threshold
