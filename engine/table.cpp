@@ -3,26 +3,41 @@
 #include <utility>
 
 #include "kernels/core/check.h"
-#include "kernels/embedding_update.h"
 
 namespace hotrow {
 namespace {
 
-size_t float_bytes(const std::string& name, int64_t rows, int64_t dim) {
+size_t row_bytes(const std::string& name, int64_t rows, int64_t dim, TableType type) {
   require(rows >= 1 && dim >= 1, "[table {}] empty: got {} rows of {}, expected at least 1 of 1",
           name, rows, dim);
-  return array_bytes(fmt::format("table {}", name), rows, dim, sizeof(float));
+  const size_t bytes = array_bytes(fmt::format("table {}", name), rows, dim, stored_bytes(type));
+  return type == TableType::kSplitBf16 ? 2 * align_up(bytes / 2) : bytes;
 }
 
 }  // namespace
 
-Table::Table(std::string name, int64_t rows, int64_t dim, bool trainable)
+Table::Table(std::string name, int64_t rows, int64_t dim, bool trainable, TableType type,
+             RoundingKey rounding)
     : name_(std::move(name)),
       rows_(rows),
       dim_(dim),
       trainable_(trainable),
-      weights_(float_bytes(name_, rows, dim)) {
+      type_(type),
+      rounding_(rounding),
+      weights_(row_bytes(name_, rows, dim, type)) {
   weights_.spread();
+}
+
+TableRows Table::stored() const {
+  uint16_t* low =
+      type_ == TableType::kSplitBf16 ? weights_.as<uint16_t>(weights_.size() / 2) : nullptr;
+  return {weights_.data(), {rows_, dim_}, type_, low};
+}
+
+Matrix Table::weights() const {
+  require(type_ == TableType::kFloat32, "[table {}] holds no floats: got rows of {}, expected fp32",
+          name_, table_type_name(type_));
+  return {weights_.as<float>(), {rows_, dim_}};
 }
 
 void Table::prepare_state(UpdateKind kind) {

@@ -8,7 +8,9 @@
 #include <string>
 
 #include "engine/arena.h"
+#include "kernels/core/table_rows.h"
 #include "kernels/core/view.h"
+#include "kernels/embedding_update.h"
 #include "kernels/update_rule.h"
 
 namespace hotrow {
@@ -16,13 +18,18 @@ namespace hotrow {
 class Table {
  public:
   // Rows are zero until the caller fills them. `trainable` false: lookups never change it.
-  Table(std::string name, int64_t rows, int64_t dim, bool trainable = true);
+  // `rounding`: read by types that round, see kernels/embedding_update.h.
+  Table(std::string name, int64_t rows, int64_t dim, bool trainable = true,
+        TableType type = TableType::kFloat32, RoundingKey rounding = {});
 
   const std::string& name() const { return name_; }
   int64_t rows() const { return rows_; }
   int64_t dim() const { return dim_; }
   bool trainable() const { return trainable_; }
-  Matrix weights() const { return {weights_.as<float>(), {rows_, dim_}}; }
+  TableRows stored() const;
+  // The rows as floats in place; throws InvalidArgument unless the table is kFloat32.
+  Matrix weights() const;
+  const RoundingKey& rounding() const { return rounding_; }
 
   // Takes zeroed optimizer state: (R, D) for Adagrad, (R) row-wise, (2, R, D) for Adam, none for
   // SGD.
@@ -36,6 +43,8 @@ class Table {
   std::string name_;
   int64_t rows_, dim_;
   bool trainable_;
+  TableType type_;
+  RoundingKey rounding_;
   Arena weights_, state_;
 };
 

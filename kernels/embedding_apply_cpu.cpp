@@ -13,6 +13,7 @@
 // After foreach_target.h.
 #include <hwy/highway.h>
 
+#include "kernels/embedding_rounding_cpu-inl.h"
 #include "kernels/embedding_rows_cpu-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -104,7 +105,21 @@ HWY_INLINE float rowwise_rate(float* g, const RowTarget& t, const Entry* run, in
   return t.rule.rate / (std::sqrt(state) + t.rule.eps);
 }
 
-template <class Entry>
+// Applies the rule to w[0 .. width), elements `at`, `at` + 1, ... of the table.
+HWY_INLINE void apply_rule(const RowTarget& t, float* w, const float* g, int64_t at, int64_t width,
+                           float rate) {
+  switch (t.rule.kind) {
+    case UpdateKind::kSgd:
+    case UpdateKind::kRowwiseAdagrad:
+      return apply_sgd(w, g, width, rate);
+    case UpdateKind::kAdagrad:
+      return apply_adagrad(w, t.state + at, g, width, t.rule);
+    case UpdateKind::kAdam:
+      return apply_adam(w, t.state + at, t.state + t.rows.size() + at, g, width, t.rule);
+  }
+}
+
+template <TableType kType, class Entry>
 HWY_INLINE void update_row(const RowTarget& t, const Entry* run, int64_t n, int64_t dim) {
   alignas(64) float g[kBlock];
   const bool rowwise = t.rule.kind == UpdateKind::kRowwiseAdagrad;
@@ -114,24 +129,26 @@ HWY_INLINE void update_row(const RowTarget& t, const Entry* run, int64_t n, int6
     // A row of one block is still in g after rowwise_rate.
     if (!rowwise || dim > kBlock) sum_run(g, t, run, n, column, width);
     const int64_t at = run->row * dim + column;
-    switch (t.rule.kind) {
-      case UpdateKind::kSgd:
-      case UpdateKind::kRowwiseAdagrad:
-        apply_sgd(t.rows + at, g, width, rate);
-        break;
-      case UpdateKind::kAdagrad:
-        apply_adagrad(t.rows + at, t.state + at, g, width, t.rule);
-        break;
-      case UpdateKind::kAdam:
-        apply_adam(t.rows + at, t.state + at, t.state + t.num_rows * dim + at, g, width, t.rule);
-        break;
+    if constexpr (kType == TableType::kFloat32) {
+      apply_rule(t, t.rows.as<float>() + at, g, at, width, rate);
+    } else {
+      alignas(64) float w[kBlock];
+      load_block<kType>(w, t.rows, at, width);
+      apply_rule(t, w, g, at, width, rate);
+      store_block<kType>(t.rows, at, w, width, {t.rounding, t.rule.step, run->row, column});
     }
   }
 }
 
+template <TableType kType>
 HWY_INLINE void prefetch_entry(const RowTarget& t, uint32_t row, uint32_t bag, int64_t dim) {
   prefetch_row(gradient(t, bag), dim);
-  prefetch_row(t.rows + row * dim, dim);
+  if constexpr (kType == TableType::kFloat32) {
+    prefetch_row(t.rows.as<float>() + row * dim, dim);
+  } else {
+    prefetch_row(t.rows.as<uint16_t>() + row * dim, dim);
+    if (kType == TableType::kSplitBf16) prefetch_row(t.rows.low + row * dim, dim);
+  }
   switch (t.rule.kind) {
     case UpdateKind::kSgd:
       break;
@@ -139,7 +156,7 @@ HWY_INLINE void prefetch_entry(const RowTarget& t, uint32_t row, uint32_t bag, i
       __builtin_prefetch(t.state + row, 0, 2);
       break;
     case UpdateKind::kAdam:
-      prefetch_row(t.state + (t.num_rows + row) * dim, dim);
+      prefetch_row(t.state + t.rows.size() + row * dim, dim);
       [[fallthrough]];
     case UpdateKind::kAdagrad:
       prefetch_row(t.state + row * dim, dim);
@@ -148,35 +165,49 @@ HWY_INLINE void prefetch_entry(const RowTarget& t, uint32_t row, uint32_t bag, i
 }
 
 // kDim is D where the compiler shall know it, or 0.
-template <int64_t kDim, class Entry>
+template <TableType kType, int64_t kDim, class Entry>
 void apply_runs(const RowTarget& t, const Entry* entries, int64_t n) {
-  const int64_t dim = kDim > 0 ? kDim : t.dim;
-  const int64_t ahead = rows_ahead(dim);
+  const int64_t dim = kDim > 0 ? kDim : t.rows.cols();
+  const int64_t ahead = rows_ahead<float>(dim);
   int64_t fetched = 0;
   for (int64_t begin = 0, end; begin < n; begin = end) {
     const uint32_t row = entries[begin].row;
     for (end = begin + 1; end < n && entries[end].row == row;) ++end;
     const int64_t fetch_end = std::min(n, std::min(end, begin + kChunk) + ahead);
     for (fetched = std::max(fetched, begin); fetched < fetch_end; ++fetched) {
-      prefetch_entry(t, entries[fetched].row, entries[fetched].bag, dim);
+      prefetch_entry<kType>(t, entries[fetched].row, entries[fetched].bag, dim);
     }
-    update_row(t, entries + begin, end - begin, dim);
+    update_row<kType>(t, entries + begin, end - begin, dim);
+  }
+}
+
+template <TableType kType, class Entry>
+HWY_INLINE void apply_rows(const RowTarget& t, const Entry* entries, int64_t n) {
+  switch (t.rows.cols()) {
+    case 16:
+      return apply_runs<kType, 16>(t, entries, n);
+    case 32:
+      return apply_runs<kType, 32>(t, entries, n);
+    case 64:
+      return apply_runs<kType, 64>(t, entries, n);
+    case 128:
+      return apply_runs<kType, 128>(t, entries, n);
+    default:
+      return apply_runs<kType, 0>(t, entries, n);
   }
 }
 
 template <class Entry>
 HWY_INLINE void apply_any(const RowTarget& t, const Entry* entries, int64_t n) {
-  switch (t.dim) {
-    case 16:
-      return apply_runs<16>(t, entries, n);
-    case 32:
-      return apply_runs<32>(t, entries, n);
-    case 64:
-      return apply_runs<64>(t, entries, n);
-    case 128:
-      return apply_runs<128>(t, entries, n);
-    default:
-      return apply_runs<0>(t, entries, n);
+  switch (t.rows.type) {
+    case TableType::kFloat32:
+      return apply_rows<TableType::kFloat32>(t, entries, n);
+    case TableType::kSplitBf16:
+      return apply_rows<TableType::kSplitBf16>(t, entries, n);
+    case TableType::kBf16:
+      return apply_rows<TableType::kBf16>(t, entries, n);
+    case TableType::kFp16:
+      return apply_rows<TableType::kFp16>(t, entries, n);
   }
 }
 void apply_plain(const RowTarget& t, const PlainEntry* entries, int64_t n) {

@@ -7,14 +7,16 @@
 // Shapes: out (B, W) with W >= first_column + T D, so that bags may be written into a block of
 // columns of a wider matrix (other columns are left alone); tables (R_t, D), one D a call; bag b of
 // a table holds positions offsets[b] .. offsets[b + 1] - 1 of ids; without offsets, position b
-// alone. fp32; Id is int32_t or int64_t.
+// alone. out, weights and sums are fp32; Id is int32_t or int64_t.
+// Rows are of any TableType, each table its own. A row of 16 bits is the floats that it holds; of
+// kSplitBf16 only the high half is read: each element rounded toward zero to bf16.
 // Aliasing: out and dweights overlap no input. Two tables may share rows.
 // Determinism: a bag starts from +0 and adds its rows in the order of its ids, s = s + row or
 // s = fma(weight, row, s); the mean multiplies by the rounded 1 / n at the end. No sum crosses the
 // lanes of a vector, so bits depend neither on threads nor on vector width. (A CPU without fma
 // instructions rounds the product first.)
-// Cost: N D flop (2 N D with weights) and 4 D (N + T B) bytes plus ids, where N counts the ids of
-// all tables.
+// Cost: N D flop (2 N D with weights) and D (s N + 4 T B) bytes plus ids, where N counts the ids of
+// all tables and s the bytes that a lookup reads of an element: 4 or, of 16-bit rows, 2.
 // Errors: InvalidArgument for shapes that do not fit. Ids and offsets are NOT checked here: whoever
 // feeds a batch does it once, see kernels/sparse_route.h.
 // Source: Naumov et al., "Deep Learning Recommendation Model" (2019), section 2.1; the order is our
@@ -25,6 +27,7 @@
 #include <span>
 
 #include "kernels/core/stream.h"
+#include "kernels/core/table_rows.h"
 #include "kernels/core/view.h"
 
 namespace hotrow {
@@ -44,7 +47,7 @@ struct Bags {
 
 template <class Id>
 struct TableLookup {
-  ConstMatrix rows;  // (R, D)
+  ConstTableRows rows;  // (R, D)
   Bags<Id> bags;
 };
 
@@ -62,7 +65,7 @@ void embedding_bag_forward(Matrix out, std::span<const TableLookup<Id>> tables,
 // that fold in halves:
 //   h = P / 2:            q[d] = fma(a[d + h], b[d + h], a[d] b[d]) for d < h
 //   h = P / 4, P / 8 .. 1: q[d] = q[d] + q[d + h]                    for d < h
-// Cost: 2 N D flop, 4 D (N + B) bytes plus ids.
+// Cost: 2 N D flop, D (s N + 4 B) bytes plus ids.
 template <class Id>
 void embedding_bag_weight_grad(float* dweights, ConstMatrix dout, int64_t first_column,
                                const TableLookup<Id>& table, Pooling pooling, CpuStream stream);

@@ -55,13 +55,12 @@ namespace {
 
 // One piece of columns of all bags in the segment. Only the piece at column 0 prefetches, and then
 // whole rows.
-template <int64_t kWidth, bool kWeighted, class Id>
-HWY_INLINE void pool_piece(const Segment<Id>& s, int64_t column) {
+template <int64_t kWidth, bool kWeighted, class Id, class T>
+HWY_INLINE void pool_piece(const Segment<Id>& s, const T* rows, int64_t column) {
   const Bags<Id>& bags = s.table.bags;
-  const float* rows = s.table.rows.data;
   const int64_t dim = s.table.rows.cols();
   int64_t j = bags.begin(s.bags.begin);
-  const int64_t ahead = rows_ahead(dim);
+  const int64_t ahead = rows_ahead<T>(dim);
   const int64_t fetch_end = column == 0 ? int64_t{bags.begin(s.bags.end)} : 0;
   for (int64_t k = j; k < std::min(j + ahead, fetch_end); ++k) {
     prefetch_row(rows + bags.ids[k] * dim, dim);
@@ -72,7 +71,7 @@ HWY_INLINE void pool_piece(const Segment<Id>& s, int64_t column) {
     const int64_t count = bags.begin(b + 1) - j;
     for (const int64_t end = j + count; j < end; ++j) {
       if (j + ahead < fetch_end) prefetch_row(rows + bags.ids[j + ahead] * dim, dim);
-      const float* row = rows + bags.ids[j] * dim + column;
+      const T* row = rows + bags.ids[j] * dim + column;
       if constexpr (kWeighted) {
         sum.add_scaled(bags.weights[j], row);
       } else {
@@ -84,25 +83,40 @@ HWY_INLINE void pool_piece(const Segment<Id>& s, int64_t column) {
   }
 }
 
+// Calls f(elements of the rows, as what a lookup reads).
+template <class F>
+HWY_INLINE void with_elements(const ConstTableRows& rows, const F& f) {
+  switch (rows.type) {
+    case TableType::kFloat32:
+      return f(rows.as<float>());
+    case TableType::kSplitBf16:
+    case TableType::kBf16:
+      return f(rows.as<Bf16>());
+    case TableType::kFp16:
+      return f(rows.as<Fp16>());
+  }
+}
+
 template <class Id>
 void pool(const Segment<Id>& s) {
-  for_each_piece(s.table.rows.cols(), [&](auto width, int64_t column) HWY_ATTR {
-    if (s.table.bags.weights != nullptr) {
-      pool_piece<width(), true>(s, column);
-    } else {
-      pool_piece<width(), false>(s, column);
-    }
+  with_elements(s.table.rows, [&](const auto* rows) HWY_ATTR {
+    for_each_piece(s.table.rows.cols(), [&](auto width, int64_t column) HWY_ATTR {
+      if (s.table.bags.weights != nullptr) {
+        pool_piece<width(), true>(s, rows, column);
+      } else {
+        pool_piece<width(), false>(s, rows, column);
+      }
+    });
   });
 }
 void pool_int32(const Segment<int32_t>& s) { pool(s); }
 void pool_int64(const Segment<int64_t>& s) { pool(s); }
 
-template <class Id>
-HWY_INLINE void dot_with_rows(const WeightGrad<Id>& g) {
+template <class Id, class T>
+HWY_INLINE void dot_with_rows(const WeightGrad<Id>& g, const T* rows) {
   const Bags<Id>& bags = g.table.bags;
-  const float* rows = g.table.rows.data;
   const int64_t dim = g.table.rows.cols();
-  const int64_t last = bags.begin(g.bags.end), ahead = rows_ahead(dim);
+  const int64_t last = bags.begin(g.bags.end), ahead = rows_ahead<T>(dim);
   for (int64_t b = g.bags.begin; b < g.bags.end; ++b) {
     const int64_t begin = bags.begin(b), end = bags.begin(b + 1);
     const float scale =
@@ -113,8 +127,12 @@ HWY_INLINE void dot_with_rows(const WeightGrad<Id>& g) {
     }
   }
 }
-void dot_with_rows_int32(const WeightGrad<int32_t>& g) { dot_with_rows(g); }
-void dot_with_rows_int64(const WeightGrad<int64_t>& g) { dot_with_rows(g); }
+template <class Id>
+void dot_with_any_rows(const WeightGrad<Id>& g) {
+  with_elements(g.table.rows, [&](const auto* rows) HWY_ATTR { dot_with_rows(g, rows); });
+}
+void dot_with_rows_int32(const WeightGrad<int32_t>& g) { dot_with_any_rows(g); }
+void dot_with_rows_int64(const WeightGrad<int64_t>& g) { dot_with_any_rows(g); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE
@@ -132,9 +150,16 @@ HWY_EXPORT(dot_with_rows_int64);
 
 constexpr int64_t kTaskBytes = 64 * 1024;  // of rows read
 
+// Bytes that the first `batch` bags of a table read and write.
+template <class Id>
+int64_t table_bytes(const TableLookup<Id>& table, int64_t batch) {
+  const auto row = table.rows.cols() * static_cast<int64_t>(lookup_bytes(table.rows.type));
+  const auto bag = table.rows.cols() * static_cast<int64_t>(sizeof(float));
+  return table.bags.begin(batch) * row + batch * bag;
+}
+
 // Bags (over all tables) a task, from shapes alone.
-int64_t bags_per_task(int64_t num_bags, int64_t num_ids, int64_t dim) {
-  const int64_t bytes = (num_ids + num_bags) * dim * static_cast<int64_t>(sizeof(float));
+int64_t bags_per_task(int64_t num_bags, int64_t bytes) {
   return std::max<int64_t>(1, num_bags * kTaskBytes / std::max<int64_t>(bytes, 1));
 }
 
@@ -168,14 +193,14 @@ void embedding_bag_forward(Matrix out, std::span<const TableLookup<Id>> tables,
   const int64_t batch = out.rows(), dim = tables[0].rows.cols();
   const int64_t num_bags = batch * static_cast<int64_t>(tables.size());
   check_columns("embedding_bag_forward", out.cols(), first_column, dim * std::ssize(tables));
-  int64_t num_ids = 0;
+  int64_t bytes = 0;
   for (const TableLookup<Id>& table : tables) {
     check_lookup("embedding_bag_forward", table, dim);
-    num_ids += table.bags.begin(batch);
+    bytes += table_bytes(table, batch);
   }
   if (num_bags == 0) return;
   // Bags are numbered through all tables, so that a task may end one table and begin the next.
-  const int64_t tasks = ceil_div(num_bags, bags_per_task(num_bags, num_ids, dim));
+  const int64_t tasks = ceil_div(num_bags, bags_per_task(num_bags, bytes));
   parallel_for(tasks, [&](int64_t task) {
     const Range bags = part(num_bags, tasks, task);
     for (int64_t bag = bags.begin; bag < bags.end;) {
@@ -197,7 +222,7 @@ void embedding_bag_weight_grad(float* dweights, ConstMatrix dout, int64_t first_
   const int64_t batch = dout.rows(), dim = table.rows.cols();
   check_columns("embedding_bag_weight_grad", dout.cols(), first_column, dim);
   if (batch == 0) return;
-  const int64_t tasks = ceil_div(batch, bags_per_task(batch, table.bags.begin(batch), dim));
+  const int64_t tasks = ceil_div(batch, bags_per_task(batch, table_bytes(table, batch)));
   parallel_for(tasks, [&](int64_t task) {
     const WeightGrad<Id> grad{dweights, dout.data + first_column, dout.cols(),
                               table,    part(batch, tasks, task), pooling};

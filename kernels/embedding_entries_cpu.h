@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "kernels/core/table_rows.h"
+#include "kernels/embedding_update.h"
 #include "kernels/update_rule.h"
 
 namespace hotrow {
@@ -25,12 +27,13 @@ struct RowRule {
   float rate;  // learning rate; for Adam with both bias corrections
   float eps;
   float blend1, blend2;  // 1 - beta
+  uint64_t step;
 };
 
 struct RowTarget {
-  float* rows;
+  TableRows rows;
   float* state;
-  int64_t num_rows, dim;
+  RoundingKey rounding;
   const float* dout;  // at the first column of the table
   int64_t dout_stride;
   RowRule rule;

@@ -14,11 +14,43 @@
 #include <cstring>
 #include <type_traits>
 
+#include "kernels/core/table_rows.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace hotrow {
 namespace HWY_NAMESPACE {
 namespace {  // one copy a source file: the compiler options of two may differ
 namespace hn = hwy::HWY_NAMESPACE;
+
+// Elements of a row as floats.
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const float* x) {
+  return hn::LoadU(d, x);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const Bf16* x) {
+  const hn::Rebind<uint16_t, D> half;
+  const auto bits = hn::LoadU(half, reinterpret_cast<const uint16_t*>(x));
+  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(hn::RebindToUnsigned<D>(), bits)));
+}
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const Fp16* x) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  const hn::Rebind<hwy::float16_t, D> half;
+  return hn::PromoteTo(d, hn::LoadU(half, reinterpret_cast<const hwy::float16_t*>(x)));
+#else  // Where there is no instruction for it, Highway's conversion makes a number of infinity.
+  const hn::RebindToUnsigned<D> u;
+  const hn::Rebind<uint16_t, D> half;
+  const auto bits = hn::PromoteTo(u, hn::LoadU(half, reinterpret_cast<const uint16_t*>(x)));
+  const auto sign = hn::ShiftLeft<16>(hn::And(bits, hn::Set(u, 0x8000u)));
+  // Where a float has its exponent; a half's counts from 2^112 times less.
+  const auto magnitude = hn::ShiftLeft<13>(hn::And(bits, hn::Set(u, 0x7FFFu)));
+  const auto finite = hn::BitCast(u, hn::Mul(hn::BitCast(d, magnitude), hn::Set(d, 0x1p112f)));
+  const auto special = hn::Or(magnitude, hn::Set(u, 0x7F800000u));  // infinity and NaN
+  const auto is_special = hn::Gt(magnitude, hn::Set(u, 0x7BFFu << 13));
+  return hn::BitCast(d, hn::Or(sign, hn::IfThenElse(is_special, special, finite)));
+#endif
+}
 
 // kWidth neighbouring columns of a row, in registers. kWidth is a power of two.
 template <int64_t kWidth>
@@ -32,15 +64,17 @@ struct Piece {
     HWY_UNROLL(8)
     for (int64_t i = 0; i < kVectors; ++i) v[i] = hn::Zero(D());
   }
-  HWY_INLINE void add(const float* x) {
+  template <class T>
+  HWY_INLINE void add(const T* x) {
     HWY_UNROLL(8)
-    for (int64_t i = 0; i < kVectors; ++i) v[i] = hn::Add(v[i], hn::LoadU(D(), x + i * kLanes));
+    for (int64_t i = 0; i < kVectors; ++i) v[i] = hn::Add(v[i], load(D(), x + i * kLanes));
   }
-  HWY_INLINE void add_scaled(float a, const float* x) {
+  template <class T>
+  HWY_INLINE void add_scaled(float a, const T* x) {
     const auto scale = hn::Set(D(), a);
     HWY_UNROLL(8)
     for (int64_t i = 0; i < kVectors; ++i) {
-      v[i] = hn::MulAdd(scale, hn::LoadU(D(), x + i * kLanes), v[i]);
+      v[i] = hn::MulAdd(scale, load(D(), x + i * kLanes), v[i]);
     }
   }
   HWY_INLINE void scale(float a) {
@@ -77,30 +111,34 @@ HWY_INLINE void for_each_vector(int64_t width, const F& f) {
   });
 }
 
-constexpr int64_t kCacheLine = 16;  // floats
+template <class T>
+constexpr int64_t kCacheLine = 64 / sizeof(T);
 
-// How many rows ahead to ask: about 64 lines on their way hide a trip to memory.
+// How many rows of T ahead to ask: about 64 lines on their way hide a trip to memory.
+template <class T>
 HWY_INLINE int64_t rows_ahead(int64_t dim) {
-  return std::max<int64_t>(16, 64 * kCacheLine / std::max<int64_t>(dim, 1));
+  return std::max<int64_t>(16, 64 * kCacheLine<T> / std::max<int64_t>(dim, 1));
 }
 
 // Asks for every line of a row; one of odd width or address may end a line later than it seems.
 // Into the second cache: more lines may be on their way there than to the first.
-HWY_INLINE void prefetch_row(const float* row, int64_t dim) {
-  for (int64_t c = 0; c < dim; c += kCacheLine) __builtin_prefetch(row + c, 0, 2);
-  if (dim % kCacheLine != 0) __builtin_prefetch(row + dim - 1, 0, 2);
+template <class T>
+HWY_INLINE void prefetch_row(const T* row, int64_t dim) {
+  for (int64_t c = 0; c < dim; c += kCacheLine<T>) __builtin_prefetch(row + c, 0, 2);
+  if (dim % kCacheLine<T> != 0) __builtin_prefetch(row + dim - 1, 0, 2);
 }
 
 // Columns that one fold sums, see dot().
 constexpr int64_t kFold = 256;
 
 // The fold of P = 16, 32, .., kFold products that kernels/embedding_bag.h defines.
-HWY_INLINE float fold(const float* a, const float* b, int64_t products) {
+template <class T>
+HWY_INLINE float fold(const float* a, const T* b, int64_t products) {
   alignas(64) float q[kFold / 2];
   int64_t half = products / 2;
   for_each_vector(half, [&](auto d, int64_t c) HWY_ATTR {
-    const auto low = hn::Mul(hn::LoadU(d, a + c), hn::LoadU(d, b + c));
-    hn::StoreU(hn::MulAdd(hn::LoadU(d, a + half + c), hn::LoadU(d, b + half + c), low), d, q + c);
+    const auto low = hn::Mul(hn::LoadU(d, a + c), load(d, b + c));
+    hn::StoreU(hn::MulAdd(hn::LoadU(d, a + half + c), load(d, b + half + c), low), d, q + c);
   });
   while (half > 1) {
     half /= 2;
@@ -112,7 +150,8 @@ HWY_INLINE float fold(const float* a, const float* b, int64_t products) {
 }
 
 // dot(a, b) over n columns in an order that depends on n alone.
-HWY_INLINE float dot(const float* a, const float* b, int64_t n) {
+template <class T>
+HWY_INLINE float dot(const float* a, const T* b, int64_t n) {
   float sum = 0;
   for (; n >= kFold; n -= kFold, a += kFold, b += kFold) sum += fold(a, b, kFold);
   if (n == 0) return sum;
@@ -120,7 +159,7 @@ HWY_INLINE float dot(const float* a, const float* b, int64_t n) {
   while (products < n) products *= 2;
   if (products == n) return sum + fold(a, b, n);
   alignas(64) float padded_a[kFold] = {};
-  alignas(64) float padded_b[kFold] = {};
+  alignas(64) T padded_b[kFold] = {};
   std::copy_n(a, n, padded_a);
   std::copy_n(b, n, padded_b);
   return sum + fold(padded_a, padded_b, products);

@@ -15,11 +15,21 @@
 //                    w = fma(-rate, m / (sqrt(v) + eps), w)
 //                    rate = lr sqrt(1 - beta2^step) / (1 - beta1^step), in double, then rounded
 //
+// Rows of 16 bits are computed as floats too, from the floats that they hold.
+//   kSplitBf16: joins both halves and splits the result, so that they hold, bit for bit, what rows
+//               of floats would.
+//   kBf16, kFp16: round stochastically. w lies a fraction f of the way from one number of the type
+//               to the next one further from zero and becomes that one if f + u / 2^16 >= 1, so
+//               with probability f. f is a multiple of 2^-16, rounded to one below fp16's normal
+//               numbers. What would come after the largest number is infinity. NaN stays NaN.
+// u is 16 bits of Philox 4x32-10: of column d, half d mod 2 (0: the low one) of word d / 2 mod 4 of
+// counter (d / 8, row, step mod 2^32, step / 2^32) under key (seed, table).
+//
 // Rows that do not occur keep every bit of their values and state, with Adam too (lazy rows).
 //
 // Shapes: rows (R, D), R < 2^32; state null for kSgd, (R, D) Adagrad, (R) row-wise Adagrad,
-// (2, R, D) Adam: all m, then all v; dout (B, W), W >= first_column + T D. fp32; Id is int32_t or
-// int64_t; ids of a table < 2^32.
+// (2, R, D) Adam: all m, then all v; dout (B, W), W >= first_column + T D. fp32 but for the rows,
+// which are of any TableType, each table its own; Id is int32_t or int64_t; ids of a table < 2^32.
 // Aliasing: nothing overlaps; two tables of a call are distinct memory.
 // Determinism: g is summed in chunks of 64 occurrences counted from the row's first: a chunk starts
 // from +0 and adds c_j * dout in order of j (p = p + dout when all c_j are 1, else
@@ -27,13 +37,14 @@
 // squares of a row fold as in kernels/embedding_bag.h. Work is cut by shapes and ids alone. So bits
 // depend neither on threads nor on vector width, and a GPU can follow the same order. (A CPU
 // without fma instructions rounds the products first.)
-// Cost: unique rows are read and written once (8 D bytes, 16 D with Adagrad, 24 D with Adam), dout
-// once an occurrence (4 D, mostly from cache); N D flop for the sum. Sorting moves about 50 bytes
-// an id.
+// Cost: unique rows are read and written once (8 D bytes, 16 D with Adagrad, 24 D with Adam; rows
+// of kBf16 and kFp16 4 D less), dout once an occurrence (4 D, mostly from cache); N D flop for the
+// sum. Sorting moves about 50 bytes an id.
 // Errors: InvalidArgument for shapes, rule or scratch that do not fit. Ids and offsets are NOT
 // checked here: see kernels/sparse_route.h.
 // Source: own derivation; Adagrad Duchi et al. (2011), Adam Kingma and Ba (2015), section 2,
-// applied to the rows of a batch only.
+// applied to the rows of a batch only; Philox Salmon et al., "Parallel random numbers: as easy as
+// 1, 2, 3" (2011), section 3.3.
 #pragma once
 
 #include <cstddef>
@@ -41,17 +52,25 @@
 #include <span>
 
 #include "kernels/core/stream.h"
+#include "kernels/core/table_rows.h"
 #include "kernels/core/view.h"
 #include "kernels/embedding_bag.h"
 #include "kernels/update_rule.h"
 
 namespace hotrow {
 
+// Whose random numbers round a table of 16 bits.
+struct RoundingKey {
+  uint32_t seed = 0;
+  uint32_t table = 0;  // its number among the tables of that seed
+};
+
 template <class Id>
 struct TableUpdate {
-  Matrix rows;             // (R, D), in and out
+  TableRows rows;          // (R, D), in and out
   float* state = nullptr;  // as the rule wants it, in and out
   Bags<Id> bags;
+  RoundingKey rounding = {};  // read for kBf16 and kFp16
 };
 
 // Floats of state that a rule keeps for a table of (rows, dim).

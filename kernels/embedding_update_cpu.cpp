@@ -128,8 +128,12 @@ RowRule round_rule(const UpdateRule& rule) {
     const double step = static_cast<double>(rule.step);
     rate *= std::sqrt(1 - std::pow(rule.beta2, step)) / (1 - std::pow(rule.beta1, step));
   }
-  return {rule.kind, static_cast<float>(rate), static_cast<float>(rule.eps),
-          static_cast<float>(1 - rule.beta1), static_cast<float>(1 - rule.beta2)};
+  return {rule.kind,
+          static_cast<float>(rate),
+          static_cast<float>(rule.eps),
+          static_cast<float>(1 - rule.beta1),
+          static_cast<float>(1 - rule.beta2),
+          static_cast<uint64_t>(rule.step)};
 }
 
 template <class Id>
@@ -274,14 +278,9 @@ class Update {
     const Range range = p.bucket(task - p.first_bucket, num_ids(t));
     const Entry* sorted =
         sort_by_row(p.entries + range.begin, p.spare + range.begin, range.size(), p.shift);
-    const int64_t dim = table.rows.cols();
-    const RowTarget target{table.rows.data,
-                           table.state,
-                           table.rows.rows(),
-                           dim,
-                           dout_.data + first_column_ + static_cast<int64_t>(t) * dim,
-                           dout_.cols(),
-                           rule_};
+    const int64_t column = first_column_ + static_cast<int64_t>(t) * table.rows.cols();
+    const RowTarget target{table.rows,          table.state,  table.rounding,
+                           dout_.data + column, dout_.cols(), rule_};
     apply_entries(target, sorted, range.size());
   }
 

@@ -23,7 +23,7 @@ struct UpdateRule {
   double eps = 1e-10;           // added outside the root; >= 0. PyTorch: 1e-10 Adagrad, 1e-8 Adam
   double beta1 = 0.9;           // Adam only, in [0, 1)
   double beta2 = 0.999;         // Adam only, in [0, 1)
-  int64_t step = 1;             // Adam only: counts from 1, this update included
+  int64_t step = 1;             // Adam and tables that round: counts from 1, this update included
 };
 
 // Throws InvalidArgument unless every attribute that `rule.kind` reads is in its range. `op` names

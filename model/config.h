@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/core/precision.h"
+#include "kernels/core/table_rows.h"
 #include "kernels/loss.h"
 
 namespace hotrow {
@@ -34,8 +35,9 @@ struct DlrmConfig {
   std::vector<int64_t> table_rows;
   std::vector<std::string> table_names;  // for error texts; empty: the tables' numbers
   int64_t dim = 2;
-  std::vector<int64_t> bottom = {4, 3, 2};  // from the dense features to the last layer
-  std::vector<int64_t> top = {2, 1};        // layers after the interaction, whose width is computed
+  TableType table_type = TableType::kFloat32;  // of all tables; weights of pooling stay floats
+  std::vector<int64_t> bottom = {4, 3, 2};     // from the dense features to the last layer
+  std::vector<int64_t> top = {2, 1};  // layers after the interaction, whose width is computed
   Interaction interaction = Interaction::kDot;
   bool self_interaction = false;
   WeightedPooling weighted_pooling = WeightedPooling::kNone;

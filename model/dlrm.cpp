@@ -43,24 +43,31 @@ Dlrm::Dlrm(DlrmConfig config, Mode mode, UpdateKind optimizer)
   for (const std::unique_ptr<Table>& table : embeddings_.tables()) table->prepare_state(optimizer);
 }
 
+std::vector<float> Dlrm::Named::floats() const {
+  std::vector<float> all(static_cast<size_t>(value.size()));
+  read_floats(all, value, 0);
+  return all;
+}
+
 std::vector<Dlrm::Named> Dlrm::named_parameters() {
   std::vector<Named> all;
   for (const std::unique_ptr<Table>& table : embeddings_.tables()) {
     if (table->trainable())
-      all.push_back({table->name(), table->weights(), table->name().starts_with("v_W_l")});
+      all.push_back({table->name(), table->stored(), table->name().starts_with("v_W_l")});
   }
   // Projections of mixed dimensions belong to their table.
   const auto& dense = parameters_.list();
   for (int i = 0; i < static_cast<int>(dense.size()); ++i) {
     const std::string& name = dense[static_cast<size_t>(i)].name;
+    const TableRows value{parameters_.value(i).data, parameters_.value(i).dims};
     if (!name.starts_with("emb_l")) {
-      all.push_back({name, parameters_.value(i), name.ends_with("bias")});
+      all.push_back({name, value, name.ends_with("bias")});
       continue;
     }
     const std::string table = name.substr(0, name.find(".proj")) + ".embs.weight";
     const auto place =
         std::find_if(all.begin(), all.end(), [&](const Named& n) { return n.name == table; });
-    all.insert(place + 1, {name, parameters_.value(i), false});
+    all.insert(place + 1, {name, value, false});
   }
   return all;
 }

@@ -11,7 +11,7 @@
 #include "engine/plan.h"
 #include "engine/rng.h"
 #include "engine/tape.h"
-#include "kernels/core/view.h"
+#include "kernels/core/table_rows.h"
 #include "model/config.h"
 #include "model/embeddings.h"
 
@@ -44,8 +44,10 @@ class Dlrm {
 
   struct Named {
     std::string name;
-    Matrix value;
+    ConstTableRows value;
     bool is_vector;
+
+    std::vector<float> floats() const;
   };
   // Everything that is learned, under the reference's names and in its order: tables, then MLPs.
   std::vector<Named> named_parameters();

@@ -20,13 +20,18 @@ Embeddings::Embeddings(const DlrmConfig& config)
   for (size_t t = 0; t < config.table_rows.size(); ++t) add_feature(t);
   if (config.weighted_pooling == WeightedPooling::kNone) return;
   for (size_t t = 0; t < features_.size(); ++t) {
-    features_[t].pooling_weights = add(fmt::format("v_W_l.{}", t), features_[t].rows, 1,
-                                       config.weighted_pooling == WeightedPooling::kLearned);
+    features_[t].pooling_weights = add(Table(fmt::format("v_W_l.{}", t), features_[t].rows, 1,
+                                             config.weighted_pooling == WeightedPooling::kLearned));
   }
 }
 
-Table* Embeddings::add(const std::string& name, int64_t rows, int64_t dim, bool trainable) {
-  return tables_.emplace_back(std::make_unique<Table>(name, rows, dim, trainable)).get();
+Table* Embeddings::add(Table table) {
+  return tables_.emplace_back(std::make_unique<Table>(std::move(table))).get();
+}
+
+Table* Embeddings::add_rows(const std::string& name, int64_t rows, int64_t dim) {
+  const RoundingKey rounding{config_.seed, static_cast<uint32_t>(tables_.size())};
+  return add(Table(name, rows, dim, true, config_.table_type, rounding));
 }
 
 void Embeddings::add_feature(size_t t) {
@@ -36,13 +41,13 @@ void Embeddings::add_feature(size_t t) {
   if (config_.qr && rows > config_.qr->threshold) {
     const int64_t collisions = config_.qr->collisions;
     feature.table =
-        add(fmt::format("emb_l.{}.weight_q", t), ceil_div(rows, collisions), config_.dim);
-    feature.remainder = add(fmt::format("emb_l.{}.weight_r", t), collisions, config_.dim);
+        add_rows(fmt::format("emb_l.{}.weight_q", t), ceil_div(rows, collisions), config_.dim);
+    feature.remainder = add_rows(fmt::format("emb_l.{}.weight_r", t), collisions, config_.dim);
   } else if (config_.mixed_dimensions && rows > config_.mixed_dimensions->threshold) {
-    feature.table = add(fmt::format("emb_l.{}.embs.weight", t), rows, dims_[t]);
+    feature.table = add_rows(fmt::format("emb_l.{}.embs.weight", t), rows, dims_[t]);
     if (dims_[t] != config_.dim) feature.projection = fmt::format("emb_l.{}.proj.weight", t);
   } else {
-    feature.table = add(fmt::format("emb_l.{}.weight", t), rows, config_.dim);
+    feature.table = add_rows(fmt::format("emb_l.{}.weight", t), rows, config_.dim);
   }
   features_.push_back(feature);
 }

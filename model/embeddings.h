@@ -36,7 +36,8 @@ class Embeddings {
   const std::vector<std::unique_ptr<Table>>& tables() const { return tables_; }
 
  private:
-  Table* add(const std::string& name, int64_t rows, int64_t dim, bool trainable = true);
+  Table* add(Table table);
+  Table* add_rows(const std::string& name, int64_t rows, int64_t dim);
   void add_feature(size_t t);
   Var quotient_remainder_feature(Tape& tape, const Feature& feature, SparseVar bags);
 

@@ -1,13 +1,19 @@
-// Initial values, in the order in which the reference draws them.
+// Initial values, in the order in which the reference draws them; tables of 16 bits hold the same
+// draws rounded to nearest.
 #include <cmath>
+#include <vector>
 
 #include "model/dlrm.h"
 
 namespace hotrow {
 namespace {
 
-void fill_uniform(Matrix m, double low, double high, NumpyRandom& stream) {
-  for (int64_t i = 0; i < m.size(); ++i) m.data[i] = static_cast<float>(stream.uniform(low, high));
+void fill_uniform(const TableRows& m, double low, double high, NumpyRandom& stream) {
+  std::vector<float> row(static_cast<size_t>(m.cols()));
+  for (int64_t r = 0; r < m.rows(); ++r) {
+    for (float& x : row) x = static_cast<float>(stream.uniform(low, high));
+    write_floats(m, r * m.cols(), row);
+  }
 }
 
 void fill_normal(Matrix m, double sigma, NumpyRandom& stream) {
@@ -24,10 +30,10 @@ void Dlrm::initialise_tables(NumpyRandom& stream) {
   const auto bound = [](int64_t rows) { return std::sqrt(1.0 / static_cast<double>(rows)); };
   for (const Embeddings::Feature& feature : embeddings_.list()) {
     const bool split = feature.remainder != nullptr;
-    fill_uniform(feature.table->weights(), -bound(feature.rows), bound(feature.rows),
+    fill_uniform(feature.table->stored(), -bound(feature.rows), bound(feature.rows),
                  split ? own : stream);
     if (split)
-      fill_uniform(feature.remainder->weights(), -bound(feature.rows), bound(feature.rows), own);
+      fill_uniform(feature.remainder->stored(), -bound(feature.rows), bound(feature.rows), own);
     if (feature.pooling_weights != nullptr) {
       const Matrix ones = feature.pooling_weights->weights();
       std::fill_n(ones.data, ones.size(), 1.0f);
@@ -38,7 +44,7 @@ void Dlrm::initialise_tables(NumpyRandom& stream) {
     const Matrix projection = parameters_.value(i);
     const double limit =
         std::sqrt(6.0 / static_cast<double>(projection.rows() + projection.cols()));  // Xavier
-    fill_uniform(projection, -limit, limit, own);
+    fill_uniform({projection.data, projection.dims}, -limit, limit, own);
   }
 }
 
@@ -49,7 +55,7 @@ void Dlrm::initialise(NumpyRandom& stream, InitOrder order) {
     const Matrix m = parameters_.value(i);
     if (name.starts_with("emb_l")) continue;
     if (order == InitOrder::kReadme) {
-      fill_uniform(m, 0.0, 1.0, stream);
+      fill_uniform({m.data, m.dims}, 0.0, 1.0, stream);
     } else if (name.ends_with("bias")) {
       fill_normal(m, std::sqrt(1.0 / static_cast<double>(m.rows())), stream);
     } else {

@@ -24,6 +24,7 @@
 #include "tools/bench/suite.h"
 #include "tools/cli/flag_set.h"
 #include "tools/cli/run_main.h"
+#include "tools/cli/table_types.h"
 
 namespace hotrow {
 namespace {
@@ -41,6 +42,7 @@ struct BenchOptions {
   double zipf = 0;
   Precision precision = Precision::kFloat32;
   int64_t max_rows = kAllRows;
+  TableType table_type = TableType::kFloat32;
   std::string json;
 };
 
@@ -67,9 +69,10 @@ void add_flags(FlagSet& flags, BenchOptions& o) {
   flags.group("General");
   flags.choice<Precision>("--dtype", o.precision,
                           {{"fp32", Precision::kFloat32}, {"bf16", Precision::kBfloat16}},
-                          "Factors of the layers' matrix products; all else is fp32");
+                          "Factors of the layers' matrix products");
   flags.integer("--threads", o.threads, {.min = 1, .max = 1024}, "Threads");
   flags.integer("--max-rows", o.max_rows, {.min = 1}, "Cut larger tables to so many rows");
+  flags.choice<TableType>("--table-dtype", o.table_type, table_types(), "Rows of the tables");
   flags.text("--json", o.json, "Also write the results to this file");
 }
 
@@ -101,6 +104,7 @@ void run_one(const BenchOptions& o) {
       {bench_config(o.config, o.max_rows), o.mode, o.optimizer, o.zipf}, o.iters, o.warmup};
   run.workload.config.model.precision = o.precision;
   if (o.batch > 0) run.workload.config.batch = o.batch;
+  run.workload.config.model.table_type = o.table_type;
   const std::unique_ptr<PendingFile> file = open_json(o);
   const std::string line = run_single(run);
   std::puts(line.c_str());
@@ -125,11 +129,14 @@ void run_suite(const BenchOptions& o, std::vector<std::string> words) {
   require(argc == 1, "[{}] is not a flag of Google Benchmark, expected one of those of --help",
           argv[1]);
 
-  Suite suite{
-      .machine = measure_machine(o.precision), .max_rows = o.max_rows, .precision = o.precision};
+  Suite suite{.machine = measure_machine(o.precision),
+              .max_rows = o.max_rows,
+              .precision = o.precision,
+              .table_type = o.table_type};
   benchmark::AddCustomContext("engine", "hotrow " HOTROW_VERSION);
   benchmark::AddCustomContext("floor_of", onednn_version());
   benchmark::AddCustomContext("dtype", precision_name(o.precision));
+  benchmark::AddCustomContext("table_dtype", table_type_name(o.table_type));
   benchmark::AddCustomContext("threads", std::to_string(suite.machine.threads));
   for (const auto& [name, rate] : describe_rates(suite.machine)) {
     benchmark::AddCustomContext(name, fmt::format("{:.1f}", rate));

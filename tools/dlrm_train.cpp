@@ -53,6 +53,7 @@ DlrmConfig model_config(const TrainOptions& options, const Schema& schema) {
   DlrmConfig c;
   for (const CategoricalColumn& column : schema.categorical) c.table_rows.push_back(column.rows);
   c.dim = m.sparse_feature_size;
+  c.table_type = m.table_type;
   c.bottom = m.mlp_bot;
   c.bottom.front() = schema.num_dense;  // as the reference: a data set knows its dense features
   c.top = m.mlp_top;

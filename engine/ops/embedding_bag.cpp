@@ -69,7 +69,7 @@ void forward(const Context& c) {
     for (int64_t first = 0; first < a.count; first += kGroup) {
       const int64_t count = std::min(kGroup, a.count - first);
       for (int64_t t = 0; t < count; ++t) {
-        group[static_cast<size_t>(t)] = {a.tables[first + t]->weights(), bags<Id>(c, a, first + t)};
+        group[static_cast<size_t>(t)] = {a.tables[first + t]->stored(), bags<Id>(c, a, first + t)};
       }
       dispatch(c.device(), [&](auto stream) {
         embedding_bag_forward<Id>(c.out(), std::span(group).first(static_cast<size_t>(count)),
@@ -89,7 +89,7 @@ void weight_gradients(const Context& c, const LookupAttributes& a) {
     require(!c.accumulate(*input),
             "[embedding_bag] weights that two lookups share are not supported: got those of '{}'",
             a.tables[t]->name());
-    const TableLookup<Id> lookup{a.tables[t]->weights(), bags<Id>(c, a, t)};
+    const TableLookup<Id> lookup{a.tables[t]->stored(), bags<Id>(c, a, t)};
     dispatch(c.device(), [&](auto stream) {
       embedding_bag_weight_grad<Id>(dweights.data, c.out_grad(), t * a.dim(), lookup, a.pooling,
                                     stream);
@@ -117,7 +117,8 @@ void backward(const Context& c) {
       for (int64_t t = 0; t < count; ++t) {
         const Table& table = *a.tables[first + t];
         check_state(table, c.rule().kind);
-        group[static_cast<size_t>(t)] = {table.weights(), table.state(), bags<Id>(c, a, first + t)};
+        group[static_cast<size_t>(t)] = {table.stored(), table.state(), bags<Id>(c, a, first + t),
+                                         table.rounding()};
       }
       dispatch(c.device(), [&](auto stream) {
         embedding_update<Id>(std::span(group).first(static_cast<size_t>(count)), c.out_grad(),

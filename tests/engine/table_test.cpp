@@ -1,9 +1,15 @@
 #include "engine/table.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <array>
+#include <cstdint>
+#include <vector>
 
 #include "tests/engine/resident_pages.h"
 #include "tests/engine/rig.h"
+#include "tests/support/bounds.h"
 
 namespace hotrow {
 namespace {
@@ -18,6 +24,35 @@ TEST(Table, StartsAtZero) {
   EXPECT_EQ(table.weight_bytes(), 7u * 3 * 4);
   EXPECT_EQ(test::copy_of(table.weights()), std::vector<float>(21));
   EXPECT_EQ(table.state(), nullptr);
+}
+
+TEST(Table, RowsOf16BitsHoldNoFloatsToPointAt) {
+  const auto bytes = [](TableType type) {
+    const Table table("t", 7, 3, true, type, {.seed = 5, .table = 6});
+    EXPECT_EQ(table.stored().type, type);
+    EXPECT_EQ(table.stored().dims, (std::array<int64_t, 2>{7, 3}));
+    EXPECT_EQ(table.rounding().seed, 5u);
+    EXPECT_EQ(table.rounding().table, 6u);
+    EXPECT_EQ(error_text([&] { table.weights(); }),
+              fmt::format("[table t] holds no floats: got rows of {}, expected fp32",
+                          table_type_name(type)));
+    return table.weight_bytes();
+  };
+  EXPECT_EQ(bytes(TableType::kBf16), 7u * 3 * 2);
+  EXPECT_EQ(bytes(TableType::kFp16), 7u * 3 * 2);
+  EXPECT_EQ(bytes(TableType::kSplitBf16), 2u * 64) << "each half begins on a cache line";
+}
+
+// The two halves of a split table do not overlap, and both are the table's.
+TEST(Table, KeepsBothHalvesOfSplitRows) {
+  const Table table("t", 50, 3, true, TableType::kSplitBf16);
+  const std::vector<float> values = test::test_floats(150, 1);
+  write_floats(table.stored(), 0, values);
+  std::vector<float> got(150);
+  read_floats(got, table.stored(), 0);
+  EXPECT_EQ(got, values);
+  EXPECT_EQ(table.weight_bytes(), 2u * 320);  // 300 bytes to the end of a cache line, twice
+  EXPECT_EQ(table.stored().low, table.stored().as<uint16_t>() + 160);
 }
 
 TEST(Table, StateIsWhatTheOptimizerKeeps) {

@@ -94,8 +94,7 @@ void check(UpdateKind kind) {
     }
     ref.update(rule);
     for (const Dlrm::Named& p : model.named_parameters()) {
-      comparison.expect_near({p.value.data, static_cast<size_t>(p.value.size())},
-                             ref.values(p.name), p.name);
+      comparison.expect_near(p.floats(), ref.values(p.name), p.name);
     }
   }
   EXPECT_LT(comparison.loose, comparison.all / 20) << comparison.all;
@@ -135,8 +134,10 @@ TEST(Accumulation, EqualsOneLargeBatchAtAHigherRate) {
     step.forward();
     step.backward(UpdateRule{.learning_rate = rate});
     std::vector<float> all;
-    for (const Dlrm::Named& p : model.named_parameters())
-      all.insert(all.end(), p.value.data, p.value.data + p.value.size());
+    for (const Dlrm::Named& p : model.named_parameters()) {
+      const std::vector<float> values = p.floats();
+      all.insert(all.end(), values.begin(), values.end());
+    }
     return all;
   };
   EXPECT_EQ(train(group, kSmall, kGroup, 0.25), train({&large, 1}, kSmall * kGroup, 1, 1.0));

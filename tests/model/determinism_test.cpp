@@ -67,7 +67,7 @@ std::vector<uint32_t> train(const DlrmConfig& c, UpdateKind kind, const Run& run
     keep(step.predictions().data(), rows);
     step.backward(UpdateRule{.kind = kind, .learning_rate = 0.05, .eps = 1e-8, .step = i});
   }
-  for (const Dlrm::Named& p : model.named_parameters()) keep(p.value.data, p.value.size());
+  for (const Dlrm::Named& p : model.named_parameters()) keep(p.floats().data(), p.value.size());
   for (const auto& table : model.embeddings().tables()) {
     keep(table->state(), static_cast<int64_t>(table->state_bytes() / sizeof(float)));
   }
@@ -114,6 +114,15 @@ TEST(Determinism, Compositions) {
   check(c, UpdateKind::kAdagrad);
   c.interaction = Interaction::kCat;
   check(c, UpdateKind::kSgd);
+}
+
+TEST(Determinism, TableTypes) {
+  for (TableType type : {TableType::kSplitBf16, TableType::kBf16, TableType::kFp16}) {
+    SCOPED_TRACE(table_type_name(type));
+    DlrmConfig c = config();
+    c.table_type = type;
+    check(c, UpdateKind::kAdagrad);
+  }
 }
 
 // The tests above compare something.

@@ -95,7 +95,8 @@ class TrainerTest : public ::testing::Test {
   std::vector<float> parameters() {
     std::vector<float> all;
     for (const Dlrm::Named& p : model_.named_parameters()) {
-      all.insert(all.end(), p.value.data, p.value.data + p.value.size());
+      const std::vector<float> values = p.floats();
+      all.insert(all.end(), values.begin(), values.end());
     }
     return all;
   }

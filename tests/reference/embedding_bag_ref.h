@@ -14,6 +14,9 @@
 namespace hotrow::reference {
 using test::Exact;
 
+// Tables of the references hold floats.
+inline ConstMatrix floats(const ConstTableRows& rows) { return {rows.as<float>(), rows.dims}; }
+
 // (B, D) of one table.
 template <class Id>
 std::vector<Exact> embedding_bag_exact(const TableLookup<Id>& table, int64_t batch,
@@ -25,7 +28,7 @@ std::vector<Exact> embedding_bag_exact(const TableLookup<Id>& table, int64_t bat
     for (int64_t d = 0; d < dim; ++d) {
       Exact sum;
       for (int64_t j = offsets[b]; j < offsets[b + 1]; ++j) {
-        sum.add_product(weights ? weights[j] : 1.0, table.rows.row(ids[j])[d]);
+        sum.add_product(weights ? weights[j] : 1.0, floats(table.rows).row(ids[j])[d]);
       }
       const int64_t count = offsets[b + 1] - offsets[b];
       if (pooling == Pooling::kMean && count > 0) {
@@ -47,7 +50,7 @@ std::vector<float> embedding_bag_in_order(const TableLookup<Id>& table, int64_t 
     for (int64_t d = 0; d < table.rows.cols(); ++d) {
       float sum = 0;
       for (int64_t j = offsets[b]; j < offsets[b + 1]; ++j) {
-        const float x = table.rows.row(ids[j])[d];
+        const float x = floats(table.rows).row(ids[j])[d];
         sum = weights ? std::fma(weights[j], x, sum) : sum + x;
       }
       const int64_t count = offsets[b + 1] - offsets[b];
@@ -69,7 +72,7 @@ std::vector<Exact> embedding_bag_weight_grad_exact(ConstMatrix dout, int64_t fir
     for (int64_t j = offsets[b]; j < offsets[b + 1]; ++j) {
       Exact sum;
       for (int64_t d = 0; d < table.rows.cols(); ++d) {
-        sum.add_product(dout.row(b)[first_column + d], table.rows.row(ids[j])[d]);
+        sum.add_product(dout.row(b)[first_column + d], floats(table.rows).row(ids[j])[d]);
       }
       const double scale = pooling == Pooling::kMean ? 1 / count : 1;
       dweights.push_back({sum.value * scale, sum.magnitude * scale});

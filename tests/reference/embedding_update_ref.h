@@ -114,7 +114,8 @@ ExactTable embedding_update_exact(const TableUpdate<Id>& table, ConstMatrix dout
   const int64_t rows = table.rows.rows(), dim = table.rows.cols();
   ExactTable after;
   for (int64_t i = 0; i < rows * dim; ++i) {
-    after.rows.push_back({table.rows.data[i], std::abs(table.rows.data[i])});
+    const float w = floats(table.rows).data[i];
+    after.rows.push_back({w, std::abs(w)});
   }
   for (int64_t i = 0; i < embedding_state_size(rule.kind, rows, dim); ++i) {
     after.state.push_back({table.state[i], std::abs(table.state[i])});
@@ -163,6 +164,7 @@ template <class Id>
 void embedding_update_in_order(const TableUpdate<Id>& table, ConstMatrix dout, int64_t first_column,
                                Pooling pooling, const UpdateRule& rule) {
   const int64_t dim = table.rows.cols(), size = table.rows.size();
+  float* rows = static_cast<float*>(table.rows.data);
   for (const auto& [row, list] : occurrences(table.bags, dout.rows(), pooling)) {
     std::vector<float> g;
     for (int64_t d = 0; d < dim; ++d) {
@@ -177,7 +179,7 @@ void embedding_update_in_order(const TableUpdate<Id>& table, ConstMatrix dout, i
     for (int64_t d = 0; d < dim; ++d) {
       const int64_t at = row * dim + d;
       const bool adam = rule.kind == UpdateKind::kAdam;
-      apply_in_order(rule, row_rate, table.rows.data[at], table.state ? table.state + at : nullptr,
+      apply_in_order(rule, row_rate, rows[at], table.state ? table.state + at : nullptr,
                      adam ? table.state + size + at : nullptr, g[static_cast<size_t>(d)]);
     }
   }

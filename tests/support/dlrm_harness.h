@@ -61,7 +61,7 @@ class DlrmHarness {
   std::map<std::string, std::vector<float>> values() {
     std::map<std::string, std::vector<float>> all;
     for (const Dlrm::Named& p : model_.named_parameters()) {
-      all[p.name].assign(p.value.data, p.value.data + p.value.size());
+      all[p.name] = p.floats();
     }
     return all;
   }

@@ -40,14 +40,14 @@ def count_flops(batch, train):
     return flops
 
 
-def count_bytes(batch, train, state_values, state_row_bytes):
+def count_bytes(batch, train, state_values, state_row_bytes, read_bytes=4, stored_bytes=4):
     """Every table has one row, which the first bag reads and all others read again."""
     values, ids = 0, batch * TABLES + (batch + 1) * TABLES  # ids with their offsets
     forward = [batch * k + n * (k + 1) + batch * n for k, n in layers(BOTTOM) + layers(TOP)]
-    values += sum(forward) + 2 * batch * TABLES * DIM  # rows and their sums
+    values += sum(forward) + batch * TABLES * DIM  # sums of rows
     values += batch * (TABLES + 1) * DIM + batch * TOP[0]
     values += 2 * batch * (DENSE + 1)
-    total = 12 * ids + 4 * ids
+    total = 12 * ids + 4 * ids + read_bytes * batch * TABLES * DIM
     if train:
         for i, (k, n) in enumerate(layers(BOTTOM) + layers(TOP)):
             values += batch * n + batch * k + n * (k + 1)
@@ -57,8 +57,8 @@ def count_bytes(batch, train, state_values, state_row_bytes):
         values += 2 * batch * (TABLES + 1) * DIM + batch * TOP[0]
         parameters = sum((k + 1) * n for k, n in layers(BOTTOM) + layers(TOP))
         values += (3 + 2 * state_values) * parameters
-        values += batch * TABLES * DIM + 2 * TABLES * DIM
-        total += 4 * ids + 2 * TABLES * state_row_bytes
+        values += batch * TABLES * DIM
+        total += 4 * ids + 2 * TABLES * (state_row_bytes + stored_bytes * DIM)
     return total + 4 * values
 
 
@@ -104,6 +104,13 @@ class SingleRun(unittest.TestCase):
             line = self.run_one(*FAST, *words)
             self.assertEqual(line["flops"], count_flops(32, train), words)
             self.assertEqual(line["bytes"], count_bytes(32, train, values, row_bytes), words)
+
+    def test_table_dtypes(self):
+        for dtype, read, stored in (("fp32", 4, 4), ("split-bf16", 2, 4), ("bf16", 2, 2), ("fp16", 2, 2)):
+            line = self.run_one(*FAST, f"--table-dtype={dtype}", "--optimizer=adagrad")
+            self.assertEqual(line["table_dtype"], dtype)
+            self.assertEqual(line["bytes"], count_bytes(32, True, 1, 4 * DIM, read, stored), dtype)
+            self.assertEqual(line["flops"], count_flops(32, True), dtype)
 
     def test_skewed_ids_meet_fewer_rows(self):
         uniform = self.run_one("--max-rows=100000")
@@ -173,6 +180,14 @@ class Suite(unittest.TestCase):
             for b in found["benchmarks"]:
                 self.assertAlmostEqual(b["flops"] / b["floor_s"] / 1e9 / float(found["context"][name]), 1, delta=0.01)
 
+    def test_table_dtype(self):
+        found = self.run_suite("embedding_.*/kaggle/.*uniform", "--table-dtype=fp16")
+        self.assertEqual(found["context"]["table_dtype"], "fp16")
+        rows = {b["name"].split("/")[0]: b["bytes"] for b in found["benchmarks"] if "adagrad" not in b["name"]}
+        ids = 128 * TABLES + 129 * TABLES
+        self.assertEqual(rows, {"embedding_bag_forward": 4 * ids + 6 * 128 * TABLES * DIM,
+                                "embedding_update": 4 * ids + 4 * 128 * TABLES * DIM + 4 * TABLES * DIM})
+
     def test_cat(self):
         found = self.run_suite("interaction.*gaudi-cat")
         self.assertEqual([b["bytes"] for b in found["benchmarks"]], [2 * 4 * 512 * 2 * 64] * 2)
@@ -187,6 +202,7 @@ class BadInput(unittest.TestCase):
             ([*one, "--optimizer=adam"], "ERROR: --optimizer=adam is not supported"),
             ([*one, "--dtype=fp16"],
              "ERROR: --dtype=fp16 is not supported: got 'fp16', expected fp32 or bf16"),
+            ([*one, "--table-dtype=half"], "ERROR: --table-dtype=half is not supported"),
             ([*one, "--batch=0"], "[--batch] is out of range: got 0"),
             ([*one, "--iters=0"], "[--iters] is out of range: got 0"),
             ([*one, "--warmup=-1"], "[--warmup] is out of range: got -1"),

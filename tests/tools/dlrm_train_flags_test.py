@@ -32,7 +32,7 @@ WRONG_KIND = [
     ("--data-generation", "magic"), ("--data-set", "movielens"), ("--rand-data-dist", "cauchy"),
     ("--weighted-pooling", "maybe"), ("--qr-operation", "xor"), ("--rng-order", "first"),
     ("--data-randomize", "some"), ("--loss-weights", "1.0"), ("--loss-weights", "a-b"),
-    ("--round-targets", "perhaps"), ("--activation-function", "gelu"),
+    ("--round-targets", "perhaps"), ("--activation-function", "gelu"), ("--table-dtype", "int8"),
     ("--dtype", "fp16"),
 ]
 

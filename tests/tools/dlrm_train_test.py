@@ -200,6 +200,26 @@ def test_bf16():
     check("no instructions for bf16" not in fp32, "fp32 needs no instructions for bf16")
 
 
+def test_table_dtypes():
+    """Memory, losses near those of fp32 and the same for any threads, parameters printed as floats."""
+    flags = ("--arch-embedding-size=1000-30", "--arch-sparse-feature-size=16", "--arch-mlp-bot=4-16", "--arch-mlp-top=4-1",
+             "--data-size=200", "--mini-batch-size=20", "--optimizer=adagrad", "--debug-mode", f"--json-log={path('types.json')}")
+    seen, initial = {}, {}
+    for dtype, share in (("fp32", 1), ("split-bf16", 1), ("bf16", 2), ("fp16", 2)):
+        output = trains(*flags, f"--table-dtype={dtype}")
+        seen[dtype] = losses(output)
+        initial[dtype] = output[output.index("initial parameters"):output.index("Finished training")]
+        check("nan" not in output, f"{dtype}: parameters that are no numbers")
+        with open(path("types.json")) as f:
+            memory = next(e for e in map(json.loads, f) if e["event"] == "memory")["bytes"]
+        check(memory["embedding tables"] == 1030 * 16 * 4 // share, f"{dtype}: {memory}")
+        check(losses(trains(*flags, f"--table-dtype={dtype}", "--num-threads=3")) == seen[dtype], f"{dtype}: threads matter")
+        far = max(abs(float(a[2]) - float(b[2])) for a, b in zip(seen[dtype], seen["fp32"]))
+        check(len(seen[dtype]) == 10 and far < 2e-3, f"{dtype}: losses {far} from those of fp32")
+    check(initial["split-bf16"] == initial["fp32"] != initial["bf16"], "wrong initial parameters")
+    check(len({str(lines) for lines in seen.values()}) == 4, "two dtypes give the same losses")
+
+
 def test_accumulated_gradients():
     """Losses of a group are those before its update; random data draw no batch ahead of the last."""
     flags = ("--data-size=34", "--mini-batch-size=5", "--learning-rate=0.3", "--nepochs=2")

@@ -18,7 +18,7 @@ TEST(FlagTargets, Model) {
       parse({"--arch-sparse-feature-size=7", "--arch-embedding-size=11-12", "--arch-mlp-bot=13-7",
              "--arch-mlp-top=15-1", "--md-threshold=16", "--md-temperature=0.25", "--md-round-dims",
              "--md-flag", "--qr-threshold=17", "--qr-operation=add", "--qr-collisions=18",
-             "--loss-threshold=0.125", "--dtype=bf16"})
+             "--loss-threshold=0.125", "--dtype=bf16", "--table-dtype=fp16"})
           .model;
   EXPECT_EQ(m.sparse_feature_size, 7);
   EXPECT_EQ(m.embedding_size, (std::vector<int64_t>{11, 12}));
@@ -33,6 +33,9 @@ TEST(FlagTargets, Model) {
   EXPECT_EQ(m.loss_threshold, 0.125);
   EXPECT_EQ(m.precision, Precision::kBfloat16);
   EXPECT_TRUE(parse({"--qr-flag"}).model.qr);
+  EXPECT_EQ(m.table_type, TableType::kFp16);
+  EXPECT_EQ(parse({"--table-dtype=bf16"}).model.table_type, TableType::kBf16);
+  EXPECT_EQ(parse({"--table-dtype=split-bf16"}).model.table_type, TableType::kSplitBf16);
 }
 
 TEST(FlagTargets, RandomData) {

@@ -96,6 +96,7 @@ TEST(Flags, HaveTheNamesAndDefaultsOfTheReference) {
       {"pin-threads", "False"},
       {"rng-order", "default"},  // from here on our own
       {"dtype", "fp32"},
+      {"table-dtype", "fp32"},
       {"json-log", ""},
       {"train-file", ""},
       {"test-file", ""},
@@ -263,9 +264,8 @@ TEST(Flags, WordsThatAreNoFlags) {
   EXPECT_EQ(error_of({"--zzzzzz"}),
             "[--zzzzzz] is not a flag of this program: got '--zzzzzz', expected a known flag (see "
             "--help)");
-  for (const std::string word : {"-x", "-5", "-", "--", "---"}) {
+  for (const std::string word : {"-x", "-5", "-", "--", "---"})
     EXPECT_EQ(error_of({word.c_str()}).substr(0, word.size() + 2), "[" + word + "]");
-  }
   EXPECT_EQ(
       error_of({"train.txt"}),
       "[command line] has a word too much: got 'train.txt', expected flags only (see --help)");

@@ -92,8 +92,9 @@ Cost linear_backward_cost(int64_t B, int64_t K, int64_t N, bool dx, Precision pr
   return cost;
 }
 
-Cost embedding_bag_forward_cost(int64_t B, int64_t T, int64_t D, const RowUse& use) {
-  const auto row_bytes = static_cast<int64_t>(kFloat) * D;
+Cost embedding_bag_forward_cost(int64_t B, int64_t T, int64_t D, TableType type,
+                                const RowUse& use) {
+  const auto row_bytes = static_cast<int64_t>(lookup_bytes(type)) * D;
   return {.flops = use.ids * static_cast<double>(D),
           .read = id_bytes(B, T, use),
           .written = kFloat * product({B, T, D}),
@@ -103,19 +104,21 @@ Cost embedding_bag_forward_cost(int64_t B, int64_t T, int64_t D, const RowUse& u
                     .footprint = use.cycle * static_cast<double>(row_bytes)}}};
 }
 
-Cost embedding_update_cost(UpdateKind kind, int64_t B, int64_t T, int64_t D, const RowUse& use,
-                           double reuse) {
-  const auto row_bytes = static_cast<int64_t>(kFloat) * D;
+Cost embedding_update_cost(UpdateKind kind, int64_t B, int64_t T, int64_t D, TableType type,
+                           const RowUse& use, double reuse) {
+  const auto row_bytes = static_cast<int64_t>(lookup_bytes(type)) * D;
+  const auto low_bytes = static_cast<int64_t>(stored_bytes(type)) * D - row_bytes;
+  const auto floats = static_cast<int64_t>(kFloat) * D;
   Cost cost{.flops = use.ids * static_cast<double>(D),
             .read = id_bytes(B, T, use) + kFloat * product({B, T, D}),
             .written = 0,
             .rows = {}};
   const int64_t state_bytes = kind == UpdateKind::kSgd              ? 0
                               : kind == UpdateKind::kRowwiseAdagrad ? kLine
-                              : kind == UpdateKind::kAdam           ? 2 * row_bytes
-                                                                    : row_bytes;
-  const double footprint = reuse * static_cast<double>(row_bytes + state_bytes);
-  for (int64_t bytes : {row_bytes, state_bytes}) {
+                              : kind == UpdateKind::kAdam           ? 2 * floats
+                                                                    : floats;
+  const double footprint = reuse * static_cast<double>(row_bytes + low_bytes + state_bytes);
+  for (int64_t bytes : {row_bytes, low_bytes, state_bytes}) {
     if (bytes == 0) continue;
     cost.rows.push_back({.row_bytes = bytes, .updated = use.distinct, .footprint = footprint});
   }
@@ -185,7 +188,8 @@ std::vector<OpCost> step_costs(const DlrmConfig& config, int64_t B, Mode mode, U
   const std::vector<int64_t> top = top_sizes(config);
   std::vector<OpCost> ops{{"feed", feed_cost(B, T, config.bottom.front(), use)}};
   add_mlp_forward(ops, B, config.bottom, config.precision);
-  ops.push_back({"embedding_bag_forward", embedding_bag_forward_cost(B, T, D, use)});
+  ops.push_back(
+      {"embedding_bag_forward", embedding_bag_forward_cost(B, T, D, config.table_type, use)});
   ops.push_back(
       {"interaction_forward", dot ? interaction_forward_cost(B, F, D) : concat_cost(B, F * D)});
   add_mlp_forward(ops, B, top, config.precision);
@@ -194,7 +198,8 @@ std::vector<OpCost> step_costs(const DlrmConfig& config, int64_t B, Mode mode, U
   add_mlp_backward(ops, B, top, true, config.precision);
   ops.push_back(
       {"interaction_backward", dot ? interaction_backward_cost(B, F, D) : concat_cost(B, F * D)});
-  ops.push_back({"embedding_update", embedding_update_cost(kind, B, T, D, use, use.distinct)});
+  ops.push_back({"embedding_update",
+                 embedding_update_cost(kind, B, T, D, config.table_type, use, use.distinct)});
   add_mlp_backward(ops, B, config.bottom, false, config.precision);
   ops.push_back({"dense_update", dense_update_cost(kind, count_parameters(config))});
   return ops;

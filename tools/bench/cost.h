@@ -17,6 +17,7 @@
 
 #include "engine/plan.h"
 #include "kernels/core/precision.h"
+#include "kernels/core/table_rows.h"
 #include "kernels/update_rule.h"
 #include "model/config.h"
 #include "tools/bench/batches.h"
@@ -52,12 +53,13 @@ Cost linear_backward_cost(int64_t B, int64_t K, int64_t N, bool dx, Precision pr
 
 // N D flop; offsets and ids read, every id's row read, 4 B T D bytes written. The different rows of
 // a batch come from wherever the rows of all timed batches fit, the others from the nearest cache.
-Cost embedding_bag_forward_cost(int64_t B, int64_t T, int64_t D, const RowUse& use);
+Cost embedding_bag_forward_cost(int64_t B, int64_t T, int64_t D, TableType type, const RowUse& use);
 // N D flop for the sum; 4 B T D bytes of gradients, offsets and ids read; every different row, and
 // its state, read and written once. State: none, D floats (Adagrad), or a line of 64 bytes
-// (row-wise). Rows come from wherever those of `reuse` rows fit: one batch after its forward pass.
-Cost embedding_update_cost(UpdateKind kind, int64_t B, int64_t T, int64_t D, const RowUse& use,
-                           double reuse);
+// (row-wise). A row of kSplitBf16 is two rows of half its bytes. Rows come from wherever those of
+// `reuse` rows fit: one batch after its forward pass.
+Cost embedding_update_cost(UpdateKind kind, int64_t B, int64_t T, int64_t D, TableType type,
+                           const RowUse& use, double reuse);
 
 // P = F (F - 1) / 2 pairs. Forward 2 B P D flop, F D floats read and D + P written a sample;
 // backward 2 B F^2 D flop, F D + D + P read and F D written.

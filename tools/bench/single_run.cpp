@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kernels/core/parallel.h"
+#include "kernels/core/table_rows.h"
 #include "tools/bench/cost.h"
 #include "tools/bench/onednn_gemm.h"
 #include "tools/bench/suite.h"
@@ -72,6 +73,7 @@ std::string run_single(const SingleRun& run) {
   line["dtype"] = precision_name(options.config.model.precision);
   line["mode"] = options.mode == Mode::kTrain ? "train" : "inference";
   line["optimizer"] = optimizer_name(options.optimizer);
+  line["table_dtype"] = table_type_name(options.config.model.table_type);
   line["zipf"] = options.zipf;
   line["batch"] = options.config.batch;
   line["threads"] = num_threads();

@@ -40,7 +40,7 @@ class SparseInputs {
     for (const std::vector<Narrow>& tables : narrow_) {
       auto& list = all.emplace_back();
       for (size_t t = 0; t < tables.size(); ++t) {
-        list.push_back({table(t).weights(), tables[t].bags()});
+        list.push_back({table(t).stored(), tables[t].bags()});
       }
     }
     return all;
@@ -51,7 +51,8 @@ class SparseInputs {
     for (const std::vector<Narrow>& tables : narrow_) {
       auto& list = all.emplace_back();
       for (size_t t = 0; t < tables.size(); ++t) {
-        list.push_back({table(t).weights(), table(t).state(), tables[t].bags()});
+        list.push_back(
+            {table(t).stored(), table(t).state(), tables[t].bags(), table(t).rounding()});
       }
     }
     return all;
@@ -103,7 +104,8 @@ void time_copy_ids(benchmark::State& state, Suite& suite, const WorkloadOptions&
 void time_bag_forward(benchmark::State& state, Suite& suite, const WorkloadOptions& options) {
   const BagRun run(suite, options);
   const auto lookups = run.inputs.lookups();
-  const Cost cost = embedding_bag_forward_cost(run.B, run.T, run.D, run.workload.row_use());
+  const Cost cost = embedding_bag_forward_cost(run.B, run.T, run.D, options.config.model.table_type,
+                                               run.workload.row_use());
   size_t next = 0;
   time_op(state, sum_floor(cost, suite.machine), [&] {
     embedding_bag_forward<int32_t>(run.pooled(), lookups[next++ % kBenchBatches], 0, Pooling::kSum,
@@ -120,7 +122,8 @@ void time_update(benchmark::State& state, Suite& suite, const WorkloadOptions& o
   const Arena scratch(embedding_update_scratch_bytes(max_ids));
   const RowUse& use = run.workload.row_use();
   // No forward pass has just read the rows: they come from where those of all batches are.
-  const Cost cost = embedding_update_cost(options.optimizer, run.B, run.T, run.D, use, use.cycle);
+  const Cost cost = embedding_update_cost(options.optimizer, run.B, run.T, run.D,
+                                          options.config.model.table_type, use, use.cycle);
   const UpdateRule rule = bench_rule(options.optimizer);
   size_t next = 0;
   time_op(state, sum_floor(cost, suite.machine), [&] {
@@ -195,6 +198,7 @@ void register_suite(Suite& suite) {
   for (const BenchConfig& named : bench_configs()) {
     BenchConfig config = bench_config(named.name, suite.max_rows);
     config.model.precision = suite.precision;
+    config.model.table_type = suite.table_type;
     register_dense_benchmarks(suite, config);
     register_sparse_benchmarks(suite, config);
   }

@@ -32,6 +32,7 @@ struct Suite {
   Machine machine;
   int64_t max_rows = kAllRows;
   Precision precision = Precision::kFloat32;
+  TableType table_type = TableType::kFloat32;
   std::unique_ptr<Workload> workload = nullptr;
 };
 

@@ -1,7 +1,9 @@
 #include "tools/bench/workload.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <span>
 #include <utility>
 
 #include "kernels/core/parallel.h"
@@ -20,7 +22,7 @@ uint32_t mix(uint32_t x) {
 // Weights as a fresh model has them: tables within sqrt(1 / rows), layers within Xavier's bound.
 void fill_model(Dlrm& model) {
   for (const auto& table : model.embeddings().tables()) {
-    fill_quickly(table->weights(), std::sqrt(1.0f / static_cast<float>(table->rows())));
+    fill_quickly(table->stored(), std::sqrt(1.0f / static_cast<float>(table->rows())));
     if (table->state() == nullptr) continue;
     // Still zeros, but pages of their own.
     std::fill_n(table->state(), table->state_bytes() / sizeof(float), 0.0f);
@@ -34,14 +36,17 @@ void fill_model(Dlrm& model) {
 
 }  // namespace
 
-void fill_quickly(Matrix m, float limit) {
-  constexpr int64_t kGrain = int64_t{1} << 18;
-  parallel_for(ceil_div(m.size(), kGrain), [&](int64_t task) {
-    const int64_t end = std::min(m.size(), (task + 1) * kGrain);
-    for (int64_t i = task * kGrain; i < end; ++i) {
+void fill_quickly(const TableRows& rows, float limit) {
+  constexpr int64_t kGrain = int64_t{1} << 12;
+  parallel_for(ceil_div(rows.size(), kGrain), [&](int64_t task) {
+    const Range range{task * kGrain, std::min(rows.size(), (task + 1) * kGrain)};
+    std::array<float, kGrain> values;
+    for (int64_t i = range.begin; i < range.end; ++i) {
       const auto bits = static_cast<int32_t>(mix(static_cast<uint32_t>(i)));
-      m.data[i] = static_cast<float>(bits >> 8) * 0x1p-23f * limit;
+      values[static_cast<size_t>(i - range.begin)] =
+          static_cast<float>(bits >> 8) * 0x1p-23f * limit;
     }
+    write_floats(rows, range.begin, std::span(values).first(static_cast<size_t>(range.size())));
   });
 }
 
@@ -51,7 +56,8 @@ UpdateRule bench_rule(UpdateKind kind) {
 
 bool Workload::Options::operator==(const Options& other) const {
   return config.name == other.config.name && config.batch == other.config.batch &&
-         mode == other.mode && optimizer == other.optimizer && zipf == other.zipf;
+         config.model.table_type == other.config.model.table_type && mode == other.mode &&
+         optimizer == other.optimizer && zipf == other.zipf;
 }
 
 Workload::Workload(Options options)

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/core/table_rows.h"
 #include "kernels/core/view.h"
 #include "model/dlrm.h"
 #include "model/dlrm_step.h"
@@ -16,7 +17,8 @@ namespace hotrow {
 
 // Uniform in [-limit, limit), every element from its own index: in parallel and at the speed of
 // memory, where NumPy's stream would take minutes for a large table. Touches every page.
-void fill_quickly(Matrix m, float limit);
+void fill_quickly(const TableRows& rows, float limit);
+inline void fill_quickly(Matrix m, float limit) { fill_quickly(TableRows{m.data, m.dims}, limit); }
 
 // The optimizer of that kind with the learning rate of the benchmarks: 0.1 SGD, 0.01 the others.
 UpdateRule bench_rule(UpdateKind kind);

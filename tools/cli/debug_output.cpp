@@ -74,7 +74,7 @@ void print_parameters(std::string_view title, Dlrm& model, int precision, const 
   for (const Dlrm::Named& p : model.named_parameters()) {
     std::vector<int64_t> dims{p.value.rows()};
     if (!p.is_vector) dims.push_back(p.value.cols());
-    print(numpy_array({p.value.data, static_cast<size_t>(p.value.size())}, dims, precision));
+    print(numpy_array(p.floats(), dims, precision));
   }
 }
 

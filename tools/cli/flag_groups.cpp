@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "kernels/core/check.h"
+#include "tools/cli/table_types.h"
 
 namespace hotrow {
 namespace {
@@ -137,7 +138,11 @@ void add_model_flags(FlagSet& flags, ModelOptions& m) {
                 "Dot: also of each feature with itself");
   flags.choice<Precision>("--dtype", m.precision,
                           {{"fp32", Precision::kFloat32}, {"bf16", Precision::kBfloat16}},
-                          "Factors of the layers' matrix products; all else is fp32");
+                          "Factors of the layers' matrix products");
+  flags.choice<TableType>(
+      "--table-dtype", m.table_type, table_types(),
+      "Rows of the tables; bf16 and fp16 round stochastically, split-bf16 trains "
+      "as fp32 and looks up bf16");
   add_table_trick_flags(flags, m);
   add_loss_flags(flags, m);
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/core/precision.h"
+#include "kernels/core/table_rows.h"
 
 namespace hotrow {
 
@@ -29,8 +30,8 @@ struct ModelOptions {
   Interaction interaction = Interaction::kDot;  // --arch-interaction-op
   bool interaction_itself = false;              // --arch-interaction-itself
   Pooling weighted_pooling = Pooling::kNone;    // --weighted-pooling
-
-  Precision precision = Precision::kFloat32;  // --dtype
+  TableType table_type = TableType::kFloat32;   // --table-dtype
+  Precision precision = Precision::kFloat32;    // --dtype
 
   bool md = false;                                // --md-flag
   int64_t md_threshold = 200;                     // --md-threshold
