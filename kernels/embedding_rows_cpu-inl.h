@@ -117,7 +117,8 @@ constexpr int64_t kCacheLine = 64 / sizeof(T);
 // How many rows of T ahead to ask: about 64 lines on their way hide a trip to memory.
 template <class T>
 HWY_INLINE int64_t rows_ahead(int64_t dim) {
-  return std::max<int64_t>(16, 64 * kCacheLine<T> / std::max<int64_t>(dim, 1));
+  const int64_t lines = std::max<int64_t>(1, (dim + kCacheLine<T> - 1) / kCacheLine<T>);
+  return std::max<int64_t>(16, 64 / lines);
 }
 
 // Asks for every line of a row; one of odd width or address may end a line later than it seems.

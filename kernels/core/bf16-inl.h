@@ -64,7 +64,7 @@ struct PortableBf16 {
   }
 };
 
-#if HWY_TARGET == HWY_AVX3
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3  // the best targets have the smallest numbers
 // In the instructions of AVX512-BF16. No target of Highway has them, and functions compiled for a
 // target of our own could not be inlined among those of Highway: hence assembly.
 struct NativeBf16 {

@@ -57,7 +57,7 @@ struct Gemm {
   bool accumulate = false;
   bool relu = false;  // passes NaN on
   // Not null: (m, n) with C's stride; C is 0 where this is not above 0, and is written as the
-  // panels of its transpose, (i, j) at panel_offset(m, j, i). Not with `accumulate`.
+  // panels of its transpose, (i, j) at panel_offset(m, j, i). Without accumulate, bias and ReLU.
   const float* gate = nullptr;
   Precision precision = Precision::kFloat32;
 };

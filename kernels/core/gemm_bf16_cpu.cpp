@@ -241,7 +241,7 @@ struct PairFactors {
   }
 };
 
-#if HWY_TARGET == HWY_AVX3
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3  // the best targets have the smallest numbers
 bool has_native() {
   static const bool has = __builtin_cpu_supports("avx512bf16");
   return has;

@@ -211,8 +211,11 @@ void run_thin(const Gemm& g) {
 void gemm(const Gemm& g) {
   require(g.m > 0 && g.n > 0 && g.k > 0,
           "[gemm] empty product: got m={} n={} k={}, expected at least 1 each", g.m, g.n, g.k);
+  const bool gated = g.gate != nullptr;
+  require(!gated || !(g.accumulate || g.relu || g.bias != nullptr),
+          "[gemm] got a gate with more to do for C, expected it without accumulate, ReLU and bias");
   const bool rows_by_rows = g.a.layout == GemmLayout::kRows && g.b.layout == GemmLayout::kColumns;
-  if (rows_by_rows && std::min(g.m, g.n) <= kGemmThin) return run_thin(g);
+  if (rows_by_rows && !gated && std::min(g.m, g.n) <= kGemmThin) return run_thin(g);
   const int64_t lanes = HWY_DYNAMIC_DISPATCH(vector_lanes)();
   const Panels panels(g.n, lanes);
   const Tasks tasks(g.m, panels.count());

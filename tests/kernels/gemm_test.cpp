@@ -53,25 +53,30 @@ TEST(Gemm, EveryEpilogue) {
 }
 
 // The result is 0 where the gate is shut, and lies as the panels of its transpose.
+void expect_gated(int64_t m, int64_t n, int64_t k, GemmLayout a_layout, bool b_columns) {
+  Problem p(m, n, k, a_layout, b_columns);
+  const std::vector<float> gate = test::test_floats(m * p.g.c_stride, 5);
+  p.g.gate = gate.data();
+  p.c.assign(static_cast<size_t>(panel_floats(n, m)), Problem::kUntouched);
+  test::for_each_instruction_set([&] {
+    const std::vector<float> c = p.run();
+    for (int64_t i = 0; i < m; ++i) {
+      for (int64_t j = 0; j < n; ++j) {
+        const bool open = gate[static_cast<size_t>(i * p.g.c_stride + j)] > 0;
+        const Exact want = open ? p.element(i, j) : Exact{};
+        const float got = c[static_cast<size_t>(panel_offset(m, j, i))];
+        EXPECT_TRUE(test::within_bound(std::span(&got, 1), std::vector{want}, k)) << p.name();
+      }
+    }
+  });
+}
+
 TEST(Gemm, GatesAndTransposes) {
   for (int64_t m : {1, 7, 40}) {
     for (int64_t n : {1, 8, 20, 257}) {
       for (int64_t k : {5, 1100}) {
-        Problem p(m, n, k, GemmLayout::kPanelsTransposed, false);
-        const std::vector<float> gate = test::test_floats(m * p.g.c_stride, 5);
-        p.g.gate = gate.data();
-        p.c.assign(static_cast<size_t>(panel_floats(n, m)), Problem::kUntouched);
-        test::for_each_instruction_set([&] {
-          const std::vector<float> c = p.run();
-          for (int64_t i = 0; i < m; ++i) {
-            for (int64_t j = 0; j < n; ++j) {
-              const bool open = gate[static_cast<size_t>(i * p.g.c_stride + j)] > 0;
-              const Exact want = open ? p.element(i, j) : Exact{};
-              const float got = c[static_cast<size_t>(panel_offset(m, j, i))];
-              EXPECT_TRUE(test::within_bound(std::span(&got, 1), std::vector{want}, k)) << p.name();
-            }
-          }
-        });
+        expect_gated(m, n, k, GemmLayout::kPanelsTransposed, false);
+        expect_gated(m, n, k, GemmLayout::kRows, true);
       }
     }
   }
@@ -94,8 +99,10 @@ TEST(Gemm, PassesNanOn) {
 
 // Neither threads nor instruction sets nor the other rows decide a bit.
 TEST(Gemm, BitsDependOnTheElementAlone) {
-  for (GemmLayout layout : {GemmLayout::kRows, GemmLayout::kPanels}) {
-    Problem p(300, 100, 1030, layout, false);
+  const std::pair<GemmLayout, bool> layouts[] = {
+      {GemmLayout::kRows, false}, {GemmLayout::kRows, true}, {GemmLayout::kPanels, false}};
+  for (const auto& [layout, b_columns] : layouts) {
+    Problem p(300, 100, 1030, layout, b_columns);
     const std::vector<float> want = p.run();
     for (int threads : {2, 3, 8}) {
       set_num_threads(threads);
@@ -123,6 +130,21 @@ TEST(Gemm, PanelsCoverEveryColumnOnce) {
       EXPECT_TRUE(next >= columns && next < columns + lanes) << columns << " " << lanes;
     }
   }
+}
+
+TEST(Gemm, RejectsAGateWithMoreToDo) {
+  const float gate[8] = {}, bias[4] = {};
+  const auto error = [&](auto change) {
+    Problem p(2, 3, 4, GemmLayout::kRows, false);
+    p.g.gate = gate;
+    change(p.g);
+    return test::error_text([&] { gemm(p.g); });
+  };
+  const char* text =
+      "[gemm] got a gate with more to do for C, expected it without accumulate, ReLU and bias";
+  EXPECT_EQ(error([](Gemm& g) { g.accumulate = true; }), text);
+  EXPECT_EQ(error([](Gemm& g) { g.relu = true; }), text);
+  EXPECT_EQ(error([&](Gemm& g) { g.bias = bias; }), text);
 }
 
 TEST(Gemm, RejectsAnEmptyProduct) {

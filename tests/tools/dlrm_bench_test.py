@@ -52,7 +52,7 @@ def count_bytes(batch, train, state_values, state_row_bytes, read_bytes=4, store
         for i, (k, n) in enumerate(layers(BOTTOM) + layers(TOP)):
             values += batch * n + batch * k + n * (k + 1)
             if i > 0:
-                values += batch * n + n * k + batch * k
+                values += n * k + batch * k
         values += 3 * batch  # loss
         values += 2 * batch * (TABLES + 1) * DIM + batch * TOP[0]
         parameters = sum((k + 1) * n for k, n in layers(BOTTOM) + layers(TOP))

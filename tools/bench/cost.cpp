@@ -86,7 +86,7 @@ Cost linear_backward_cost(int64_t B, int64_t K, int64_t N, bool dx, Precision pr
             .rows = {}};
   if (dx) {
     cost.flops *= 2;
-    cost.read += kFloat * (product({B, N}) + product({N, K}));
+    cost.read += kFloat * product({N, K});
     cost.written += kFloat * product({B, K});
   }
   return cost;

@@ -47,8 +47,8 @@ double floor_seconds(const Cost& cost, const Machine& machine);
 
 // y = act(x W^T + b): 2 B N K flop; x, W, b read, y written.
 Cost linear_forward_cost(int64_t B, int64_t K, int64_t N, Precision precision);
-// dz = dy act'(y), dw = dz^T x, db; with `dx` also dx = dz W: 2 B N K flop a product. Read: y, dy,
-// x and for dx also dz and W; written: dz, dw, db, dx.
+// dw = dz^T x, db; with `dx` also dx = dz W, gated by x: 2 B N K flop a product. Read: dz, x and
+// for dx also W; written: dw, db, dx.
 Cost linear_backward_cost(int64_t B, int64_t K, int64_t N, bool dx, Precision precision);
 
 // N D flop; offsets and ids read, every id's row read, 4 B T D bytes written. The different rows of
