@@ -5,7 +5,7 @@
       [--only 'kaggle .*train' --out DIR] [--rounds 5] [--length 1.0]
 
 Both programs take --config, --mode, --optimizer, --zipf, --iters, --warmup and --threads and print one JSON line with ms_per_iter,
-the median over the iterations. The peer comes in up to three kinds: plain PyTorch, torch.compile, and FBGEMM's table-batched
+the median over the iterations; for bf16, dlrm_bench takes --dtype=bf16 and the peer --bf16. The peer comes in up to three kinds: plain PyTorch, torch.compile, and FBGEMM's table-batched
 embedding; the fastest kind of a round is the opponent. A round runs ours, then every kind. A kind that was more than a quarter
 slower than the fastest in the first round is not run again. A case's ratio is the median of the rounds' ratios, with the smallest
 and the largest beside it. Writes DIR/cpu.json, every run as it was printed, and DIR/cpu.md, the table.
@@ -20,7 +20,7 @@ import subprocess
 import sys
 from collections import namedtuple
 
-Case = namedtuple("Case", "config zipf mode optimizer")
+Case = namedtuple("Case", "config zipf mode optimizer dtype", defaults=["fp32"])
 KINDS = {"torch": [], "compile": ["--compile"], "fbgemm": ["--embedding=fbgemm"]}
 # Steps that count in one run, about two seconds of the slower program.
 ITERS = {"kaggle": 200, "kaggle-2k": 25, "bench": 5, "terabyte": 8, "multihot": 8, "gaudi-cat": 3}
@@ -29,11 +29,12 @@ CASES = [Case(config, zipf, mode, "sgd")
                               ("multihot", 0), ("gaudi-cat", 0)] for mode in ("train", "inference")]
 CASES += [Case(config, 0, "train", optimizer) for optimizer in ("adagrad", "rwsadagrad") for config in ("kaggle", "bench")]
 CASES.append(Case("kaggle", 0, "inference-of-one", "sgd"))
+CASES += [Case(config, 0, "train", "sgd", "bf16") for config in ("kaggle-2k", "terabyte")]
 SLOWER = 1.25
 
 
 def name(case):
-    return f"{case.config}{f' zipf {case.zipf}' if case.zipf else ''} {case.mode} {case.optimizer}"
+    return f"{case.config}{f' zipf {case.zipf}' if case.zipf else ''} {case.mode} {case.optimizer}{'' if case.dtype == 'fp32' else ' ' + case.dtype}"
 
 
 def kinds_of(case):
@@ -43,12 +44,14 @@ def kinds_of(case):
     return {"adagrad": ["torch"], "rwsadagrad": ["fbgemm"]}.get(case.optimizer, list(KINDS))
 
 
-def run(command, case, a):
+def run(command, case, a, bf16):
     iters = max(3, round(ITERS[case.config] * a.length * (4 if case.mode != "train" else 1)))
     args = [*command, f"--config={case.config}", f"--mode={case.mode.removesuffix('-of-one')}", f"--optimizer={case.optimizer}",
             f"--zipf={case.zipf}", f"--iters={iters}", f"--warmup={max(2, iters // 10)}", f"--threads={a.threads}"]
     if case.mode.endswith("-of-one"):
         args.append("--batch=1")
+    if case.dtype == "bf16":
+        args.append(bf16)
     done = subprocess.run(args, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"compare_with_torch: {' '.join(args)} failed: {done.stderr.strip()[-300:]}")
@@ -58,9 +61,9 @@ def run(command, case, a):
 def compare(case, a):
     rounds, kinds = [], kinds_of(case)
     for r in range(a.rounds):
-        this = {"ours": run([a.bench], case, a)}
+        this = {"ours": run([a.bench], case, a, "--dtype=bf16")}
         for kind in kinds:
-            this[kind] = run([a.python, a.peer, *KINDS[kind]], case, a)
+            this[kind] = run([a.python, a.peer, *KINDS[kind]], case, a, "--bf16")
         rounds.append(this)
         print(f"{name(case)} round {r + 1}: " + ", ".join(f"{k} {v['ms_per_iter']:.3f}" for k, v in this.items()) + " ms",
               flush=True)
@@ -98,7 +101,7 @@ def table(results, machine, command):
              "|---|---|---|---|---|---|---|---|---|"]
     for r in results:
         config = r["config"] + (f", Zipf {r['zipf']}" if r["zipf"] else "")
-        lines.append(f"| {config} | {r['mode']} | {r['optimizer']} | {r['ours_ms']:.3g} | {r['percent_of_floor']:.0f} % | "
+        lines.append(f"| {config} | {r['mode']}{'' if r['dtype'] == 'fp32' else ', ' + r['dtype']} | {r['optimizer']} | {r['ours_ms']:.3g} | {r['percent_of_floor']:.0f} % | "
                      f"{r['peer_ms']:.3g} | {r['peer']} | {r['ratio']:.2f} | {r['ratio_min']:.2f} .. {r['ratio_max']:.2f} |")
     return "\n".join(lines) + "\n"
 

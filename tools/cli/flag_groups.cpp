@@ -161,7 +161,7 @@ void add_data_flags(FlagSet& flags, DataOptions& d) {
   flags.integer("--prefetch-batches", d.prefetch_batches,
                 {.min = 0, .max = kMaxPrefetch, .unset = -1},
                 "Batches read ahead by a thread of its own; 0: none, the same results; -1: about "
-                "4,096 samples");
+                "4,096 samples and at least an update");
   add_random_data_flags(flags, d);
   add_data_set_flags(flags, d);
 }
