@@ -5,11 +5,9 @@
 
 #include "kernels/core/gemm.h"
 #include "kernels/core/gemm_panels.h"
+#include "kernels/core/gemm_targets.h"  // before foreach_target.h
 #include "kernels/core/parallel.h"
 
-// As in gemm_cpu.cpp.
-#define HWY_DISABLED_TARGETS \
-  (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV | HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/core/gemm_bf16_cpu.cpp"
 #include <hwy/foreach_target.h>
@@ -180,59 +178,29 @@ HWY_INLINE void tile(const Strip& s, const uint32_t* a, const uint32_t* b, int64
   }
 }
 
-template <class Bf16, int kVectors, GemmLayout kLayout>
-void tiles(const Strip& s, const uint32_t* b, Range rows) {
-  alignas(64) uint32_t a[kGemmPanel * kMaxPairs];
-  for (int64_t row = rows.begin; row < rows.end; row += kGemmPanel) {
-    const int64_t live = std::min(kGemmPanel, rows.end - row);
-    PairsOfA<kLayout>::template round<Bf16>(a, s, row, live);
-    for (int64_t r = 0; r < live; r += kTileRows) {
-      tile<Bf16, kVectors, kLayout>(s, a + r * PairsOfA<kLayout>::kRow, b, row + r, live - r);
-    }
-  }
-}
-
-template <class Bf16, GemmLayout kLayout>
-void tiles_of_panel(const Strip& s, const uint32_t* b, int64_t vectors, Range rows) {
-  switch (vectors) {
-    case 1:
-      return tiles<Bf16, 1, kLayout>(s, b, rows);
-    case 2:
-      return tiles<Bf16, 2, kLayout>(s, b, rows);
-    default:
-      return tiles<Bf16, 3, kLayout>(s, b, rows);
-  }
-}
-
-template <class Bf16>
-void panel_with(const Gemm& g, Range rows, Panel p) {
-  alignas(64) uint32_t packed[kMaxPairs * kPanelVectors * kLanes];
-  const int64_t columns = std::min(p.vectors * kLanes, g.n - p.column);
-  for (int64_t k = 0; k < g.k; k += kGemmDepth) {
-    const int64_t depth = std::min(kGemmDepth, g.k - k);
-    const Block block{k, depth, p.column, columns, p.vectors};
-    if (g.b.layout == GemmLayout::kRows) {
-      pack_rows_as_pairs<Bf16>(packed, g.b, block);
-    } else {
-      pack_columns_as_pairs<Bf16>(packed, g.b, block);
-    }
-    const Strip strip{g, depth, k, p.column, columns - (p.vectors - 1) * kLanes};
-    switch (g.a.layout) {
-      case GemmLayout::kPanels:
-        tiles_of_panel<Bf16, GemmLayout::kPanels>(strip, packed, p.vectors, rows);
-        break;
-      case GemmLayout::kPanelsTransposed:
-        tiles_of_panel<Bf16, GemmLayout::kPanelsTransposed>(strip, packed, p.vectors, rows);
-        break;
-      default:
-        tiles_of_panel<Bf16, GemmLayout::kRows>(strip, packed, p.vectors, rows);
-    }
-  }
-}
-
 template <class Bf16>
 struct PairFactors {
-  static constexpr int64_t kStep = 2 * kLanes;
+  using Packed = uint32_t;
+  static constexpr int64_t kSteps = kMaxPairs, kStep = 2 * kLanes;
+
+  static void pack(uint32_t* packed, const GemmOperand& b, const Block& block) {
+    if (b.layout == GemmLayout::kRows) {
+      pack_rows_as_pairs<Bf16>(packed, b, block);
+    } else {
+      pack_columns_as_pairs<Bf16>(packed, b, block);
+    }
+  }
+  template <int kVectors, GemmLayout kLayout>
+  static void tiles(const Strip& s, const uint32_t* b, Range rows) {
+    alignas(64) uint32_t a[kGemmPanel * kMaxPairs];
+    for (int64_t row = rows.begin; row < rows.end; row += kGemmPanel) {
+      const int64_t live = std::min(kGemmPanel, rows.end - row);
+      PairsOfA<kLayout>::template round<Bf16>(a, s, row, live);
+      for (int64_t r = 0; r < live; r += kTileRows) {
+        tile<Bf16, kVectors, kLayout>(s, a + r * PairsOfA<kLayout>::kRow, b, row + r, live - r);
+      }
+    }
+  }
   static HWY_INLINE Pairs<Tag> load(const float* p, int64_t n) {
     return load_neighbours<Bf16>(Tag(), p, n);
   }
@@ -248,7 +216,8 @@ bool has_native() {
 }
 
 void panel(const Gemm& g, Range rows, Panel p) {
-  return has_native() ? panel_with<NativeBf16>(g, rows, p) : panel_with<PortableBf16>(g, rows, p);
+  return has_native() ? multiply_panel<PairFactors<NativeBf16>>(g, rows, p)
+                      : multiply_panel<PairFactors<PortableBf16>>(g, rows, p);
 }
 
 void thin(const Gemm& g, Range many, bool wide) {
@@ -258,7 +227,9 @@ void thin(const Gemm& g, Range many, bool wide) {
 #else
 bool has_native() { return false; }
 
-void panel(const Gemm& g, Range rows, Panel p) { panel_with<PortableBf16>(g, rows, p); }
+void panel(const Gemm& g, Range rows, Panel p) {
+  multiply_panel<PairFactors<PortableBf16>>(g, rows, p);
+}
 
 void thin(const Gemm& g, Range many, bool wide) { dots<PairFactors<PortableBf16>>(g, many, wide); }
 #endif

@@ -3,12 +3,9 @@
 
 #include "kernels/core/check.h"
 #include "kernels/core/gemm.h"
+#include "kernels/core/gemm_targets.h"  // before foreach_target.h
 #include "kernels/core/parallel.h"
 
-// Register tiles are arrays of vectors, which vectors without a fixed size cannot form. Those
-// between the oldest and AVX2 would add compile time for machines that nobody trains on.
-#define HWY_DISABLED_TARGETS \
-  (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV | HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/core/gemm_cpu.cpp"
 #include <hwy/foreach_target.h>
@@ -87,52 +84,22 @@ HWY_INLINE void tile(const Strip& s, const float* b, int64_t row) {
   for (int r = 0; r < kRows; ++r) finish_row<kVectors>(sum[r], s, row + r);
 }
 
-template <int kVectors, GemmLayout kLayout>
-void tiles(const Strip& s, const float* b, Range rows) {
-  int64_t row = rows.begin;
-  for (; row + kTileRows <= rows.end; row += kTileRows) {
-    tile<kTileRows, kVectors, kLayout>(s, b, row);
-  }
-  if (row + 4 <= rows.end) tile<4, kVectors, kLayout>(s, b, row), row += 4;
-  for (; row < rows.end; ++row) tile<1, kVectors, kLayout>(s, b, row);
-}
-
-// `b`: the panel's block of B, packed.
-template <GemmLayout kLayout>
-void tiles_of_panel(const Strip& s, const float* b, int64_t vectors, Range rows) {
-  switch (vectors) {
-    case 1:
-      return tiles<1, kLayout>(s, b, rows);
-    case 2:
-      return tiles<2, kLayout>(s, b, rows);
-    default:
-      return tiles<3, kLayout>(s, b, rows);
-  }
-}
-
-// A block of rows of one panel of C, over all of k.
-void panel(const Gemm& g, Range rows, Panel p) {
-  alignas(64) float packed[kGemmDepth * kPanelVectors * kLanes];
-  const int64_t columns = std::min(p.vectors * kLanes, g.n - p.column);
-  for (int64_t k = 0; k < g.k; k += kGemmDepth) {
-    const int64_t depth = std::min(kGemmDepth, g.k - k);
-    pack(packed, g.b, {k, depth, p.column, columns, p.vectors});
-    const Strip strip{g, depth, k, p.column, columns - (p.vectors - 1) * kLanes};
-    switch (g.a.layout) {
-      case GemmLayout::kPanels:
-        tiles_of_panel<GemmLayout::kPanels>(strip, packed, p.vectors, rows);
-        break;
-      case GemmLayout::kPanelsTransposed:
-        tiles_of_panel<GemmLayout::kPanelsTransposed>(strip, packed, p.vectors, rows);
-        break;
-      default:
-        tiles_of_panel<GemmLayout::kRows>(strip, packed, p.vectors, rows);
-    }
-  }
-}
-
 struct FloatFactors {
-  static constexpr int64_t kStep = kLanes;
+  using Packed = float;
+  static constexpr int64_t kSteps = kGemmDepth, kStep = kLanes;
+
+  static void pack(float* packed, const GemmOperand& b, const Block& block) {
+    HWY_NAMESPACE::pack(packed, b, block);
+  }
+  template <int kVectors, GemmLayout kLayout>
+  static void tiles(const Strip& s, const float* b, Range rows) {
+    int64_t row = rows.begin;
+    for (; row + kTileRows <= rows.end; row += kTileRows) {
+      tile<kTileRows, kVectors, kLayout>(s, b, row);
+    }
+    if (row + 4 <= rows.end) tile<4, kVectors, kLayout>(s, b, row), row += 4;
+    for (; row < rows.end; ++row) tile<1, kVectors, kLayout>(s, b, row);
+  }
   static HWY_INLINE hn::Vec<Tag> load(const float* p, int64_t n) {
     return n == kStep ? hn::LoadU(Tag(), p) : load_first(Tag(), p, n);
   }
@@ -140,6 +107,8 @@ struct FloatFactors {
     return hn::MulAdd(x, y, sum);
   }
 };
+
+void panel(const Gemm& g, Range rows, Panel p) { multiply_panel<FloatFactors>(g, rows, p); }
 
 void thin(const Gemm& g, Range many, bool wide) { dots<FloatFactors>(g, many, wide); }
 

@@ -1,9 +1,12 @@
-// What the tiles of fp32 and of bf16 products share: where a panel stands in C, and how sums get
-// there. Compiled once an instruction set: include it after hwy/foreach_target.h, in the global
-// namespace.
+// What the tiles of fp32 and of bf16 products share: the walk over the blocks of a
+// panel, where it stands in C, and how sums get there. Compiled once an instruction set: include it
+// after hwy/foreach_target.h, in the global namespace.
+#include <algorithm>
 #include <cstdint>
 
 #include "kernels/core/gemm.h"
+#include "kernels/core/gemm_panels.h"
+#include "kernels/core/parallel.h"
 
 #if defined(HOTROW_KERNELS_CORE_GEMM_TILE_CPU_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef HOTROW_KERNELS_CORE_GEMM_TILE_CPU_INL_H_
@@ -108,6 +111,42 @@ HWY_INLINE void finish_row(const hn::Vec<Tag> (&sum)[kVectors], const Strip& s, 
     finish<false>(sum[kVectors - 1], s, row, last);
   } else {
     finish<true>(sum[kVectors - 1], s, row, last);
+  }
+}
+
+template <class Factors, GemmLayout kLayout>
+void tiles_of_panel(const Strip& s, const typename Factors::Packed* b, int64_t vectors,
+                    Range rows) {
+  switch (vectors) {
+    case 1:
+      return Factors::template tiles<1, kLayout>(s, b, rows);
+    case 2:
+      return Factors::template tiles<2, kLayout>(s, b, rows);
+    default:
+      return Factors::template tiles<3, kLayout>(s, b, rows);
+  }
+}
+
+// A block of rows of one panel of C, over all of k. Factors: how a block of B is packed, as kSteps
+// rows of Packed, and multiplied by rows of A.
+template <class Factors>
+void multiply_panel(const Gemm& g, Range rows, Panel p) {
+  alignas(64) typename Factors::Packed packed[Factors::kSteps * kPanelVectors * kLanes];
+  const int64_t columns = std::min(p.vectors * kLanes, g.n - p.column);
+  for (int64_t k = 0; k < g.k; k += kGemmDepth) {
+    const int64_t depth = std::min(kGemmDepth, g.k - k);
+    Factors::pack(packed, g.b, {k, depth, p.column, columns, p.vectors});
+    const Strip strip{g, depth, k, p.column, columns - (p.vectors - 1) * kLanes};
+    switch (g.a.layout) {
+      case GemmLayout::kPanels:
+        tiles_of_panel<Factors, GemmLayout::kPanels>(strip, packed, p.vectors, rows);
+        break;
+      case GemmLayout::kPanelsTransposed:
+        tiles_of_panel<Factors, GemmLayout::kPanelsTransposed>(strip, packed, p.vectors, rows);
+        break;
+      default:
+        tiles_of_panel<Factors, GemmLayout::kRows>(strip, packed, p.vectors, rows);
+    }
   }
 }
 

@@ -25,39 +25,17 @@ Problem problem(int64_t m, int64_t n, int64_t k, GemmLayout a_layout, bool b_col
 }
 
 TEST(GemmBf16, EqualsTheReferenceOfRoundedFactors) {
-  int count = 0;
   for (int64_t m : {1, 3, 12, 21}) {
     for (int64_t n : {1, 3, 33, 257}) {
       for (int64_t k : {1, 2, 31, 600}) {
-        for (int layouts = 0; layouts < 6; ++layouts) {
-          Problem p = problem(m, n, k, test::kLayoutsOfA[layouts / 2], layouts % 2);
-          if (++count % 2) p.g.bias = p.bias.data();
-          p.g.relu = count % 3 == 0;
-          p.g.accumulate = count % 5 == 0;
-          const std::vector<Exact> want = p.reference();
-          test::for_each_instruction_set(
-              [&] { EXPECT_TRUE(test::within_bound(p.run(), want, k + 2)) << p.name(); });
-        }
+        test::expect_all_layouts(m, n, k, Precision::kBfloat16);
       }
     }
   }
 }
 
 TEST(GemmBf16, GatesAndTransposes) {
-  Problem p = problem(39, 257, 1101, GemmLayout::kPanelsTransposed, false);
-  const std::vector<float> gate = test::test_floats(p.g.m * p.g.c_stride, 5);
-  p.g.gate = gate.data();
-  p.c.assign(static_cast<size_t>(panel_floats(p.g.n, p.g.m)), Problem::kUntouched);
-  const std::vector<float> c = p.run();
-  for (int64_t i = 0; i < p.g.m; ++i) {
-    for (int64_t j = 0; j < p.g.n; ++j) {
-      const bool open = gate[static_cast<size_t>(i * p.g.c_stride + j)] > 0;
-      const Exact want = open ? p.element(i, j) : Exact{};
-      const float got = c[static_cast<size_t>(panel_offset(p.g.m, j, i))];
-      EXPECT_TRUE(test::within_bound(std::span(&got, 1), std::vector{want}, p.g.k))
-          << i << " " << j;
-    }
-  }
+  test::expect_gated(problem(39, 257, 1101, GemmLayout::kPanelsTransposed, false));
 }
 
 // All upper halves of a float with lower halves around the ties, times 1: what is left is what

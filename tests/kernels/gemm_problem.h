@@ -2,15 +2,18 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "kernels/core/gemm.h"
 #include "tests/reference/bf16_ref.h"
 #include "tests/support/bounds.h"
+#include "tests/support/instruction_sets.h"
 
 namespace hotrow::test {
 
@@ -51,6 +54,7 @@ struct GemmProblem {
     poison(a, m, k, [&](int64_t i, int64_t p) { return a_index(i, p); });
     poison(b, k, n, [&](int64_t p, int64_t j) { return b_index(p, j); });
   }
+  GemmProblem(const GemmProblem&) = delete;  // g points into the vectors
 
   int64_t a_index(int64_t i, int64_t p) const {
     switch (g.a.layout) {
@@ -119,5 +123,37 @@ struct GemmProblem {
     return g.precision == Precision::kBfloat16 ? reference::round_to_bf16(v) : v;
   }
 };
+
+// Every layout of both factors, with one epilogue or another.
+inline void expect_all_layouts(int64_t m, int64_t n, int64_t k, Precision precision) {
+  static int count = 0;
+  for (int layouts = 0; layouts < 6; ++layouts) {
+    GemmProblem p(m, n, k, kLayoutsOfA[layouts / 2], layouts % 2, precision);
+    if (++count % 2) p.g.bias = p.bias.data();
+    p.g.relu = count % 3 == 0;
+    p.g.accumulate = count % 5 == 0;
+    const std::vector<Exact> want = p.reference();
+    for_each_instruction_set([&] { EXPECT_TRUE(within_bound(p.run(), want, k + 2)) << p.name(); });
+  }
+}
+
+// The result is 0 where the gate is shut, and lies as the panels of its transpose.
+inline void expect_gated(GemmProblem p) {
+  const int64_t m = p.g.m, n = p.g.n;
+  const std::vector<float> gate = test_floats(m * p.g.c_stride, 5);
+  p.g.gate = gate.data();
+  p.c.assign(static_cast<size_t>(panel_floats(n, m)), GemmProblem::kUntouched);
+  for_each_instruction_set([&] {
+    const std::vector<float> c = p.run();
+    for (int64_t i = 0; i < m; ++i) {
+      for (int64_t j = 0; j < n; ++j) {
+        const bool open = gate[static_cast<size_t>(i * p.g.c_stride + j)] > 0;
+        const Exact want = open ? p.element(i, j) : Exact{};
+        const float got = c[static_cast<size_t>(panel_offset(m, j, i))];
+        EXPECT_TRUE(within_bound(std::span(&got, 1), std::vector{want}, p.g.k)) << p.name();
+      }
+    }
+  });
+}
 
 }  // namespace hotrow::test

@@ -22,19 +22,10 @@ using test::Exact;
 using Problem = test::GemmProblem;
 
 TEST(Gemm, EqualsTheReference) {
-  int count = 0;
   for (int64_t m : {1, 3, 6, 21, 64}) {
     for (int64_t n : {1, 3, 16, 33, 65, 257}) {
       for (int64_t k : {1, 13, 192, 1100}) {
-        for (int layouts = 0; layouts < 6; ++layouts) {
-          Problem p(m, n, k, test::kLayoutsOfA[layouts / 2], layouts % 2);
-          if (++count % 2) p.g.bias = p.bias.data();
-          p.g.relu = count % 3 == 0;
-          p.g.accumulate = count % 5 == 0;
-          const std::vector<Exact> want = p.reference();
-          test::for_each_instruction_set(
-              [&] { EXPECT_TRUE(test::within_bound(p.run(), want, k + 2)) << p.name(); });
-        }
+        test::expect_all_layouts(m, n, k, Precision::kFloat32);
       }
     }
   }
@@ -52,31 +43,12 @@ TEST(Gemm, EveryEpilogue) {
   }
 }
 
-// The result is 0 where the gate is shut, and lies as the panels of its transpose.
-void expect_gated(int64_t m, int64_t n, int64_t k, GemmLayout a_layout, bool b_columns) {
-  Problem p(m, n, k, a_layout, b_columns);
-  const std::vector<float> gate = test::test_floats(m * p.g.c_stride, 5);
-  p.g.gate = gate.data();
-  p.c.assign(static_cast<size_t>(panel_floats(n, m)), Problem::kUntouched);
-  test::for_each_instruction_set([&] {
-    const std::vector<float> c = p.run();
-    for (int64_t i = 0; i < m; ++i) {
-      for (int64_t j = 0; j < n; ++j) {
-        const bool open = gate[static_cast<size_t>(i * p.g.c_stride + j)] > 0;
-        const Exact want = open ? p.element(i, j) : Exact{};
-        const float got = c[static_cast<size_t>(panel_offset(m, j, i))];
-        EXPECT_TRUE(test::within_bound(std::span(&got, 1), std::vector{want}, k)) << p.name();
-      }
-    }
-  });
-}
-
 TEST(Gemm, GatesAndTransposes) {
   for (int64_t m : {1, 7, 40}) {
     for (int64_t n : {1, 8, 20, 257}) {
       for (int64_t k : {5, 1100}) {
-        expect_gated(m, n, k, GemmLayout::kPanelsTransposed, false);
-        expect_gated(m, n, k, GemmLayout::kRows, true);
+        test::expect_gated({m, n, k, GemmLayout::kPanelsTransposed, false});
+        test::expect_gated({m, n, k, GemmLayout::kRows, true});
       }
     }
   }

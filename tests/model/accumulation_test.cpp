@@ -19,26 +19,17 @@ using reference::Value;
 
 constexpr int64_t kBatch = 5, kMiniBatches = 3, kMaxIdsPerBag = 4;
 
-DlrmConfig config() {
-  DlrmConfig c;
-  c.table_rows = {31, 1, 5, 57};
-  c.dim = 3;
-  c.bottom = {5, 7, 3};
-  c.top = {6, 1};
-  c.loss.kind = LossKind::kBce;
-  return c;
-}
-
 Schema schema() {
   Schema s{.num_dense = 5, .categorical = {}};
-  for (int64_t rows : config().table_rows) s.categorical.push_back({"C", rows, kMaxIdsPerBag});
+  for (int64_t rows : small_config().table_rows)
+    s.categorical.push_back({"C", rows, kMaxIdsPerBag});
   return s;
 }
 
 std::vector<Batch> make_group(std::vector<int64_t> rows, uint32_t seed) {
   std::vector<Batch> group;
   for (int64_t n : rows) {
-    group.push_back(random_batch(config(), n, kMaxIdsPerBag, ++seed));
+    group.push_back(random_batch(small_config(), n, kMaxIdsPerBag, ++seed));
     group.back().source = "day_" + std::to_string(group.size() - 1);
     group.back().first_line = 100 * std::ssize(group);
   }
@@ -51,7 +42,7 @@ void initialise(Dlrm& model) {
 }
 
 DlrmRef make_reference() {
-  DlrmHarness values(config(), {.plan = {}, .step = {}});
+  DlrmHarness values(small_config(), {.plan = {}, .step = {}});
   initialise(values.model());
   return values.reference();
 }
@@ -75,7 +66,7 @@ struct Comparison {
 
 // A group with a short last mini-batch, a full one, a shorter one.
 void check(UpdateKind kind) {
-  Dlrm model(config(), Mode::kTrain, kind);
+  Dlrm model(small_config(), Mode::kTrain, kind);
   initialise(model);
   DlrmStep step(model, schema(), kBatch, {}, {.poison = true}, kMiniBatches);
   DlrmRef ref = make_reference();
@@ -107,7 +98,7 @@ TEST(Accumulation, RowwiseAdagrad) { check(UpdateKind::kRowwiseAdagrad); }
 // Powers of two scale without rounding: four means add up to four times the mean of all.
 TEST(Accumulation, EqualsOneLargeBatchAtAHigherRate) {
   constexpr int64_t kSmall = 8, kGroup = 4;
-  const Batch large = random_batch(config(), kSmall * kGroup, kMaxIdsPerBag, 1);
+  const Batch large = random_batch(small_config(), kSmall * kGroup, kMaxIdsPerBag, 1);
   std::vector<Batch> group(kGroup);
   for (size_t m = 0; m < kGroup; ++m) {
     const auto cut = [m](const auto& all, size_t width, auto& part) {
@@ -127,7 +118,7 @@ TEST(Accumulation, EqualsOneLargeBatchAtAHigherRate) {
     }
   }
   const auto train = [](std::span<const Batch> fed, int64_t batch, int64_t parts, double rate) {
-    Dlrm model(config(), Mode::kTrain, UpdateKind::kSgd);
+    Dlrm model(small_config(), Mode::kTrain, UpdateKind::kSgd);
     initialise(model);
     DlrmStep step(model, schema(), batch, {}, {}, parts);
     step.feed(fed);
@@ -147,7 +138,7 @@ class GroupErrors : public ::testing::Test {
  protected:
   GroupErrors() { initialise(model_); }
 
-  Dlrm model_{config(), Mode::kTrain, UpdateKind::kSgd};
+  Dlrm model_{small_config(), Mode::kTrain, UpdateKind::kSgd};
   DlrmStep step_{model_, schema(), kBatch, {}, {}, kMiniBatches};
 };
 

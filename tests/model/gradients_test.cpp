@@ -15,16 +15,6 @@ namespace {
 using reference::DlrmRef;
 using reference::Value;
 
-DlrmConfig base() {
-  DlrmConfig c;
-  c.table_rows = {31, 1, 5, 57};
-  c.dim = 3;
-  c.bottom = {5, 7, 3};
-  c.top = {6, 1};
-  c.loss.kind = LossKind::kBce;
-  return c;
-}
-
 // Draws every value, the fixed pooling weights too.
 void randomise(Dlrm& model, uint32_t seed) {
   std::mt19937 random(seed);
@@ -85,7 +75,7 @@ void check(const DlrmConfig& config, uint32_t seed = 1) {
 TEST(Gradients, DotWithEachLoss) {
   for (const LossKind kind :
        {LossKind::kMse, LossKind::kBce, LossKind::kWeightedBce, LossKind::kBceWithLogits}) {
-    DlrmConfig c = base();
+    DlrmConfig c = small_config();
     c.loss = {.kind = kind, .weight0 = 0.7f, .weight1 = 2.3f};
     SCOPED_TRACE(static_cast<int>(kind));
     check(c);
@@ -93,26 +83,26 @@ TEST(Gradients, DotWithEachLoss) {
 }
 
 TEST(Gradients, LossThreshold) {
-  DlrmConfig c = base();
+  DlrmConfig c = small_config();
   c.loss.threshold = 0.2;
   check(c);
 }
 
 TEST(Gradients, Itself) {
-  DlrmConfig c = base();
+  DlrmConfig c = small_config();
   c.self_interaction = true;
   check(c);
 }
 
 TEST(Gradients, CatWithDeepTop) {
-  DlrmConfig c = base();
+  DlrmConfig c = small_config();
   c.interaction = Interaction::kCat;
   c.top = {8, 5, 4, 1};
   check(c);
 }
 
 TEST(Gradients, DimensionOne) {
-  DlrmConfig c = base();
+  DlrmConfig c = small_config();
   c.table_rows = {101, 67};
   c.dim = 1;
   c.bottom = {2, 9, 1};
@@ -122,7 +112,7 @@ TEST(Gradients, DimensionOne) {
 TEST(Gradients, QuotientRemainder) {
   for (const QrOperation operation :
        {QrOperation::kMultiply, QrOperation::kAdd, QrOperation::kConcat}) {
-    DlrmConfig c = base();
+    DlrmConfig c = small_config();
     c.qr = QrConfig{.threshold = 4, .collisions = 3, .operation = operation};
     if (operation == QrOperation::kConcat) {
       c.qr->threshold = 0;  // widths of a plain table would not fit
@@ -136,7 +126,7 @@ TEST(Gradients, QuotientRemainder) {
 }
 
 TEST(Gradients, MixedDimensions) {
-  DlrmConfig c = base();
+  DlrmConfig c = small_config();
   c.table_rows = {40, 900, 3, 150};
   c.dim = 6;
   c.bottom.back() = 6;
@@ -148,7 +138,7 @@ TEST(Gradients, MixedDimensions) {
 
 TEST(Gradients, WeightedPooling) {
   for (const WeightedPooling pooling : {WeightedPooling::kFixed, WeightedPooling::kLearned}) {
-    DlrmConfig c = base();
+    DlrmConfig c = small_config();
     c.weighted_pooling = pooling;
     SCOPED_TRACE(static_cast<int>(pooling));
     check(c);

@@ -17,6 +17,17 @@
 
 namespace hotrow::test {
 
+// Odd sizes everywhere, a table of one row among them.
+inline DlrmConfig small_config() {
+  DlrmConfig c;
+  c.table_rows = {31, 1, 5, 57};
+  c.dim = 3;
+  c.bottom = {5, 7, 3};
+  c.top = {6, 1};
+  c.loss.kind = LossKind::kBce;
+  return c;
+}
+
 struct HarnessOptions {
   UpdateKind optimizer = UpdateKind::kSgd;
   int64_t batch = 1;
