@@ -14,6 +14,18 @@ struct SparseFeature {
   std::vector<int64_t> ids;      // (N)
 };
 
+struct CategoricalShape {
+  std::string name;
+  int64_t rows = 0;             // ids are in [0, rows)
+  int64_t max_ids_per_bag = 1;  // the step plans its memory by this
+};
+
+// What all batches of a reader have in common.
+struct BatchShape {
+  int64_t num_dense = 0;
+  std::vector<CategoricalShape> categorical;  // one a table, in table order
+};
+
 // A reader reuses one Batch for a whole pass, so that nothing is allocated once its vectors have
 // grown.
 struct Batch {

@@ -42,15 +42,15 @@ class CriteoReader : public Reader {
         part_(std::move(part)),
         batch_size_(batch_size),
         max_ind_range_(max_ind_range) {
-    schema_.num_dense = samples_->dense.columns;
+    shape_.num_dense = samples_->dense.columns;
     for (size_t t = 0; t < samples_->counts.size(); ++t) {
       const int64_t rows = samples_->counts[t];
-      schema_.categorical.push_back(
+      shape_.categorical.push_back(
           {fmt::format("C{}", t + 1), max_ind_range > 0 ? std::min(rows, max_ind_range) : rows, 1});
     }
   }
 
-  const Schema& schema() const override { return schema_; }
+  const BatchShape& shape() const override { return shape_; }
   int64_t batch_size() const override { return batch_size_; }
   int64_t num_batches() const override { return ceil_div(part_.count, batch_size_); }
   void rewind() override { at_ = 0; }
@@ -70,9 +70,9 @@ class CriteoReader : public Reader {
     const auto n = static_cast<size_t>(rows);
     batch.rows = rows;
     batch.source = samples_->source;
-    batch.dense.resize(n * static_cast<size_t>(schema_.num_dense));
+    batch.dense.resize(n * static_cast<size_t>(shape_.num_dense));
     batch.labels.resize(n);
-    batch.sparse.resize(schema_.categorical.size());
+    batch.sparse.resize(shape_.categorical.size());
     for (SparseFeature& feature : batch.sparse) {
       feature.ids.resize(n);
       feature.offsets.resize(n + 1);
@@ -82,8 +82,8 @@ class CriteoReader : public Reader {
 
   void fill_row(Batch& batch, int64_t b, int64_t sample) const {
     const int32_t* dense = samples_->dense.row(sample);
-    float* out = batch.dense.data() + b * schema_.num_dense;
-    for (int64_t i = 0; i < schema_.num_dense; ++i) {
+    float* out = batch.dense.data() + b * shape_.num_dense;
+    for (int64_t i = 0; i < shape_.num_dense; ++i) {
       out[i] = std::log(static_cast<float>(dense[i]) + 1.0f);
     }
     const int32_t* categorical = samples_->categorical.row(sample);
@@ -99,7 +99,7 @@ class CriteoReader : public Reader {
   Part part_;
   int64_t batch_size_;
   int64_t max_ind_range_;
-  Schema schema_;
+  BatchShape shape_;
   int64_t at_ = 0;
 };
 
@@ -265,7 +265,7 @@ CriteoReaders open_criteo(const CriteoConfig& config, NumpyRandom& stream, const
   readers.train = reader(std::move(train), config.batch_size);
   readers.test = reader({begin, middle - begin, {}}, config.test_batch_size);
   readers.val = reader({middle, end - middle, {}}, config.test_batch_size);
-  for (const CategoricalColumn& c : readers.train->schema().categorical) {
+  for (const CategoricalShape& c : readers.train->shape().categorical) {
     readers.table_rows.push_back(c.rows);
   }
   return readers;

@@ -103,9 +103,9 @@ TsvReader::TsvReader(const TsvConfig& config, std::shared_ptr<const Vocabulary> 
   require(vocabulary_->num_columns() == config.num_categorical,
           "[tsv] vocabulary: got {} columns, expected {}, one a categorical field",
           vocabulary_->num_columns(), config.num_categorical);
-  schema_.num_dense = config.num_dense;
+  shape_.num_dense = config.num_dense;
   for (int64_t t = 0; t < config.num_categorical; ++t) {
-    schema_.categorical.push_back(
+    shape_.categorical.push_back(
         {fmt::format("C{}", t + 1), vocabulary_->rows(t), config.max_ids_per_field});
   }
 }

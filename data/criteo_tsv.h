@@ -52,7 +52,7 @@ class TsvReader : public Reader {
   TsvReader(const TsvConfig& config, std::shared_ptr<const Vocabulary> vocabulary,
             int64_t known_lines = kUnknown);
 
-  const Schema& schema() const override { return schema_; }
+  const BatchShape& shape() const override { return shape_; }
   int64_t batch_size() const override { return config_.batch_size; }
   // Known with known_lines or after the first full pass.
   int64_t num_batches() const override;
@@ -66,7 +66,7 @@ class TsvReader : public Reader {
 
   TsvConfig config_;
   std::shared_ptr<const Vocabulary> vocabulary_;
-  Schema schema_;
+  BatchShape shape_;
   LineReader lines_;
   CriteoRow row_;
   CriteoLine line_;

@@ -33,7 +33,7 @@ class PrefetchReader : public Reader {
   // Waits for the batch that is being read.
   ~PrefetchReader() override;
 
-  const Schema& schema() const override { return reader_->schema(); }
+  const BatchShape& shape() const override { return reader_->shape(); }
   int64_t batch_size() const override { return reader_->batch_size(); }
   // As the wrapped reader knew it after the batch that next() returned last.
   int64_t num_batches() const override { return num_batches_; }

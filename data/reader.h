@@ -2,23 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
 #include "data/batch.h"
 
 namespace hotrow {
-
-struct CategoricalColumn {
-  std::string name;
-  int64_t rows = 0;             // ids are in [0, rows)
-  int64_t max_ids_per_bag = 1;  // the step plans its memory by this
-};
-
-struct Schema {
-  int64_t num_dense = 0;
-  std::vector<CategoricalColumn> categorical;  // one a table, in table order
-};
 
 // A pass is rewind(), then next() until it returns false. Readers are not safe to call from two
 // threads.
@@ -27,7 +14,7 @@ class Reader {
   static constexpr int64_t kUnknown = -1;
 
   virtual ~Reader() = default;
-  virtual const Schema& schema() const = 0;
+  virtual const BatchShape& shape() const = 0;
   // Largest B that next() fills; all but the last batch of a pass have exactly this many rows.
   virtual int64_t batch_size() const = 0;
   // Batches in one pass, or kUnknown for a stream that has not been read to its end yet.

@@ -79,12 +79,12 @@ SyntheticReader::SyntheticReader(SyntheticConfig config, std::unique_ptr<BagSour
                                  NumpyRandom& stream)
     : config_(std::move(config)), bags_(std::move(bags)), stream_(stream) {
   check_config(config_);
-  schema_.num_dense = config_.num_dense;
+  shape_.num_dense = config_.num_dense;
   for (size_t t = 0; t < config_.table_rows.size(); ++t) {
     const int64_t rows = config_.table_rows[t];
     const int64_t most = config_.max_ids_per_bag;
-    schema_.categorical.push_back({fmt::format("table {}", t), rows,
-                                   config_.fixed_ids_per_bag ? most : std::min(rows, most)});
+    shape_.categorical.push_back({fmt::format("table {}", t), rows,
+                                  config_.fixed_ids_per_bag ? most : std::min(rows, most)});
   }
   if (config_.order == DrawOrder::kCurrent) return;
   kept_.resize(num_batches());
@@ -123,7 +123,7 @@ void SyntheticReader::draw_inputs(int64_t index, Batch& batch) {
 
 void SyntheticReader::draw_bags(int64_t table, Batch& batch) {
   SparseFeature& feature = batch.sparse[table];
-  const CategoricalColumn& column = schema_.categorical[table];
+  const CategoricalShape& column = shape_.categorical[table];
   const double most = static_cast<double>(std::min(column.rows, config_.max_ids_per_bag));
   feature.offsets.resize(batch.rows + 1);
   feature.offsets[0] = 0;

@@ -61,7 +61,7 @@ class SyntheticReader : public Reader {
   // InvalidArgument: a size below 1. `stream` must outlive the reader.
   SyntheticReader(SyntheticConfig config, std::unique_ptr<BagSource> bags, NumpyRandom& stream);
 
-  const Schema& schema() const override { return schema_; }
+  const BatchShape& shape() const override { return shape_; }
   int64_t batch_size() const override { return config_.batch_size; }
   int64_t num_batches() const override;
   void rewind() override { position_ = 0; }
@@ -77,7 +77,7 @@ class SyntheticReader : public Reader {
   SyntheticConfig config_;
   std::unique_ptr<BagSource> bags_;
   NumpyRandom& stream_;
-  Schema schema_;
+  BatchShape shape_;
   std::vector<Batch> kept_;  // DrawOrder::kReadme: the whole data set
   int64_t position_ = 0;
 };

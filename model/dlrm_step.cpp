@@ -11,29 +11,29 @@
 namespace hotrow {
 namespace {
 
-std::vector<int64_t> max_ids(const Schema& schema, int64_t batch) {
+std::vector<int64_t> max_ids(const BatchShape& shape, int64_t batch) {
   std::vector<int64_t> counts;
-  for (const CategoricalColumn& column : schema.categorical)
+  for (const CategoricalShape& column : shape.categorical)
     counts.push_back(batch * column.max_ids_per_bag);
   return counts;
 }
 
-DType id_type(const Schema& schema, int64_t batch) {
+DType id_type(const BatchShape& shape, int64_t batch) {
   constexpr int64_t kLimit = std::numeric_limits<int32_t>::max();
-  const bool wide = std::any_of(schema.categorical.begin(), schema.categorical.end(),
-                                [&](const CategoricalColumn& c) {
+  const bool wide = std::any_of(shape.categorical.begin(), shape.categorical.end(),
+                                [&](const CategoricalShape& c) {
                                   return c.rows > kLimit || batch * c.max_ids_per_bag >= kLimit;
                                 });
   return wide ? DType::kInt64 : DType::kInt32;
 }
 
-void check_schema(const Schema& schema, const DlrmConfig& config) {
-  require(schema.num_dense == config.bottom.front(),
+void check_shape(const BatchShape& shape, const DlrmConfig& config) {
+  require(shape.num_dense == config.bottom.front(),
           "ERROR: arch-dense-feature-size {} does not match first dim of bottom mlp {}",
-          schema.num_dense, config.bottom.front());
-  require(schema.categorical.size() == config.table_rows.size(),
+          shape.num_dense, config.bottom.front());
+  require(shape.categorical.size() == config.table_rows.size(),
           "[model] data and tables do not fit: got {} categorical columns, expected {}",
-          schema.categorical.size(), config.table_rows.size());
+          shape.categorical.size(), config.table_rows.size());
 }
 
 Plan plan(const Tape& tape, const DlrmVars& vars, PlanOptions options) {
@@ -72,17 +72,17 @@ int64_t count_rows(std::span<const Batch> group) {
 
 }  // namespace
 
-DlrmStep::DlrmStep(Dlrm& model, const Schema& schema, int64_t batch, PlanOptions options,
+DlrmStep::DlrmStep(Dlrm& model, const BatchShape& shape, int64_t batch, PlanOptions options,
                    StepOptions step_options, int64_t mini_batches)
     : config_(&model.config()),
-      schema_((check_schema(schema, model.config()), schema)),
+      shape_((check_shape(shape, model.config()), shape)),
       batch_(batch),
-      tape_(model.parameters(), batch * mini_batches, id_type(schema, batch * mini_batches)),
-      vars_(model.record(tape_, max_ids(schema, batch * mini_batches), mini_batches)),
+      tape_(model.parameters(), batch * mini_batches, id_type(shape, batch * mini_batches)),
+      vars_(model.record(tape_, max_ids(shape, batch * mini_batches), mini_batches)),
       step_(tape_, plan(tape_, vars_, options), step_options),
-      bad_ids_(schema.categorical.size(), -1) {
+      bad_ids_(shape.categorical.size(), -1) {
   if (mini_batches == 1) return;
-  for (int64_t most : max_ids(schema, tape_.batch())) {
+  for (int64_t most : max_ids(shape, tape_.batch())) {
     SparseFeature& joined = joined_.emplace_back();
     joined.offsets.reserve(static_cast<size_t>(tape_.batch() + 1));
     joined.ids.reserve(static_cast<size_t>(most));
@@ -121,7 +121,7 @@ const SparseFeature& DlrmStep::join(std::span<const Batch> group, size_t t) {
 }
 
 int64_t DlrmStep::rows(size_t t) const {
-  return std::min(config_->table_rows[t], schema_.categorical[t].rows);
+  return std::min(config_->table_rows[t], shape_.categorical[t].rows);
 }
 
 void DlrmStep::require_good_ids(std::span<const Batch> group, size_t t) const {
@@ -134,7 +134,7 @@ void DlrmStep::require_good_ids(std::span<const Batch> group, size_t t) const {
   const auto next = std::upper_bound(feature.offsets.begin(), feature.offsets.end(), bad);
   throw DataError(fmt::format("{}: id beyond table {} ({}): got {}, expected 0 to {}",
                               place(*batch, next - feature.offsets.begin() - 1), t,
-                              schema_.categorical[t].name, feature.ids[static_cast<size_t>(bad)],
+                              shape_.categorical[t].name, feature.ids[static_cast<size_t>(bad)],
                               rows(t) - 1));
 }
 

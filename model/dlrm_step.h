@@ -13,15 +13,15 @@ namespace hotrow {
 
 class DlrmStep {
  public:
-  // Plans for groups of `mini_batches` batches of `batch` samples of this schema. `model` must
+  // Plans for groups of `mini_batches` batches of `batch` samples of this shape. `model` must
   // outlive the step.
-  DlrmStep(Dlrm& model, const Schema& schema, int64_t batch, PlanOptions plan = {},
+  DlrmStep(Dlrm& model, const BatchShape& shape, int64_t batch, PlanOptions plan = {},
            StepOptions options = {}, int64_t mini_batches = 1);
 
   // Copies a group of 1 to mini_batches batches in, side by side: one step whose gradients are the
   // sum of theirs. All but the last have exactly `batch` samples. Throws DataError, with the place
   // in the file, for an id beyond its table, a dense value or a label that is not finite;
-  // InvalidArgument for batches that are not of the schema (more samples, columns or ids than it
+  // InvalidArgument for batches that are not of the shape (more samples, columns or ids than it
   // promised).
   void feed(std::span<const Batch> group);
   void feed(const Batch& batch) { feed({&batch, 1}); }
@@ -42,7 +42,7 @@ class DlrmStep {
   void require_good_ids(std::span<const Batch> group, size_t t) const;
 
   const DlrmConfig* config_;
-  Schema schema_;
+  BatchShape shape_;
   int64_t batch_;
   size_t fed_ = 0;  // batches
   Tape tape_;

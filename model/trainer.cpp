@@ -37,13 +37,13 @@ Trainer::Trainer(Dlrm& model, const TrainerConfig& config, Reader& train, Reader
     // No more than an epoch has.
     const int64_t most = iterations() == kUnknownCount ? config.accumulate : iterations();
     group_.resize(static_cast<size_t>(std::clamp<int64_t>(most, 1, config.accumulate)));
-    train_step_.emplace(model, train.schema(), train.batch_size(), config.plan, config.step,
+    train_step_.emplace(model, train.shape(), train.batch_size(), config.plan, config.step,
                         std::ssize(group_));
   }
   if (test == nullptr) return;
   PlanOptions serve = config.plan;
   serve.mode = Mode::kServe;
-  test_step_.emplace(model, test->schema(), test->batch_size(), serve, config.step);
+  test_step_.emplace(model, test->shape(), test->batch_size(), serve, config.step);
 }
 
 int64_t Trainer::iterations() const {

@@ -9,7 +9,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 needed=(g++ make ninja-build pkg-config python3 libhwy-dev libfmt-dev nlohmann-json3-dev libcli11-dev
-        libzip-dev zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev)
+        libzip-dev zlib1g-dev libyaml-cpp-dev libxxhash-dev libgtest-dev libgmock-dev libbenchmark-dev)
 # A build without these works: with floors of its own rate alone, and slower to repeat.
 wanted=(libdnnl-dev ccache)
 if [ "${1:-}" = --checks ]; then

@@ -48,14 +48,14 @@ LossConfig loss_config(const ModelOptions& m) {
   return loss;
 }
 
-DlrmConfig model_config(const TrainOptions& options, const Schema& schema) {
+DlrmConfig model_config(const TrainOptions& options, const BatchShape& shape) {
   const ModelOptions& m = options.model;
   DlrmConfig c;
-  for (const CategoricalColumn& column : schema.categorical) c.table_rows.push_back(column.rows);
+  for (const CategoricalShape& column : shape.categorical) c.table_rows.push_back(column.rows);
   c.dim = m.sparse_feature_size;
   c.table_type = m.table_type;
   c.bottom = m.mlp_bot;
-  c.bottom.front() = schema.num_dense;  // as the reference: a data set knows its dense features
+  c.bottom.front() = shape.num_dense;  // as the reference: a data set knows its dense features
   c.top = m.mlp_top;
   c.interaction =
       m.interaction == ModelOptions::Interaction::kCat ? Interaction::kCat : Interaction::kDot;
@@ -137,7 +137,7 @@ void run(const TrainOptions& options, const std::atomic<bool>& stop) {
   };
   Readers readers = open_readers(options, stream, print, progress);
   const TrainerConfig config = trainer_config(options);
-  const DlrmConfig architecture = model_config(options, readers.train->schema());
+  const DlrmConfig architecture = model_config(options, readers.train->shape());
   check_config(architecture);
   if (options.output.debug_mode) {
     print_architecture(architecture, print);

@@ -111,10 +111,10 @@ TEST_F(CriteoDataset, BatchesAndSchema) {
   EXPECT_EQ(readers.val->num_batches(), 2);
   EXPECT_EQ(readers.table_rows.size(), 26u);
   EXPECT_EQ(readers.table_rows[4], 18);
-  const Schema& schema = readers.train->schema();
-  EXPECT_EQ(schema.num_dense, 13);
-  EXPECT_EQ(schema.categorical[4].rows, 18);
-  EXPECT_EQ(schema.categorical[4].max_ids_per_bag, 1);
+  const BatchShape& shape = readers.train->shape();
+  EXPECT_EQ(shape.num_dense, 13);
+  EXPECT_EQ(shape.categorical[4].rows, 18);
+  EXPECT_EQ(shape.categorical[4].max_ids_per_bag, 1);
 
   Batch batch;
   for (int i = 0; i < 8; ++i) ASSERT_TRUE(readers.train->next(batch));

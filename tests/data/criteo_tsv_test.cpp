@@ -88,7 +88,7 @@ Expected expected_rows(const std::vector<std::string>& lines, int num_dense, int
 // One pass of the reader must give the expected rows in batches of the right sizes.
 void expect_pass(TsvReader& reader, const Expected& expected) {
   const auto all = static_cast<int64_t>(expected.labels.size());
-  const int64_t num_dense = reader.schema().num_dense;
+  const int64_t num_dense = reader.shape().num_dense;
   int64_t row = 0;
   reader.rewind();
   for (Batch batch; reader.next(batch); row += batch.rows) {
@@ -124,12 +124,12 @@ TEST_F(TsvTest, LinesByHand) {
   EXPECT_EQ(count.lines, 3);
   TsvReader reader(config, count.vocabulary, count.lines);
   EXPECT_EQ(reader.num_batches(), 1);
-  ASSERT_EQ(reader.schema().categorical.size(), 2u);
-  EXPECT_EQ(reader.schema().num_dense, 2);
-  EXPECT_EQ(reader.schema().categorical[0].rows, 3);  // rare, a, b
-  EXPECT_EQ(reader.schema().categorical[1].rows, 2);  // rare, 0 which is missing too
-  EXPECT_EQ(reader.schema().categorical[1].max_ids_per_bag, 4);
-  EXPECT_EQ(reader.schema().categorical[1].name, "C2");
+  ASSERT_EQ(reader.shape().categorical.size(), 2u);
+  EXPECT_EQ(reader.shape().num_dense, 2);
+  EXPECT_EQ(reader.shape().categorical[0].rows, 3);  // rare, a, b
+  EXPECT_EQ(reader.shape().categorical[1].rows, 2);  // rare, 0 which is missing too
+  EXPECT_EQ(reader.shape().categorical[1].max_ids_per_bag, 4);
+  EXPECT_EQ(reader.shape().categorical[1].name, "C2");
   Batch batch;
   ASSERT_TRUE(reader.next(batch));
   EXPECT_EQ(batch.rows, 3);
@@ -297,7 +297,7 @@ TEST(TsvOnCriteo, First10k) {
                                           34312.686576, 2074.055304,  8097.702383,  676.369741,
                                           15079.709154};
   for (size_t t = 0; t < rows.size(); ++t) {
-    EXPECT_EQ(reader.schema().categorical[t].rows, rows[t]);
+    EXPECT_EQ(reader.shape().categorical[t].rows, rows[t]);
     int64_t sum = 0;
     for (int64_t i = 0; i < 10000; ++i) sum += (i % 97 + 1) * batch.sparse[t].ids[i];
     EXPECT_EQ(sum, id_sums[t]);

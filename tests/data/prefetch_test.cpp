@@ -36,7 +36,7 @@ class FakeReader : public Reader {
   };
 
   FakeReader(int64_t count, Watch& watch) : count_(count), watch_(watch) {}
-  const Schema& schema() const override { return schema_; }
+  const BatchShape& shape() const override { return shape_; }
   int64_t batch_size() const override { return kBatch; }
   int64_t num_batches() const override { return known_; }
   void rewind() override {
@@ -62,7 +62,7 @@ class FakeReader : public Reader {
   }
 
  private:
-  Schema schema_{.num_dense = 0, .categorical = {}};
+  BatchShape shape_{.num_dense = 0, .categorical = {}};
   int64_t count_;
   int64_t position_ = 0, known_ = kUnknown;
   Watch& watch_;
@@ -102,7 +102,7 @@ TEST(Prefetch, SameBatchesInTheSameOrder) {
     NumpyRandom stream(1);
     PrefetchReader reader(random_reader(stream), ahead);
     EXPECT_EQ(reader.batch_size(), kBatch);
-    EXPECT_EQ(reader.schema().categorical.size(), 3u);
+    EXPECT_EQ(reader.shape().categorical.size(), 3u);
     EXPECT_EQ(reader.num_batches(), 9);
     for (int pass = 0; pass < 3; ++pass) EXPECT_EQ(digest_of_pass(reader), want) << ahead;
   }
@@ -231,10 +231,10 @@ TEST(Prefetch, BytesOfAFullRing) {
   class Full : public FakeReader {
    public:
     using FakeReader::FakeReader;
-    const Schema& schema() const override { return full_; }
+    const BatchShape& shape() const override { return full_; }
 
    private:
-    Schema full_{.num_dense = 3, .categorical = {{"a", 10, 1}, {"b", 10, 4}}};
+    BatchShape full_{.num_dense = 3, .categorical = {{"a", 10, 1}, {"b", 10, 4}}};
   };
   FakeReader::Watch watch;
   const PrefetchReader reader(std::make_unique<Full>(20, watch), 5);

@@ -96,10 +96,10 @@ TEST(RandomReader, FirstBatch) {
   const auto reader = make_random_reader(config(4, {4, 3, 2}, 5, 2, 10), {}, stream);
   EXPECT_EQ(reader->batch_size(), 2);
   EXPECT_EQ(reader->num_batches(), 3);
-  EXPECT_EQ(reader->schema().num_dense, 4);
-  ASSERT_EQ(reader->schema().categorical.size(), 3u);
-  EXPECT_EQ(reader->schema().categorical[1].rows, 3);
-  EXPECT_EQ(reader->schema().categorical[1].max_ids_per_bag, 3);
+  EXPECT_EQ(reader->shape().num_dense, 4);
+  ASSERT_EQ(reader->shape().categorical.size(), 3u);
+  EXPECT_EQ(reader->shape().categorical[1].rows, 3);
+  EXPECT_EQ(reader->shape().categorical[1].max_ids_per_bag, 3);
   Batch batch;
   ASSERT_TRUE(reader->next(batch));
   EXPECT_EQ(batch.rows, 2);

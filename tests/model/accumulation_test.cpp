@@ -19,8 +19,8 @@ using reference::Value;
 
 constexpr int64_t kBatch = 5, kMiniBatches = 3, kMaxIdsPerBag = 4;
 
-Schema schema() {
-  Schema s{.num_dense = 5, .categorical = {}};
+BatchShape shape() {
+  BatchShape s{.num_dense = 5, .categorical = {}};
   for (int64_t rows : small_config().table_rows)
     s.categorical.push_back({"C", rows, kMaxIdsPerBag});
   return s;
@@ -68,7 +68,7 @@ struct Comparison {
 void check(UpdateKind kind) {
   Dlrm model(small_config(), Mode::kTrain, kind);
   initialise(model);
-  DlrmStep step(model, schema(), kBatch, {}, {.poison = true}, kMiniBatches);
+  DlrmStep step(model, shape(), kBatch, {}, {.poison = true}, kMiniBatches);
   DlrmRef ref = make_reference();
   const UpdateRule rule{.kind = kind, .learning_rate = 0.03};
   Comparison comparison;
@@ -120,7 +120,7 @@ TEST(Accumulation, EqualsOneLargeBatchAtAHigherRate) {
   const auto train = [](std::span<const Batch> fed, int64_t batch, int64_t parts, double rate) {
     Dlrm model(small_config(), Mode::kTrain, UpdateKind::kSgd);
     initialise(model);
-    DlrmStep step(model, schema(), batch, {}, {}, parts);
+    DlrmStep step(model, shape(), batch, {}, {}, parts);
     step.feed(fed);
     step.forward();
     step.backward(UpdateRule{.learning_rate = rate});
@@ -139,7 +139,7 @@ class GroupErrors : public ::testing::Test {
   GroupErrors() { initialise(model_); }
 
   Dlrm model_{small_config(), Mode::kTrain, UpdateKind::kSgd};
-  DlrmStep step_{model_, schema(), kBatch, {}, {}, kMiniBatches};
+  DlrmStep step_{model_, shape(), kBatch, {}, {}, kMiniBatches};
 };
 
 TEST_F(GroupErrors, BatchesThatAreNotFull) {

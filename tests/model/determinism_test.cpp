@@ -30,8 +30,8 @@ DlrmConfig config() {
   return c;
 }
 
-Schema schema(const DlrmConfig& c) {
-  Schema s{.num_dense = c.bottom.front(), .categorical = {}};
+BatchShape shape(const DlrmConfig& c) {
+  BatchShape s{.num_dense = c.bottom.front(), .categorical = {}};
   for (int64_t rows : c.table_rows) s.categorical.push_back({"", rows, kMaxIdsPerBag});
   return s;
 }
@@ -48,7 +48,7 @@ std::vector<uint32_t> train(const DlrmConfig& c, UpdateKind kind, const Run& run
   Dlrm model(c, Mode::kTrain, kind);
   NumpyRandom stream(7);
   model.initialise(stream, InitOrder::kDefault);
-  DlrmStep step(model, schema(c), kBatch, run.plan, run.step);
+  DlrmStep step(model, shape(c), kBatch, run.plan, run.step);
   std::vector<uint32_t> bits;
   const auto keep = [&](const float* data, int64_t n) {
     const size_t first = bits.size();

@@ -22,7 +22,7 @@ DlrmConfig config() {
   return c;
 }
 
-Schema schema() { return {.num_dense = 4, .categorical = {{"C1", 4, 2}, {"C2", 3, 2}}}; }
+BatchShape shape() { return {.num_dense = 4, .categorical = {{"C1", 4, 2}, {"C2", 3, 2}}}; }
 
 class DlrmStepTest : public ::testing::Test {
  protected:
@@ -39,21 +39,21 @@ class DlrmStepTest : public ::testing::Test {
 };
 
 TEST_F(DlrmStepTest, SchemaThatDoesNotFit) {
-  Schema s = schema();
+  BatchShape s = shape();
   s.num_dense = 13;
   EXPECT_THROWS(InvalidArgument,
                 "ERROR: arch-dense-feature-size 13 does not match first dim of bottom mlp 4",
                 DlrmStep(model_, s, 5));
-  s = schema();
+  s = shape();
   s.categorical.pop_back();
   EXPECT_THROWS(InvalidArgument, "got 1 categorical columns, expected 2", DlrmStep(model_, s, 5));
-  s = schema();
+  s = shape();
   s.categorical.push_back(s.categorical.front());
   EXPECT_THROWS(InvalidArgument, "got 3 categorical columns, expected 2", DlrmStep(model_, s, 5));
 }
 
 TEST_F(DlrmStepTest, BatchThatDoesNotFit) {
-  DlrmStep step(model_, schema(), 5);
+  DlrmStep step(model_, shape(), 5);
   Batch b = batch_;
   b.rows = 6;
   EXPECT_THROWS(InvalidArgument, "got 6 samples, expected at most 5", step.feed(b));
@@ -69,7 +69,7 @@ TEST_F(DlrmStepTest, BatchThatDoesNotFit) {
 }
 
 TEST_F(DlrmStepTest, NumbersThatAreNotFinite) {
-  DlrmStep step(model_, schema(), 5);
+  DlrmStep step(model_, shape(), 5);
   Batch b = batch_;
   for (const float nan : {kNan, -kNan}) {
     b.dense[2 * 4 + 1] = nan;
@@ -86,7 +86,7 @@ TEST_F(DlrmStepTest, NumbersThatAreNotFinite) {
 }
 
 TEST_F(DlrmStepTest, IdsBeyondTheirTable) {
-  DlrmStep step(model_, schema(), 5);
+  DlrmStep step(model_, shape(), 5);
   for (const int64_t id : {int64_t{3}, int64_t{-1}, int64_t{1} << 40}) {
     Batch b = batch_;
     b.sparse[1] = {{0, 0, 0, 2, 2, 2}, {1, id}};
@@ -99,7 +99,7 @@ TEST_F(DlrmStepTest, IdsBeyondTheirTable) {
 
 // Tables are copied side by side.
 TEST_F(DlrmStepTest, TheFirstOfSeveralTablesWithBadIdsIsNamed) {
-  DlrmStep step(model_, schema(), 5);
+  DlrmStep step(model_, shape(), 5);
   Batch b = batch_;
   for (SparseFeature& feature : b.sparse) feature = {{0, 1, 1, 1, 1, 1}, {1000}};
   set_num_threads(3);
@@ -111,7 +111,7 @@ TEST_F(DlrmStepTest, TheFirstOfSeveralTablesWithBadIdsIsNamed) {
 
 // Test data may say that a column has more values than the model has rows.
 TEST_F(DlrmStepTest, SchemaThatClaimsMoreRowsThanTheModelHas) {
-  Schema s = schema();
+  BatchShape s = shape();
   s.categorical[1].rows = 1000;
   DlrmStep step(model_, s, 5);
   Batch b = batch_;
@@ -121,14 +121,14 @@ TEST_F(DlrmStepTest, SchemaThatClaimsMoreRowsThanTheModelHas) {
 }
 
 TEST_F(DlrmStepTest, MoreIdsThanTheSchemaPromised) {
-  DlrmStep step(model_, schema(), 5);
+  DlrmStep step(model_, shape(), 5);
   Batch b = batch_;
   b.sparse[0] = {{0, 11, 11, 11, 11, 11}, std::vector<int64_t>(11, 0)};
   EXPECT_THROWS(InvalidArgument, "got 11 in one batch, expected at most 10", step.feed(b));
 }
 
 TEST_F(DlrmStepTest, RecoversAfterABadBatch) {
-  DlrmStep step(model_, schema(), 5);
+  DlrmStep step(model_, shape(), 5);
   step.feed(batch_);
   step.forward();
   const float loss = step.losses()[0];
@@ -142,7 +142,7 @@ TEST_F(DlrmStepTest, RecoversAfterABadBatch) {
 
 // Serving is the same program without its second half.
 TEST_F(DlrmStepTest, ServingPredictsWhatTrainingDoes) {
-  DlrmStep training(model_, schema(), 5), serving(model_, schema(), 5, {.mode = Mode::kServe});
+  DlrmStep training(model_, shape(), 5), serving(model_, shape(), 5, {.mode = Mode::kServe});
   training.feed(batch_), serving.feed(batch_);
   training.forward(), serving.forward();
   for (size_t b = 0; b < 5; ++b) {
@@ -154,7 +154,7 @@ TEST_F(DlrmStepTest, ServingPredictsWhatTrainingDoes) {
 }
 
 TEST_F(DlrmStepTest, LearnsABatchByHeart) {
-  DlrmStep step(model_, schema(), 5);
+  DlrmStep step(model_, shape(), 5);
   step.feed(batch_);
   step.forward();
   const float before = step.losses()[0];
@@ -167,7 +167,7 @@ TEST_F(DlrmStepTest, LearnsABatchByHeart) {
 }
 
 TEST_F(DlrmStepTest, MemoryNamesItsPurposes) {
-  DlrmStep step(model_, schema(), 5);
+  DlrmStep step(model_, shape(), 5);
   ASSERT_EQ(step.memory().size(), 2u);
   EXPECT_EQ(step.memory()[0].purpose, "batch");
   EXPECT_GT(step.memory()[0].bytes, size_t{5 * 4 * 4});

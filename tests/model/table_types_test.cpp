@@ -94,9 +94,9 @@ Trained one_step(const DlrmConfig& c, UpdateKind kind, int64_t step_number) {
     }
     write_floats(table->stored(), 0, values);
   }
-  Schema schema{.num_dense = 3, .categorical = {}};
-  for (int64_t rows : c.table_rows) schema.categorical.push_back({"", rows, 3});
-  DlrmStep step(model, schema, 20);
+  BatchShape shape{.num_dense = 3, .categorical = {}};
+  for (int64_t rows : c.table_rows) shape.categorical.push_back({"", rows, 3});
+  DlrmStep step(model, shape, 20);
   step.feed(random_batch(c, 20, 3, 5));
   step.forward();
   Trained result{step.predictions()[7], {}, {}};

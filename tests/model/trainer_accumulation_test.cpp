@@ -42,7 +42,7 @@ TEST_F(TrainerAccumulationTest, GroupsEndWithTheEpochAndUpdatesFollowThePolicy) 
     train(reader);
     const std::vector<float> got = parameters();
     initialise();
-    DlrmStep step(model_, reader.schema(), kBatch, {}, {}, 2);
+    DlrmStep step(model_, reader.shape(), kBatch, {}, {}, 2);
     int64_t update = 0;
     for (int epoch = 0; epoch < 2; ++epoch) {
       for (const auto& [first, size] : {std::pair{0, 2}, {2, 2}, {4, 1}}) {

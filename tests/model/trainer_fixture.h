@@ -34,7 +34,7 @@ class FakeReader final : public Reader {
       batches.back().first_line = i * kBatch + 1;
     }
   }
-  const Schema& schema() const override { return schema_; }
+  const BatchShape& shape() const override { return shape_; }
   int64_t batch_size() const override { return kBatch; }
   int64_t num_batches() const override {
     return known_ ? static_cast<int64_t>(batches.size()) : kUnknown;
@@ -52,7 +52,7 @@ class FakeReader final : public Reader {
   int passes = 0;
 
  private:
-  Schema schema_{.num_dense = 4, .categorical = {{"C1", 40, 2}, {"C2", 30, 2}}};
+  BatchShape shape_{.num_dense = 4, .categorical = {{"C1", 40, 2}, {"C2", 30, 2}}};
   bool known_;
   size_t next_ = 0;
 };

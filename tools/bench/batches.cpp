@@ -34,14 +34,13 @@ int64_t draw_id(NumpyRandom& random, int64_t rows, double exponent) {
   return std::clamp<int64_t>(static_cast<int64_t>(id), 0, rows - 1);
 }
 
-Schema bench_schema(const BenchConfig& config) {
-  Schema schema;
-  schema.num_dense = config.model.bottom.front();
+BatchShape bench_shape(const BenchConfig& config) {
+  BatchShape shape;
+  shape.num_dense = config.model.bottom.front();
   for (size_t t = 0; t < config.model.table_rows.size(); ++t) {
-    schema.categorical.push_back(
-        {fmt::format("{}", t), config.model.table_rows[t], config.lookups});
+    shape.categorical.push_back({fmt::format("{}", t), config.model.table_rows[t], config.lookups});
   }
-  return schema;
+  return shape;
 }
 
 std::vector<Batch> make_batches(const BenchConfig& config, int64_t B, double exponent) {

@@ -21,7 +21,7 @@ inline constexpr int kBenchBatches = 8;
 //   (s = 0: floor(rows^u) - 1)
 int64_t draw_id(NumpyRandom& random, int64_t rows, double exponent);
 
-Schema bench_schema(const BenchConfig& config);
+BatchShape bench_shape(const BenchConfig& config);
 
 // kBenchBatches batches of B samples: dense values uniform in [0, 1), labels 0 or 1, and
 // `config.lookups` ids in every bag. The same seed, the same batches.

@@ -65,7 +65,7 @@ Workload::Workload(Options options)
       batches_(make_batches(options_.config, options_.config.batch, options_.zipf)),
       row_use_(count_rows(batches_, options_.config.model.table_rows)),
       model_(options_.config.model, options_.mode, options_.optimizer),
-      step_(model_, bench_schema(options_.config), options_.config.batch,
+      step_(model_, bench_shape(options_.config), options_.config.batch,
             PlanOptions{.mode = options_.mode}),
       rule_(bench_rule(options_.optimizer)) {
   fill_model(model_);

@@ -65,7 +65,7 @@ void print_data(Reader& reader, int64_t num_batches, const PrintLine& print) {
   Batch batch;
   for (int64_t j = 0; (num_batches <= 0 || j < num_batches) && reader.next(batch); ++j) {
     print(fmt::format("mini-batch: {}", j));
-    print_batch(batch, reader.schema().num_dense, print);
+    print_batch(batch, reader.shape().num_dense, print);
   }
 }
 

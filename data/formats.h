@@ -1,0 +1,44 @@
+// The formats of data sets by name: one entry each, in one list.
+//
+// A new format is a RowSource, a RowSink where it can be written, and a line in formats.cpp.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "data/rows.h"
+
+namespace hotrow {
+
+struct SourceOptions {
+  std::string part = "train";  // which part of a data set that has several: train, test or val
+  std::string schema_file;     // of formats that do not describe themselves; empty: none
+};
+
+struct SinkOptions {
+  std::string part = "train";
+  std::string schema_file;
+  bool compress = true;  // where the format can be either
+};
+
+struct Format {
+  std::string_view name;   // for --from and --to
+  std::string_view about;  // half a line for --help
+  // Whether `path` (a file or a folder) looks like it; reads its first bytes at most.
+  bool (*fits)(const std::string& path);
+  std::unique_ptr<RowSource> (*open)(const std::string& path, const SourceOptions& options);
+  // Null where the format is only read.
+  std::unique_ptr<RowSink> (*create)(const std::string& path, const Schema& schema,
+                                     const SinkOptions& options);
+};
+
+std::span<const Format> formats();
+// InvalidArgument that lists the names, for an unknown one.
+const Format& find_format(std::string_view name);
+// DataError that lists the names, where none or several fit.
+const Format& detect_format(const std::string& path);
+
+}  // namespace hotrow

@@ -1,0 +1,62 @@
+// Samples on their way between files: as stored, nothing transformed, nothing lost.
+//
+// Every format is a RowSource, and a RowSink where it can be written; `dlrm_data` and the loader
+// know no more of it. Neither is safe to call from two threads.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/batch.h"
+#include "data/schema.h"
+
+namespace hotrow {
+
+// A run of samples. Double holds every value of every type that a file of samples has, int64 ids
+// apart, which have a vector of their own.
+struct Rows {
+  int64_t rows = 0;                   // B
+  std::vector<double> labels;         // (B)
+  std::vector<double> dense;          // (B, num_dense), NaN: missing
+  std::vector<SparseFeature> sparse;  // one a categorical column
+  std::string source;                 // for error texts: a file
+  int64_t first_row = 0;              // 0-based number of row 0 in the data set
+
+  // Empties all columns for `schema`, keeping their memory.
+  void start(const Schema& schema);
+};
+
+class RowSource {
+ public:
+  static constexpr int64_t kUnknown = -1;
+
+  virtual ~RowSource() = default;
+  virtual const Schema& schema() const = 0;
+  // Samples of the data set, or kUnknown for a stream that has not been read to its end yet.
+  virtual int64_t num_rows() const = 0;
+  // Whether seek() takes every row in [0, num_rows()], not 0 alone.
+  virtual bool can_seek() const = 0;
+  // next() goes on with row `row`. InvalidArgument for a row that cannot be gone to.
+  virtual void seek(int64_t row) = 0;
+  // Fills `rows` with the next samples, at most max_rows (>= 1) and fewer only at the end or at a
+  // border inside the format; false, with rows.rows == 0, at the end. DataError with file and place
+  // on bad input.
+  virtual bool next(Rows& rows, int64_t max_rows) = 0;
+};
+
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+  // What this format cannot hold of the schema that the sink was opened with, a sentence each;
+  // empty if the data set can be read back as it was.
+  virtual const std::vector<std::string>& losses() const = 0;
+  // Appends. DataError that names row and column for a value that the format cannot hold.
+  virtual void write(const Rows& rows) = 0;
+  // Makes the files appear under their names, whole; without it none does. Once, last.
+  virtual void finish() = 0;
+};
+
+}  // namespace hotrow
