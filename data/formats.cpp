@@ -5,13 +5,17 @@
 #include <vector>
 
 #include "data/formats/criteo_npz.h"
+#include "data/formats/hugectr_norm.h"
+#include "data/formats/hugectr_raw.h"
 #include "data/formats/mlperf_bin.h"
+#include "data/formats/torchrec.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
 namespace {
 
-const std::vector<Format> kFormats = {kKaggle, kTerabyte, kMlperfBin};
+const std::vector<Format> kFormats = {kKaggle,      kTerabyte, kMlperfBin, kHugectrRaw,
+                                      kHugectrNorm, kTorchrec, kMultiHot};
 
 std::string names(std::span<const Format> among) {
   std::string text;
