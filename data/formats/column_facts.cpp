@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kEnding = "_fea_count.npz";
-constexpr int64_t kMaxTables = 4096, kMaxCount = int64_t{1} << 32, kMaxHotness = 1 << 16;
+constexpr int64_t kMaxTables = 4096, kMaxCount = int64_t{1} << 62, kMaxHotness = 1 << 16;
 constexpr int64_t kMaxKey = int64_t{1} << 62;
 constexpr int64_t kMaxDense = 1 << 20;
 

@@ -20,7 +20,7 @@ namespace hotrow {
 
 struct ColumnFacts {
   std::string path;                // where they stand, for error texts
-  std::vector<int64_t> counts;     // (T), each from 1 to 2^32
+  std::vector<int64_t> counts;     // (T), each from 1 to 2^62
   std::vector<int64_t> hotness;    // (T), each from 1 to 65536
   std::vector<uint8_t> variable;   // (T), 0 or 1
   std::vector<int64_t> key_begin;  // (T), each from 0 to 2^62

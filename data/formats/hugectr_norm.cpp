@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <limits>
 #include <numeric>
@@ -20,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kMaxListBytes = 16 << 20;
+constexpr int64_t kKeyEnd = int64_t{1} << 62;
 
 // The names in a list of files, or `path` itself if it is none.
 std::vector<std::string> list_files(const std::string& path) {
@@ -56,13 +58,17 @@ struct SlotRange {
   int64_t largest = -1;                                           // key
 };
 
-void widen(std::vector<SlotRange>& slots, const NormFile::Sample& sample) {
+void widen(std::vector<SlotRange>& slots, const NormFile::Sample& sample, const std::string& path) {
   for (size_t s = 0; s < slots.size(); ++s) {
     const int64_t begin = sample.offsets[s], end = sample.offsets[s + 1];
     slots[s].most = std::max(slots[s].most, end - begin);
     slots[s].least = std::min(slots[s].least, end - begin);
     for (int64_t k = begin; k < end; ++k) {
-      slots[s].largest = std::max(slots[s].largest, sample.keys[static_cast<size_t>(k)]);
+      const int64_t key = sample.keys[static_cast<size_t>(k)];
+      require<DataError>(key >= 0 && key < kKeyEnd,
+                         "[{}] slot {}: got key {}, expected from 0 to {}", path, s, key,
+                         kKeyEnd - 1);
+      slots[s].largest = std::max(slots[s].largest, key);
     }
   }
 }
@@ -147,7 +153,7 @@ class NormSource : public RowSource {
   ColumnFacts scan() {
     std::vector<SlotRange> slots(static_cast<size_t>(header_.slot_num));
     seek(0);
-    while (next_sample()) widen(slots, sample_);
+    while (next_sample()) widen(slots, sample_, file_->path());
     ColumnFacts facts;
     facts.path = path_;
     for (const SlotRange& slot : slots) {
@@ -168,6 +174,9 @@ class NormSource : public RowSource {
   }
 
   void append(Rows& rows) {
+    require<DataError>(std::isfinite(sample_.values[0]),
+                       "[{}] row {}, label: got {}, expected a finite number", path_, at_,
+                       sample_.values[0]);
     rows.labels.push_back(sample_.values[0]);
     rows.dense.insert(rows.dense.end(), sample_.values.begin() + 1, sample_.values.end());
     for (size_t t = 0; t < schema_.num_tables(); ++t) append_ids(rows.sparse[t], t);

@@ -157,6 +157,7 @@ class TorchrecSource : public RowSource {
     rows.rows = std::min(max_rows, begins_[day + 1] - at_);
     rows.source = day_->dense.path();
     day_->labels.read(first, rows.rows, rows.labels);
+    check_labels(rows);
     day_->dense.read(first, rows.rows, rows.dense);
     day_->ids->read(first, rows.rows);
     for (size_t t = 0; t < schema_.num_tables(); ++t) take_table(rows, t);
@@ -191,6 +192,14 @@ class TorchrecSource : public RowSource {
         day_->labels.rows() == begins_[static_cast<size_t>(day) + 1] - at_ || can_seek(),
         "[{}] samples: got {}, expected {} (it has changed)", day_->labels.path(),
         day_->labels.rows(), begins_[static_cast<size_t>(day) + 1] - at_);
+  }
+
+  void check_labels(const Rows& rows) const {
+    for (size_t r = 0; r < rows.labels.size(); ++r) {
+      require<DataError>(
+          std::isfinite(rows.labels[r]), "[{}] row {}, label: got {}, expected a finite number",
+          day_->labels.path(), rows.first_row + static_cast<int64_t>(r), rows.labels[r]);
+    }
   }
 
   void take_table(Rows& rows, size_t t) {
