@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "data/pending_file.h"
 
@@ -40,6 +41,7 @@ class BinaryOutput {
 
   const std::string& path() const { return file_.path(); }
   void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
   // Everything is in the file; no write() after it.
   void close();
   // After close().

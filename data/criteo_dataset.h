@@ -22,12 +22,13 @@
 #include <string>
 #include <vector>
 
-#include "data/criteo_shuffle.h"
 #include "data/preprocess.h"
 #include "data/reader.h"
 #include "engine/rng.h"
 
 namespace hotrow {
+
+enum class CriteoOrder { kTotal, kDay, kNone };
 
 // --data-randomize: total, day or none. InvalidArgument for anything else.
 CriteoOrder parse_criteo_order(const std::string& text);

@@ -26,13 +26,11 @@ std::string own_path(const std::string& path) {
   return stem.replace_extension().string() + std::string(kEnding);
 }
 
-// The file by its name, or the only one of its kind; empty if there is none.
-std::string find_file(const std::string& path) {
-  std::string own = own_path(path);
+// The only file of its kind beside or in `path`; empty if there is none, or more than one.
+std::string only_file(const std::string& path) {
   std::error_code ignored;
-  if (fs::exists(own, ignored)) return own;
   const fs::path folder =
-      fs::is_directory(path, ignored) ? fs::path(path) : fs::path(own).parent_path();
+      fs::is_directory(path, ignored) ? fs::path(path) : fs::path(path).parent_path();
   std::string only;
   for (const auto& entry : fs::directory_iterator(folder.empty() ? "." : folder, ignored)) {
     if (!entry.path().filename().string().ends_with(kEnding)) continue;
@@ -70,13 +68,10 @@ std::vector<int64_t> read_table_list(const NpzReader& npz, std::string_view name
   return values;
 }
 
-}  // namespace
-
-std::optional<ColumnFacts> find_column_facts(const std::string& path) {
+ColumnFacts read_facts(const std::string& path) {
   ColumnFacts facts;
-  facts.path = find_file(path);
-  if (facts.path.empty()) return std::nullopt;
-  const NpzReader npz(facts.path);
+  facts.path = path;
+  const NpzReader npz(path);
   facts.counts = read_list(npz, "counts", 1, kMaxCount);
   const size_t tables = facts.counts.size();
   facts.hotness = read_table_list(npz, "hotness", 1, kMaxHotness, tables, 1);
@@ -101,8 +96,19 @@ std::optional<ColumnFacts> find_column_facts(const std::string& path) {
   return facts;
 }
 
+}  // namespace
+
+std::optional<ColumnFacts> find_column_facts(const std::string& path) {
+  const std::string own = own_path(path);
+  std::error_code ignored;
+  if (!fs::exists(own, ignored)) return std::nullopt;
+  return read_facts(own);
+}
+
 std::vector<int64_t> find_table_sizes(const std::string& path, int64_t num_tables) {
-  const std::optional<ColumnFacts> facts = find_column_facts(path);
+  std::optional<ColumnFacts> facts = find_column_facts(path);
+  const std::string only = facts ? "" : only_file(path);
+  if (!only.empty()) facts = read_facts(only);
   if (!facts) return std::vector<int64_t>(static_cast<size_t>(num_tables), 0);
   require<DataError>(std::ssize(facts->counts) == num_tables,
                      "[{}: array 'counts'] tables: got {}, expected {} as {} has", facts->path,

@@ -31,13 +31,13 @@ struct ColumnFacts {
   static ColumnFacts of(const Schema& schema);
 };
 
-// Reads the facts of the file or folder `path`: DIR/x_fea_count.npz for DIR/x.bin and DIR/x, or
-// else the only *_fea_count.npz in DIR. Nothing if there is none, or more than one and none by that
-// name. DataError if it is damaged or says what cannot be.
+// Reads the facts of the file or folder `path`: DIR/x_fea_count.npz for DIR/x.bin and DIR/x.
+// Nothing without such a file. DataError if it is damaged or says what cannot be.
 std::optional<ColumnFacts> find_column_facts(const std::string& path);
 
-// As find_column_facts, for formats that need only table sizes: `num_tables` of them, 0 where
-// nothing is known. DataError if they are as many as another data set has.
+// For formats that need only table sizes: `num_tables` of them, or 0 each where nothing is known.
+// They may also stand in the only *_fea_count.npz of the folder, where the reference keeps them
+// under the name of its raw data. DataError also if they are of another number of tables.
 std::vector<int64_t> find_table_sizes(const std::string& path, int64_t num_tables);
 
 // Writes DIR/x_fea_count.npz for DIR/x.bin, with all arrays. Sizes of 2^31 and more are

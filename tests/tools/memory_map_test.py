@@ -94,6 +94,7 @@ class MemoryMap(unittest.TestCase):
         self.assertNotEqual(found[3], found[0])
 
     def test_shuffles_batches(self):
+        self.train("--memory-map")  # draws that shuffle the days come before those of the model
         plain = self.train("--memory-map", "--nepochs=2", "--learning-rate=0")
         mixed = self.train("--memory-map", "--nepochs=2", "--learning-rate=0", "--mlperf-bin-loader",
                            "--mlperf-bin-shuffle")
@@ -110,6 +111,7 @@ class MemoryMap(unittest.TestCase):
         self.assertNotEqual(runs[1][0], runs[1][1])
 
     def test_files_are_used_again(self):
+        self.train("--memory-map")
         first = self.train("--memory-map")
         made = {f.name: f.stat().st_mtime_ns for f in self.folder.iterdir()}
         self.assertIn("kaggleAdDisplayChallenge_processed_train.bin", made)

@@ -6,7 +6,7 @@
 
 #include "data/criteo_dataset.h"
 #include "data/criteo_tsv.h"
-#include "data/mlperf_reader.h"
+#include "data/formats/mlperf_reader.h"
 #include "data/prefetch.h"
 #include "data/synthetic.h"
 #include "data/trace.h"

@@ -1,4 +1,4 @@
-#include "data/criteo_shuffle.h"
+#include "data/formats/criteo_shuffle.h"
 
 #include <algorithm>
 #include <filesystem>

@@ -18,13 +18,12 @@
 #include <string_view>
 #include <vector>
 
+#include "data/criteo_dataset.h"
 #include "data/criteo_files.h"
 #include "data/line_reader.h"
 #include "engine/rng.h"
 
 namespace hotrow {
-
-enum class CriteoOrder { kTotal, kDay, kNone };
 
 // Writes the reordered file of each day from the processed ones (preprocess.h), whose number of
 // samples day_counts() tells; none of them stays if one fails. Memory: 15 MiB, 1 byte a sample of a

@@ -1,4 +1,4 @@
-#include "data/mlperf_reader.h"
+#include "data/formats/mlperf_reader.h"
 
 #include <algorithm>
 #include <filesystem>

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "data/criteo_shuffle.h"
+#include "data/formats/criteo_shuffle.h"
 #include "data/formats/records.h"
 #include "data/preprocess.h"
 #include "data/reader.h"
