@@ -58,7 +58,8 @@ TEST(FlagTargets, DataSets) {
   const DataOptions criteo =
       parse({"--data-generation=dataset", "--data-set=terabyte", "--raw-data-file=r",
              "--processed-data-file=p", "--data-randomize=none", "--max-ind-range=11",
-             "--data-sub-sample-rate=0.875", "--num-batches=9"})
+             "--data-sub-sample-rate=0.875", "--num-batches=9", "--memory-map",
+             "--mlperf-bin-loader", "--mlperf-bin-shuffle"})
           .data;
   EXPECT_EQ(criteo.set, DataOptions::Set::kTerabyte);
   EXPECT_EQ(criteo.raw_data_file, "r");
@@ -66,6 +67,7 @@ TEST(FlagTargets, DataSets) {
   EXPECT_EQ(criteo.randomize, DataOptions::Randomize::kNone);
   EXPECT_EQ(criteo.max_ind_range, 11);
   EXPECT_EQ(criteo.sub_sample_rate, 0.875);
+  EXPECT_TRUE(criteo.memory_map && criteo.mlperf_bin_loader && criteo.mlperf_bin_shuffle);
   EXPECT_EQ(criteo.num_batches, 9);
   EXPECT_EQ(criteo.data_size, 1) << "a data set knows its own size";
   const DataOptions tsv =

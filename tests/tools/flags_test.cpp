@@ -69,6 +69,9 @@ TEST(Flags, HaveTheNamesAndDefaultsOfTheReference) {
       {"data-trace-enable-padding", "False"},
       {"max-ind-range", "-1"},
       {"data-sub-sample-rate", "0"},
+      {"memory-map", "False"},
+      {"mlperf-bin-loader", "False"},
+      {"mlperf-bin-shuffle", "False"},
       {"num-indices-per-lookup", "10"},
       {"num-indices-per-lookup-fixed", "False"},
       {"num-workers", "0"},
@@ -364,10 +367,9 @@ TEST(Flags, ADataSetImpliesItsGenerationAndItsDenseFeatures) {
 TEST(Flags, WhatThisReleaseDoesNotDoIsRefused) {
   for (const char* flag :
        {"--use-gpu", "--local_rank=0", "--dist-backend=gloo", "--save-model=f", "--load-model=f",
-        "--save-onnx", "--quantize-mlp-with-bit=8", "--quantize-emb-with-bit=4", "--memory-map",
-        "--mlperf-bin-loader", "--mlperf-bin-shuffle", "--dataset-multiprocessing",
-        "--mlperf-logging", "--enable-profiling", "--plot-compute-graph",
-        "--tensor-board-filename=f"}) {
+        "--save-onnx", "--quantize-mlp-with-bit=8", "--quantize-emb-with-bit=4",
+        "--dataset-multiprocessing", "--mlperf-logging", "--enable-profiling",
+        "--plot-compute-graph", "--tensor-board-filename=f"}) {
     const std::string name = std::string(flag).substr(0, std::string(flag).find('='));
     const std::string start = "[" + name + "] is not in this release: got ";
     const std::string error = error_of({flag});
