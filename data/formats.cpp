@@ -4,12 +4,15 @@
 
 #include <vector>
 
+#include "data/formats/native.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
 namespace {
 
-const std::vector<Format> kFormats = {};
+const std::vector<Format> kFormats = {
+    {"native", "blocks of columns, mapped (.hotrow)", is_native, open_native, create_native},
+};
 
 std::string names(std::span<const Format> among) {
   std::string text;
