@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "data/mix64.h"
 #include "engine/rng.h"
 
 namespace hotrow {
@@ -9,17 +10,10 @@ namespace {
 
 constexpr int64_t kWindowRows = BlockShuffle::kBlockRows * BlockShuffle::kWindowBlocks;
 
-// The finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-uint64_t mixed(uint64_t x) {
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-  x = (x ^ x >> 27) * 0x94d049bb133111eb;
-  return x ^ x >> 31;
-}
-
 std::vector<int64_t> permutation(uint32_t seed, int64_t pass, int64_t stream, int64_t n) {
-  uint64_t word = mixed(seed + 0x9e3779b97f4a7c15);
-  word = mixed(word + static_cast<uint64_t>(pass) + 0x9e3779b97f4a7c15);
-  word = mixed(word + static_cast<uint64_t>(stream) + 0x9e3779b97f4a7c15);
+  uint64_t word = mix64(seed);
+  word = mix64(word + static_cast<uint64_t>(pass));
+  word = mix64(word + static_cast<uint64_t>(stream));
   return NumpyRandom(static_cast<uint32_t>(word)).permutation(n);
 }
 

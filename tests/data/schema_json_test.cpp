@@ -42,9 +42,9 @@ TEST(SchemaJson, OneLineWithTheNamesOfTheHeader) {
 TEST(SchemaJson, RefusesWhatIsNone) {
   const std::string good = schema_to_json(test::mixed_schema());
   const auto refused = [&](const std::string& from, const std::string& to, const char* words) {
-    const std::string text = std::regex_replace(good, std::regex(from), to);
-    ASSERT_NE(text, good) << from;
-    EXPECT_THROWS(DataError, words, schema_from_json(text, "clicks.hotrow"));
+    const std::string bad = std::regex_replace(good, std::regex(from), to);
+    ASSERT_NE(bad, good) << from;
+    EXPECT_THROWS(DataError, words, schema_from_json(bad, "clicks.hotrow"));
   };
   EXPECT_THROWS(DataError, "[clicks.hotrow] no schema:", schema_from_json("{", "clicks.hotrow"));
   EXPECT_THROWS(DataError, "no schema:", schema_from_json("[]", "clicks.hotrow"));

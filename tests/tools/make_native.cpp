@@ -68,7 +68,9 @@ void make_clicks(const std::string& folder) {
                         {.name = "item", .cardinality = 1000},
                         {.name = "page", .cardinality = 7}};
   for (const bool train : {true, false}) {
-    const auto sink = create_native(folder, schema, {.part = train ? "train" : "test"});
+    SinkOptions options;
+    options.part = train ? "train" : "test";
+    const auto sink = create_native(folder, schema, options);
     sink->write(clicks(schema, train ? 20'000 : 4'000, train ? 1 : 2));
     sink->finish();
   }

@@ -88,7 +88,8 @@ void time_read(benchmark::State& state, const Suite& suite, const Format& format
     return state.SkipWithError("the format is read from its beginning only");
   Loader loader(std::move(source), {.batch_size = kReadBatch, .shuffle = shuffle}, path);
   Batch batch;
-  const Cost cost{.read = static_cast<double>(folder.bytes())};
+  Cost cost;
+  cost.read = static_cast<double>(folder.bytes());
   const double seconds = time_op(state, sum_floor(cost, suite.machine), [&] {
     loader.rewind();
     while (loader.next(batch)) benchmark::DoNotOptimize(batch.dense.data());

@@ -93,7 +93,7 @@ void add_file_flags(FlagSet& flags, DataOptions& d) {
   for (const Format& format : formats()) names.emplace_back(format.name, format.name);
   flags.choice<std::string>("--data-format", d.format, names,
                             "Of both; auto: by their first bytes");
-  flags.text("--data-schema", d.schema_file, "Columns of a format that does not say them itself");
+  flags.text("--schema-file", d.schema_file, "Columns of a format that does not say them itself");
   flags.choice<Shuffle>("--shuffle", d.shuffle,
                         {{"none", Shuffle::kNone}, {"blocks", Shuffle::kBlocks}},
                         "Order of the training samples; blocks: another in each pass, by the seed");

@@ -115,7 +115,7 @@ void check_train_data(const FlagSet& flags, const DataOptions& d) {
     require(!given || !flags.given(name),
             "[{}] does not go with --train-data: got both, expected one of them", name);
   }
-  constexpr const char* kOwn[] = {"--test-data", "--data-format", "--data-schema", "--shuffle",
+  constexpr const char* kOwn[] = {"--test-data", "--data-format", "--schema-file", "--shuffle",
                                   "--drop-last-batch"};
   for (const char* name : kOwn) {
     require(given || !flags.given(name),

@@ -85,7 +85,7 @@ struct DataOptions {
   std::string train_data, test_data;  // --train-data, --test-data: of any format; empty: another
                                       // flag says what to read, no test data
   std::string format = "auto";        // --data-format
-  std::string schema_file;            // --data-schema, of formats that do not describe themselves
+  std::string schema_file;            // --schema-file, of formats that do not describe themselves
   Shuffle shuffle = Shuffle::kNone;   // --shuffle
   bool drop_last = false;             // --drop-last-batch
   int64_t reuse_batches = 0;          // --reuse-batches, 0: all are read

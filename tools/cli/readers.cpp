@@ -109,7 +109,10 @@ std::unique_ptr<Reader> open_part(const DataOptions& d, const std::string& path,
                                   const std::string& part, const LoaderConfig& config,
                                   const Log& log) {
   const Format& format = d.format == "auto" ? detect_format(path) : find_format(d.format);
-  auto source = format.open(path, {.part = part, .schema_file = d.schema_file});
+  SourceOptions options;
+  options.part = part;
+  options.schema_file = d.schema_file;
+  auto source = format.open(path, options);
   const int64_t rows = source->num_rows();
   log(fmt::format("Reading {} data={}: {} rows, {} dense and {} categorical columns", format.name,
                   path, rows == RowSource::kUnknown ? "unknown" : std::to_string(rows),

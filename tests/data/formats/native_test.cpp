@@ -18,6 +18,18 @@ using native::Code;
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
+SourceOptions source_of(const char* part) {
+  SourceOptions options;
+  options.part = part;
+  return options;
+}
+
+SinkOptions sink_of(const char* part) {
+  SinkOptions options;
+  options.part = part;
+  return options;
+}
+
 class NativeTest : public test::FolderTest {
  protected:
   // Gives the path.
@@ -218,7 +230,7 @@ TEST_F(NativeTest, AFolderHasAFileForEachPart) {
   const Schema schema = test::mixed_schema();
   const Format& native = find_format("native");
   for (const char* part : {"train", "test"}) {
-    auto sink = native.create(path("set"), schema, {.part = part});
+    auto sink = native.create(path("set"), schema, sink_of(part));
     EXPECT_TRUE(sink->losses().empty());
     sink->write(test::RowsMaker(1).mixed(schema, part[1] == 'r' ? 7 : 3));
     EXPECT_FALSE(std::filesystem::exists(path("set/" + std::string(part) + ".hotrow")));
@@ -227,10 +239,10 @@ TEST_F(NativeTest, AFolderHasAFileForEachPart) {
   EXPECT_EQ(detect_format(path("set")).name, "native");
   EXPECT_EQ(detect_format(path("set/test.hotrow")).name, "native");
   EXPECT_EQ(native.open(path("set"), {})->num_rows(), 7);
-  EXPECT_EQ(native.open(path("set"), {.part = "test"})->num_rows(), 3);
+  EXPECT_EQ(native.open(path("set"), source_of("test"))->num_rows(), 3);
   EXPECT_EQ(native.open(path("set/test.hotrow"), {})->num_rows(), 3);
   EXPECT_THROWS(DataError, "val.hotrow] cannot be read: got 'No such file",
-                native.open(path("set"), {.part = "val"}));
+                native.open(path("set"), source_of("val")));
   EXPECT_FALSE(native.fits(path()));
   EXPECT_FALSE(native.fits(path("none")));
   EXPECT_FALSE(native.fits(write("text", "label\tI1\n")));
