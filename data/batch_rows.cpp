@@ -33,20 +33,45 @@ void put_bags(SparseFeature& to, int64_t at, const SparseFeature& from, const Ro
   }
   const size_t end = static_cast<size_t>(begin) + from.ids.size();
   if (to.ids.size() < end) to.ids.resize(end);
-  const int64_t bound = column.cardinality > 0 ? column.cardinality : INT64_MAX;
-  bool good = true;
-  for (size_t k = 0; k < from.ids.size(); ++k) {
-    const int64_t id = from.ids[k];
-    good = good && id >= 0 && id < bound;
-    to.ids[static_cast<size_t>(begin) + k] = id;
+  // Compared as unsigned numbers: a negative id is a large one.
+  uint64_t largest = 0;
+  int64_t* out = to.ids.data() + begin;
+  for (int64_t id : from.ids) {
+    largest = std::max(largest, static_cast<uint64_t>(id));
+    *out++ = id;
   }
-  if (good) return;
+  const int64_t bound = column.cardinality > 0 ? column.cardinality : INT64_MAX;
+  if (largest < static_cast<uint64_t>(bound)) return;
   size_t k = 0;
   while (from.ids[k] >= 0 && from.ids[k] < bound) ++k;
   const auto after =
       std::upper_bound(from.offsets.begin(), from.offsets.end(), static_cast<int64_t>(k));
   throw_bad_id(rows.source, column, rows.first_row + (after - from.offsets.begin()) - 1,
                from.ids[k]);
+}
+
+// The bags of one id each.
+void gather_single(SparseFeature& out, const SparseFeature& from, std::span<const int64_t> places,
+                   int64_t at) {
+  for (size_t k = 0; k < places.size(); ++k) {
+    const size_t b = static_cast<size_t>(at) + k;
+    out.ids[b] = from.ids[static_cast<size_t>(places[k])];
+    out.offsets[b + 1] = static_cast<int64_t>(b) + 1;
+  }
+}
+
+void gather_bags(SparseFeature& out, const SparseFeature& from, std::span<const int64_t> places,
+                 int64_t at) {
+  auto b = static_cast<size_t>(at);
+  int64_t end = out.offsets[b];
+  for (int64_t place : places) {
+    const auto row = static_cast<size_t>(place);
+    const int64_t begin = from.offsets[row], size = from.offsets[row + 1] - begin;
+    if (std::ssize(out.ids) < end + size) out.ids.resize(static_cast<size_t>(end + size));
+    std::copy_n(from.ids.data() + begin, size, out.ids.data() + end);
+    end += size;
+    out.offsets[++b] = end;
+  }
 }
 
 }  // namespace
@@ -113,17 +138,9 @@ void gather_rows(Batch& out, const Batch& from, const Schema& schema,
                 out.dense.data() + (b + k) * num_dense);
   }
   for (size_t t = 0; t < out.sparse.size(); ++t) {
-    const SparseFeature& source = from.sparse[t];
-    SparseFeature& feature = out.sparse[t];
-    int64_t end = feature.offsets[b];
-    for (size_t k = 0; k < places.size(); ++k) {
-      const auto row = static_cast<size_t>(places[k]);
-      const int64_t begin = source.offsets[row], size = source.offsets[row + 1] - begin;
-      if (std::ssize(feature.ids) < end + size) feature.ids.resize(static_cast<size_t>(end + size));
-      std::copy_n(source.ids.data() + begin, size, feature.ids.data() + end);
-      end += size;
-      feature.offsets[b + k + 1] = end;
-    }
+    const CategoricalColumn& column = schema.categorical[t];
+    const bool single = column.fixed_hotness && column.hotness == 1;
+    (single ? gather_single : gather_bags)(out.sparse[t], from.sparse[t], places, at);
   }
 }
 

@@ -48,6 +48,7 @@ void Loader::seek(int64_t pass, int64_t batch) {
   require(pass >= 0 && batch >= 0 && (batches == kUnknown || batch <= batches),
           "[loader] seek: got batch {} of pass {}, expected from 0 to {}", batch, pass, batches);
   begin_ = batch * config_.batch_size;
+  if (batches != kUnknown) begin_ = std::min(begin_, source_->num_rows());
   started_ = true;
   if (shuffle_) {
     shuffle_->start(pass);
@@ -89,7 +90,7 @@ bool Loader::next(Batch& batch) {
   if (config_.drop_last && got < mine.size()) return false;
   cut_batch(batch, source_->schema(), got);
   apply_max_ind_range(batch);
-  begin_ += rows;
+  begin_ += all == RowSource::kUnknown ? got : rows;
   return true;
 }
 

@@ -9,8 +9,11 @@ template <Transform transform, class Small>
 const Small& table() {
   static const Small small = [] {
     Small values;
-    for (size_t i = 0; i < values.size(); ++i)
-      values[i] = std::log(static_cast<float>(i) + plus(transform));
+    for (size_t i = 0; i < values.size(); ++i) {
+      // Volatile, or the compiler works out the logarithms: its last bits are not the library's.
+      const volatile float sum = static_cast<float>(i) + plus(transform);
+      values[i] = std::log(sum);
+    }
     return values;
   }();
   return small;

@@ -66,7 +66,8 @@ T to_number(T x) {
 }  // namespace
 
 void decode_floats(float* out, int64_t stride, const NativeColumn& column, int64_t begin,
-                   int64_t count, const Transformer& transform) {
+                   int64_t count, const Transformer& given) {
+  const Transformer transform = given;  // a copy that `out` cannot reach
   visit_numbers(column.values, [&](const auto* values) {
     const auto* from = values + begin;
     for (int64_t k = 0; k < count; ++k) out[k * stride] = transform(to_number(from[k]));

@@ -281,7 +281,7 @@ TEST(Reader, SeeksByReading) {
   ASSERT_TRUE(reader.next(batch));
   EXPECT_EQ(batch.first_line, 3);
   EXPECT_FALSE(reader.next(batch));
-  EXPECT_THROWS(InvalidArgument, "[reader] seek: got batch 4 of a pass of 4", reader.seek(0, 5));
+  EXPECT_THROWS(InvalidArgument, "[reader] seek: got batch 5 of a pass of 4", reader.seek(0, 5));
   EXPECT_THROWS(InvalidArgument, "[reader] seek: got batch -1 of pass 0", reader.seek(0, -1));
 }
 

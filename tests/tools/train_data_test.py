@@ -15,7 +15,7 @@ from program import USAGE, WORLD, check, losses, path, refused, run, trains
 
 MAKER = os.path.abspath(sys.argv.pop(2))
 MODEL = ("--arch-sparse-feature-size=8", "--arch-mlp-bot=2-16-8", "--arch-mlp-top=16-1", "--loss-function=bce",
-         "--learning-rate=0.5", "--mini-batch-size=64", "--num-threads=1", "--print-freq=100")
+         "--optimizer=adagrad", "--learning-rate=0.05", "--mini-batch-size=64", "--num-threads=1", "--print-freq=100")
 
 
 def make(kind, name):
