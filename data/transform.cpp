@@ -5,8 +5,8 @@ namespace {
 
 constexpr float plus(Transform transform) { return transform == Transform::kLog1p ? 1.0f : 3.0f; }
 
-// A function by name, not a lambda: g++ works a lambda's logarithms out itself, and the last bits of
-// two of them are not those of the library.
+// A function by name, not a lambda: g++ works a lambda's logarithms out itself, and the last bits
+// of two of them are not those of the library.
 template <class Small>
 Small logarithms(Transform transform) {
   Small values;
