@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "data/prefetch.h"
@@ -170,6 +173,31 @@ TEST(Loader, ReadAheadItSeeksTheSame) {
       test::expect_same_batch(got, expected);
     }
   }
+}
+
+// Batch k * pause_every of a pass is not begun before it is asked for, wherever the pass was begun.
+TEST(Loader, ReadAheadItPausesWhereThePassWants) {
+  struct Counting : Loader {
+    Counting(std::atomic<int64_t>& begun)
+        : Loader(std::make_unique<MemorySource>(schema(), rows(), MemorySource::Options{}),
+                 {.batch_size = 10}, "made"),
+          begun_(begun) {}
+    bool next(Batch& batch) override {
+      ++begun_;
+      return Loader::next(batch);
+    }
+    std::atomic<int64_t>& begun_;
+  };
+  std::atomic<int64_t> begun{0};
+  PrefetchReader ahead(std::make_unique<Counting>(begun), 8, 3);
+  ahead.seek(0, 2);
+  Batch batch;
+  ASSERT_TRUE(ahead.next(batch));
+  EXPECT_EQ(batch.first_line, 21);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(begun, 1);  // batch 3 has not been asked for
+  ASSERT_TRUE(ahead.next(batch));
+  EXPECT_EQ(batch.first_line, 31);
 }
 
 // Each global batch is the ranks' parts one after the other, whose sizes differ by one at the most.

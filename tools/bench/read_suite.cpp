@@ -1,15 +1,19 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "data/formats.h"
 #include "data/loader.h"
 #include "engine/rng.h"
-#include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
 #include "tools/bench/suite.h"
 
 namespace hotrow {
@@ -78,24 +82,51 @@ void write_clicks(const Format& format, const std::string& path, const Schema& s
   sink->finish();
 }
 
-// Whole passes over a file that is in the page cache, one thread. `bytes` are the file's.
+// One loader a thread, each a rank that takes its part of every batch. False: the format cannot.
+bool open_loaders(std::vector<std::unique_ptr<Loader>>& loaders, const Format& format,
+                  const std::string& path, Shuffle shuffle) {
+  const int64_t ranks = num_threads();
+  for (int64_t rank = 0; rank < ranks; ++rank) {
+    auto source = format.open(path, {});
+    const bool sought = shuffle != Shuffle::kNone || ranks > 1;
+    if (sought && !source->can_seek()) return false;
+    LoaderConfig config{.batch_size = kReadBatch * ranks, .shuffle = shuffle};
+    config.rank = rank, config.ranks = ranks;
+    loaders.push_back(std::make_unique<Loader>(std::move(source), config, path));
+  }
+  return true;
+}
+
+// Whole passes over a file that is in the page cache. `bytes` are the file's.
 void time_read(benchmark::State& state, const Suite& suite, const Format& format, Shuffle shuffle) {
   const ScratchFolder folder;
   const std::string path = folder.path("clicks");
   write_clicks(format, path, click_schema(bench_config("kaggle", suite.max_rows)));
-  auto source = format.open(path, {});
-  if (shuffle != Shuffle::kNone && !source->can_seek())
-    return state.SkipWithError("the format is read from its beginning only");
-  Loader loader(std::move(source), {.batch_size = kReadBatch, .shuffle = shuffle}, path);
-  Batch batch;
+  std::vector<std::unique_ptr<Loader>> loaders;
+  if (!open_loaders(loaders, format, path, shuffle))
+    return state.SkipWithError("the format is read from its beginning only, by one thread");
+  std::vector<Batch> batches(loaders.size());
   Cost cost;
   cost.read = static_cast<double>(folder.bytes());
   const double seconds = time_op(state, sum_floor(cost, suite.machine), [&] {
-    loader.rewind();
-    while (loader.next(batch)) benchmark::DoNotOptimize(batch.dense.data());
+    parallel_for(std::ssize(loaders), [&](int64_t rank) {
+      const auto p = static_cast<size_t>(rank);
+      loaders[p]->rewind();
+      while (loaders[p]->next(batches[p])) benchmark::DoNotOptimize(batches[p].dense.data());
+    });
   });
   state.counters["samples_per_s"] = static_cast<double>(kRows) / seconds;
   state.counters["gb_per_s"] = cost.read / seconds / 1e9;
+}
+
+void add(Suite& suite, const char* name, const Format& format, Shuffle shuffle) {
+  register_op(fmt::format("{}/{}", name, format.name), [&, shuffle](benchmark::State& state) {
+    try {
+      time_read(state, suite, format, shuffle);
+    } catch (const std::exception& e) {  // a format that cannot hold such columns, a full disk
+      state.SkipWithError(e.what());
+    }
+  });
 }
 
 }  // namespace
@@ -103,11 +134,8 @@ void time_read(benchmark::State& state, const Suite& suite, const Format& format
 void register_read_benchmarks(Suite& suite) {
   for (const Format& format : formats()) {
     if (format.create == nullptr) continue;
-    register_op(fmt::format("read/{}", format.name),
-                [&](benchmark::State& state) { time_read(state, suite, format, Shuffle::kNone); });
-    register_op(fmt::format("read_shuffled/{}", format.name), [&](benchmark::State& state) {
-      time_read(state, suite, format, Shuffle::kBlocks);
-    });
+    add(suite, "read", format, Shuffle::kNone);
+    add(suite, "read_shuffled", format, Shuffle::kBlocks);
   }
 }
 

@@ -10,7 +10,9 @@
 //   step/CONFIG/train/OPTIMIZER/IDS, step/CONFIG/inference/IDS
 //
 //   read/FORMAT, read_shuffled/FORMAT                 a pass over a file of Criteo's columns in the
-//                                                     page cache, for each format that is written
+//                                                     page cache, for each format that is written;
+//                                                     each thread as a rank with a loader of its
+//                                                     own
 //
 // Counters of each: bytes, flops, floor_s and percent_of_floor (100: as fast as the floor); steps
 // also samples_per_s, and readers samples_per_s and gb_per_s, gigabytes of the file a second.
