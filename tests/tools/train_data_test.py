@@ -93,6 +93,9 @@ def test_refused():
     refused(USAGE, "[--train-data] does not go with --data-generation", data, "--data-generation=random")
     refused(USAGE, ("--data-format", "auto or native" if len(formats()) == 2 else "native"), data, "--data-format=nativ")
     refused(USAGE, "[--json-log] would overwrite data", one, f"--json-log={clicks()}/train.hotrow")
+    make("mixed", "mixed.hotrow")
+    refused(USAGE, "[--test-data] has other columns than --train-data: got 6 dense and 5 categorical ones, expected 2 and 3",
+            data, "--test-data=" + path("mixed.hotrow"), *MODEL)
     refused(WORLD, "no known format fits", "--train-data=" + __file__)
     refused(WORLD, "No such file", "--data-format=native", "--train-data=" + path("none.hotrow"))
 

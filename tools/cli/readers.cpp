@@ -120,6 +120,15 @@ std::unique_ptr<Reader> open_part(const DataOptions& d, const std::string& path,
   return std::make_unique<Loader>(std::move(source), config, path);
 }
 
+// The model is made for the training data; ids beyond its tables are found one by one.
+void check_test_shape(const BatchShape& train, const BatchShape& test) {
+  require(
+      train.num_dense == test.num_dense && train.categorical.size() == test.categorical.size(),
+      "[--test-data] has other columns than --train-data: got {} dense and {} categorical ones, "
+      "expected {} and {}",
+      test.num_dense, test.categorical.size(), train.num_dense, train.categorical.size());
+}
+
 Readers open_files(const TrainOptions& o, const Log& log) {
   const DataOptions& d = o.data;
   Readers readers;
@@ -139,6 +148,7 @@ Readers open_files(const TrainOptions& o, const Log& log) {
   readers.test = open_part(
       d, d.test_data.empty() ? d.train_data : d.test_data, "test",
       {.batch_size = o.training.test_mini_batch_size, .max_ind_range = d.max_ind_range}, log);
+  check_test_shape(readers.train->shape(), readers.test->shape());
   return readers;
 }
 
