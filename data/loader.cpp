@@ -1,6 +1,7 @@
 #include "data/loader.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "kernels/core/check.h"
@@ -45,8 +46,10 @@ int64_t Loader::num_batches() const {
 
 void Loader::seek(int64_t pass, int64_t batch) {
   const int64_t batches = num_batches();
-  require(pass >= 0 && batch >= 0 && (batches == kUnknown || batch <= batches),
-          "[loader] seek: got batch {} of pass {}, expected from 0 to {}", batch, pass, batches);
+  const int64_t last =
+      batches == kUnknown ? std::numeric_limits<int64_t>::max() / config_.batch_size : batches;
+  require(pass >= 0 && batch >= 0 && batch <= last,
+          "[loader] seek: got batch {} of pass {}, expected from 0 to {}", batch, pass, last);
   begin_ = batch * config_.batch_size;
   if (batches != kUnknown) begin_ = std::min(begin_, source_->num_rows());
   started_ = true;

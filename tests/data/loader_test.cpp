@@ -260,6 +260,8 @@ TEST(Loader, SaysWhatCannotBe) {
   const auto stream = loader({.batch_size = 10}, {.can_seek = false, .knows_rows = false});
   EXPECT_THROWS(InvalidArgument, "[loader] seek: got row 200 of a file that ends before",
                 stream->seek(0, 20));
+  EXPECT_THROWS(InvalidArgument, "[loader] seek: got batch 9223372036854775807 of pass 0",
+                stream->seek(0, std::numeric_limits<int64_t>::max()));
 }
 
 // Says that it has more rows than it gives.
