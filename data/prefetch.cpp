@@ -59,15 +59,25 @@ int64_t PrefetchReader::max_bytes() const {
   return std::ssize(ring_) * batch;
 }
 
-void PrefetchReader::rewind() {
+template <class Start>
+void PrefetchReader::restart(int64_t first, const Start& start) {
   std::unique_lock lock(mutex_);
   reading_ = false;
   wake_caller_.wait(lock, [&] { return !busy_; });
-  reader_->rewind();
+  start();
   num_batches_ = reader_->num_batches();
+  first_ = first;
   read_ = taken_ = asked_ = 0;
   reading_ = true;
   wake_reader_.notify_one();
+}
+
+void PrefetchReader::rewind() {
+  restart(0, [&] { reader_->rewind(); });
+}
+
+void PrefetchReader::seek(int64_t pass, int64_t batch) {
+  restart(batch, [&] { reader_->seek(pass, batch); });
 }
 
 bool PrefetchReader::next(Batch& batch) {
@@ -87,7 +97,7 @@ bool PrefetchReader::next(Batch& batch) {
 }
 
 bool PrefetchReader::may_read() const {
-  const bool paused = pause_every_ > 0 && read_ % pause_every_ == 0 && read_ >= asked_;
+  const bool paused = pause_every_ > 0 && (first_ + read_) % pause_every_ == 0 && read_ >= asked_;
   return reading_ && !paused && read_ - taken_ < std::ssize(ring_);
 }
 

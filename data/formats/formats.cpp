@@ -8,14 +8,23 @@
 #include "data/formats/hugectr_norm.h"
 #include "data/formats/hugectr_raw.h"
 #include "data/formats/mlperf_bin.h"
+#include "data/formats/native.h"
 #include "data/formats/torchrec.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
 namespace {
 
-const std::vector<Format> kFormats = {kKaggle,      kTerabyte, kMlperfBin, kHugectrRaw,
-                                      kHugectrNorm, kTorchrec, kMultiHot};
+const std::vector<Format> kFormats = {
+    {"native", "blocks of columns, mapped (.hotrow)", is_native, open_native, create_native},
+    kKaggle,
+    kTerabyte,
+    kMlperfBin,
+    kHugectrRaw,
+    kHugectrNorm,
+    kTorchrec,
+    kMultiHot,
+};
 
 std::string names(std::span<const Format> among) {
   std::string text;

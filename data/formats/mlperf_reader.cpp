@@ -49,11 +49,13 @@ int64_t MlperfReader::num_batches() const {
   return ceil_div(file_.num_records(), config_.batch_size);
 }
 
-void MlperfReader::rewind() {
-  ++pass_;
-  at_ = 0;
+void MlperfReader::seek(int64_t pass, int64_t batch) {
+  require(pass >= 0 && batch >= 0 && batch <= num_batches(),
+          "[{}] seek: got batch {} of pass {}, expected a pass from 0 on and a batch from 0 to {}",
+          file_.path(), batch, pass, num_batches());
+  at_ = batch;
   if (!config_.shuffle) return;
-  NumpyRandom random(config_.seed + static_cast<uint32_t>(pass_));
+  NumpyRandom random(config_.seed + static_cast<uint32_t>(pass));
   order_ = random.permutation(file_.num_records() / config_.batch_size);
 }
 
@@ -89,9 +91,9 @@ void MlperfReader::decode(Batch& batch, int64_t first, int64_t at, int64_t recor
   words_.resize(static_cast<size_t>(records * kStride));
   file_.read(first + at, words_);
   take_values(batch.labels.data() + at, words_.data(), records, kStride, 1,
-              [](uint32_t word) { return static_cast<float>(static_cast<int32_t>(word)); });
+              [](uint32_t word, size_t) { return static_cast<float>(static_cast<int32_t>(word)); });
   take_values(batch.dense.data() + at * kDense, words_.data() + 1, records, kStride, kDense,
-              [this](uint32_t word) { return log1p_(static_cast<int32_t>(word)); });
+              [this](uint32_t word, size_t) { return log1p_(static_cast<int32_t>(word)); });
   for (size_t t = 0; t < kTables; ++t) take_table(batch, t, first, at, records);
 }
 

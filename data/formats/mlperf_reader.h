@@ -37,9 +37,9 @@ class MlperfReader : public Reader {
   const BatchShape& shape() const override { return shape_; }
   int64_t batch_size() const override { return config_.batch_size; }
   int64_t num_batches() const override;
-  void rewind() override;
-  // DataError that names row and column for an id outside its table. At 160 bytes a sample from the
-  // page cache: docs/benchmarks.
+  void rewind() override { seek(0, 0); }
+  void seek(int64_t pass, int64_t batch) override;
+  // DataError that names row and column for an id outside its table.
   bool next(Batch& batch) override;
 
  private:
@@ -54,7 +54,7 @@ class MlperfReader : public Reader {
   Transformer log1p_;
   std::vector<uint32_t> words_;
   std::vector<int64_t> order_;  // of the full batches; empty: as they lie
-  int64_t pass_ = -1, at_ = 0;
+  int64_t at_ = 0;              // batches of this pass that next() has given
 };
 
 struct CriteoBinaryConfig {

@@ -35,12 +35,14 @@ inline uint32_t take_ids(int64_t* ids, const uint32_t* words, int64_t records, i
   return largest;
 }
 
-// out[r * columns + j] = value(words[r * stride + j]).
+// out[r * columns + j] = value(words[r * stride + j], j).
 template <class T, class Value>
 void take_values(T* out, const uint32_t* words, int64_t records, int64_t stride, int64_t columns,
                  const Value& value) {
   for (int64_t r = 0; r < records; ++r) {
-    for (int64_t j = 0; j < columns; ++j) out[r * columns + j] = value(words[r * stride + j]);
+    for (int64_t j = 0; j < columns; ++j) {
+      out[r * columns + j] = value(words[r * stride + j], static_cast<size_t>(j));
+    }
   }
 }
 

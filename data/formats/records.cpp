@@ -38,6 +38,7 @@ class RecordSource : public RowSource {
                 schema.num_tables() == layout.hotness.size(),
             "[{}] columns: got {} numerical and {} categorical, expected {} and {}", path,
             schema.num_dense(), schema.num_tables(), layout.num_dense, layout.hotness.size());
+    for (const NumericalColumn& column : schema.numerical) transforms_.emplace_back(column);
   }
 
   const Schema& schema() const override { return schema_; }
@@ -52,11 +53,26 @@ class RecordSource : public RowSource {
   bool next(Rows& rows, int64_t max_rows) override {
     const int64_t count = std::min(max_rows, num_rows() - at_);
     resize(rows, count);
-    for (int64_t done = 0; done < count; done += kDecodeRecords) {
-      decode(rows, done, std::min(kDecodeRecords, count - done));
-    }
-    at_ += count;
+    decode(
+        count, rows.labels.data(), rows.dense.data(),
+        [](auto x, size_t) { return static_cast<double>(x); },
+        [&](size_t t) { return rows.sparse[t].ids.data(); });
     return count > 0;
+  }
+
+  int64_t fill(Batch& batch, int64_t at, int64_t max_rows, Rows&) override {
+    const int64_t count = std::min(max_rows, num_rows() - at_);
+    if (count == 0) return 0;
+    if (at == 0) batch.source = file_.path();
+    for (size_t t = 0; t < batch.sparse.size(); ++t) {
+      int64_t* end = batch.sparse[t].offsets.data() + at;
+      for (int64_t r = 1; r <= count; ++r) end[r] = (at + r) * layout_.hotness[t];
+    }
+    decode(
+        count, batch.labels.data() + at, batch.dense.data() + at * layout_.num_dense,
+        [this](auto x, size_t j) { return transforms_[j](x); },
+        [&](size_t t) { return batch.sparse[t].ids.data() + at * layout_.hotness[t]; });
+    return count;
   }
 
  private:
@@ -74,31 +90,40 @@ class RecordSource : public RowSource {
     }
   }
 
-  // Records at_ + first, ... to rows first, ...
-  void decode(Rows& rows, int64_t first, int64_t records) {
-    const int64_t stride = layout_.words(), dense = layout_.num_dense;
-    words_.resize(static_cast<size_t>(records * stride));
-    file_.read(at_ + first, words_);
-    const auto as_int = [](uint32_t word) {
-      return static_cast<double>(static_cast<int32_t>(word));
-    };
-    const uint32_t* in = words_.data();
-    take_values(rows.labels.data() + first, in++, records, stride, 1, as_int);
-    double* out = rows.dense.data() + first * dense;
-    if (layout_.dense_type == ColumnType::kInt32) {
-      take_values(out, in, records, stride, dense, as_int);
-    } else {
-      take_values(out, in, records, stride, dense,
-                  [](uint32_t word) { return static_cast<double>(std::bit_cast<float>(word)); });
+  // Takes the next `count` records: labels, value(x, column) of each numerical x, and the ids of
+  // table t to ids(t).
+  template <class Number, class Value, class Ids>
+  void decode(int64_t count, Number* labels, Number* dense, const Value& value, const Ids& ids) {
+    const int64_t stride = layout_.words(), columns = layout_.num_dense;
+    for (int64_t done = 0; done < count;) {
+      const int64_t records = std::min(kDecodeRecords, count - done);
+      words_.resize(static_cast<size_t>(records * stride));
+      file_.read(at_, words_);
+      const uint32_t* in = words_.data();
+      take_values(labels + done, in++, records, stride, 1, [](uint32_t word, size_t) {
+        return static_cast<Number>(static_cast<int32_t>(word));
+      });
+      if (layout_.dense_type == ColumnType::kInt32) {
+        take_values(dense + done * columns, in, records, stride, columns,
+                    [&](uint32_t word, size_t j) { return value(static_cast<int32_t>(word), j); });
+      } else {
+        take_values(dense + done * columns, in, records, stride, columns,
+                    [&](uint32_t word, size_t j) { return value(std::bit_cast<float>(word), j); });
+      }
+      in += columns;
+      for (size_t t = 0; t < schema_.num_tables(); ++t) {
+        take_table(ids(t) + done * layout_.hotness[t], in, records, t);
+        in += layout_.hotness[t];
+      }
+      done += records;
+      at_ += records;
     }
-    in += dense;
-    for (size_t t = 0; t < rows.sparse.size(); ++t) {
-      const int64_t hotness = layout_.hotness[t];
-      int64_t* ids = rows.sparse[t].ids.data() + first * hotness;
-      const int64_t largest = take_ids(ids, in, records, stride, hotness);
-      if (largest >= end_of(t)) fail(t, {ids, static_cast<size_t>(records * hotness)}, first);
-      in += hotness;
-    }
+  }
+
+  void take_table(int64_t* ids, const uint32_t* in, int64_t records, size_t t) const {
+    const int64_t hotness = layout_.hotness[t];
+    const int64_t largest = take_ids(ids, in, records, layout_.words(), hotness);
+    if (largest >= end_of(t)) fail(t, {ids, static_cast<size_t>(records * hotness)});
   }
 
   // Ids of table `t` are below.
@@ -108,10 +133,10 @@ class RecordSource : public RowSource {
     return known > 0 ? std::min(known, type_end) : type_end;
   }
 
-  [[noreturn]] void fail(size_t t, std::span<const int64_t> ids, int64_t first) const {
+  [[noreturn]] void fail(size_t t, std::span<const int64_t> ids) const {
     const auto bad =
         std::find_if(ids.begin(), ids.end(), [&](int64_t id) { return id >= end_of(t); });
-    const int64_t row = at_ + first + (bad - ids.begin()) / layout_.hotness[t];
+    const int64_t row = at_ + (bad - ids.begin()) / layout_.hotness[t];
     const int64_t id = layout_.id_type == ColumnType::kInt32 ? static_cast<int32_t>(*bad) : *bad;
     throw DataError(fmt::format("[{}] row {}, column {}: got id {}, expected from 0 to {}",
                                 file_.path(), row, schema_.categorical[t].name, id, end_of(t) - 1));
@@ -120,6 +145,7 @@ class RecordSource : public RowSource {
   const Schema schema_;
   const RecordLayout layout_;
   RecordFile file_;
+  std::vector<Transformer> transforms_;  // one a numerical column
   std::vector<uint32_t> words_;
   int64_t at_ = 0;
 };

@@ -49,7 +49,7 @@ class RecordFile {
   const int64_t record_bytes_;
 };
 
-// Such a file as samples, seekable: about 2 GB/s of it from the page cache (dlrm_bench). The schema
+// Such a file as samples, seekable. The schema
 // has one column a word, `layout.hotness` as fixed hotness; an id outside [0, cardinality), or a
 // negative one where no cardinality is known, is a DataError that names column, row, id and bound.
 std::unique_ptr<RowSource> open_records(const std::string& path, const Schema& schema,

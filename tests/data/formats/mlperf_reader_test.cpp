@@ -59,7 +59,7 @@ TEST_F(MlperfReaderTest, BatchesInOrder) {
     EXPECT_EQ(reader.shape().categorical[25].rows, range > 0 ? range : 176);
     Batch batch;
     for (int pass = 0; pass < 2; ++pass) {
-      reader.rewind();
+      reader.seek(pass, 0);
       int64_t seen = 0;
       while (reader.next(batch)) {
         EXPECT_EQ(batch.first_line, seen + 1);
@@ -76,7 +76,7 @@ TEST_F(MlperfReaderTest, ShuffleIsOfWholeBatchesAndAnotherEachPass) {
   std::set<std::vector<int64_t>> orders;
   Batch batch;
   for (int pass = 0; pass < 3; ++pass) {
-    reader.rewind();
+    reader.seek(pass, 0);
     std::vector<int64_t> order;
     while (reader.next(batch)) {
       expect_rows(batch, batch.first_line - 1, -1);
@@ -88,6 +88,19 @@ TEST_F(MlperfReaderTest, ShuffleIsOfWholeBatchesAndAnotherEachPass) {
     for (int64_t i = 0; i < 16; ++i) EXPECT_EQ(order[static_cast<size_t>(i)], i);
   }
   EXPECT_EQ(orders.size(), 3u);
+  // Taken up again: the same batches as without a pause.
+  Batch other;
+  MlperfReader resumed = open(64, -1, true);
+  resumed.seek(2, 9);
+  reader.seek(2, 0);
+  for (int i = 0; i < 9; ++i) reader.next(batch);
+  while (reader.next(batch)) {
+    ASSERT_TRUE(resumed.next(other));
+    EXPECT_EQ(other.first_line, batch.first_line);
+  }
+  EXPECT_FALSE(resumed.next(other));
+  EXPECT_THAT(error_text([&] { reader.seek(0, 17); }), HasSubstr("seek: got batch 17 of pass 0"));
+  EXPECT_THAT(error_text([&] { reader.seek(-1, 0); }), HasSubstr("got batch 0 of pass -1"));
 }
 
 TEST_F(MlperfReaderTest, Errors) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "data/batch_rows.h"
 #include "data/formats.h"
 #include "data/formats/criteo_npz.h"
 #include "kernels/core/check.h"
@@ -90,6 +91,32 @@ TEST_F(RoundTrip, SeekGoesOnWithAnyRow) {
   EXPECT_THAT(error_text([&] { source->seek(-1); }), HasSubstr("got -1"));
   write("kaggle", "a.npz", schema, rows);
   EXPECT_THAT(error_text([&] { open("kaggle", "a.npz")->seek(1); }), HasSubstr("expected 0"));
+}
+
+// What training gets straight from records is what it gets through Rows.
+TEST_F(RoundTrip, RecordsFillBatches) {
+  for (const bool multi_hot : {false, true}) {
+    const Schema schema = multi_hot ? multi_hot_schema(true) : sized_criteo_schema();
+    write("hugectr-raw", "a.bin", schema, sample_rows(schema, 1500));
+    const auto direct = open("hugectr-raw", "a.bin"), rows = open("hugectr-raw", "a.bin");
+    Batch batch, expected;
+    size_batch(batch, direct->schema(), 1500);
+    size_batch(expected, rows->schema(), 1500);
+    Rows scratch;
+    for (int64_t at = 0; at < 1500; at += 700) {
+      EXPECT_EQ(direct->fill(batch, at, 700, scratch), std::min<int64_t>(700, 1500 - at));
+      rows->next(scratch, 700);
+      put_rows(expected, at, scratch, rows->schema());
+    }
+    EXPECT_EQ(direct->fill(batch, 0, 700, scratch), 0);
+    EXPECT_EQ(batch.source, expected.source);
+    EXPECT_EQ(batch.labels, expected.labels);
+    EXPECT_EQ(batch.dense, expected.dense);
+    for (size_t t = 0; t < batch.sparse.size(); ++t) {
+      EXPECT_EQ(batch.sparse[t].ids, expected.sparse[t].ids);
+      EXPECT_EQ(batch.sparse[t].offsets, expected.sparse[t].offsets);
+    }
+  }
 }
 
 TEST_F(RoundTrip, MultiHot) {
