@@ -73,7 +73,7 @@ class Formats(unittest.TestCase):
     def test_round_trips(self):
         """kaggle -> each format that can hold it -> kaggle: the same arrays."""
         for name, there in (("kaggle", "b.npz"), ("terabyte", "b.npz"), ("mlperf-bin", "b.bin"),
-                            ("hugectr-raw", "b.bin")):
+                            ("hugectr-raw", "b.bin"), ("native", "b.hotrow")):
             with self.subTest(name):
                 folder = self.folder / name
                 folder.mkdir()
@@ -82,6 +82,23 @@ class Formats(unittest.TestCase):
                 back.parent.mkdir()
                 self.assertEqual(self.convert("kaggle", folder / there, back, f"--from={name}"), [])
                 self.same(np.load(back))
+
+    @unittest.skipIf("HOTROW_SHARED" not in os.environ, "HOTROW_SHARED is not set")
+    def test_files_of_the_reference(self):
+        """What the reference itself wrote comes back from each format."""
+        for name in ("kaggle", "terabyte"):
+            source = pathlib.Path(os.environ["HOTROW_SHARED"]) / "reference" / name / "expected.npz"
+            self.arrays = dict(np.load(source))
+            for to, there in ((name, "b.npz"), ("mlperf-bin", "b.bin"), ("hugectr-raw", "b.bin"),
+                              ("hugectr-norm", "b.txt"), ("native", "b.hotrow")):
+                with self.subTest(f"{name} {to}"):
+                    folder = self.folder / name / to
+                    folder.mkdir(parents=True)
+                    self.convert(to, source, folder / there, "--from=kaggle")
+                    back = folder / "back" / "c.npz"
+                    back.parent.mkdir()
+                    self.convert(name, folder / there, back, f"--from={to}")
+                    self.same(np.load(back))
 
     def test_round_trip_in_float32(self):
         """HugeCTR's Norm holds numbers as float32: whole ones to 2^24."""
