@@ -24,15 +24,15 @@ std::string day_file(const std::string& folder, int64_t day, std::string_view wh
   return fmt::format("{}/day_{}_{}", folder, day, what);
 }
 
-// The ids of a day, as values (count, columns) of one array after the other.
+// The ids of a day, as the numbers that are stored.
 class DayIds {
  public:
   virtual ~DayIds() = default;
   virtual int64_t rows() const = 0;
   virtual const std::vector<int64_t>& hotness() const = 0;  // of each table
-  // Whether read() takes any `first`; if not, each goes on where the last one ended.
-  // values[t] is the first id of table t, strides[t] from one sample to the next.
+  // Samples first, first + 1, ...; of multi-hot ids those after the last call's.
   virtual void read(int64_t first, int64_t count) = 0;
+  // What read() gave: id k of sample r stands at values(table)[r * stride(table) + k].
   virtual const double* values(size_t table) const = 0;
   virtual int64_t stride(size_t table) const = 0;
   virtual std::string source(size_t table) const = 0;
