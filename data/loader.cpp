@@ -44,6 +44,11 @@ int64_t Loader::num_batches() const {
   return config_.drop_last ? rows / config_.batch_size : ceil_div(rows, config_.batch_size);
 }
 
+int64_t Loader::max_bytes() const {
+  constexpr int64_t kWindow = BlockShuffle::kBlockRows * BlockShuffle::kWindowBlocks;
+  return shuffle_ ? max_batch_bytes(shape_, std::min(kWindow, source_->num_rows())) : 0;
+}
+
 void Loader::seek(int64_t pass, int64_t batch) {
   const int64_t batches = num_batches();
   const int64_t last =

@@ -41,6 +41,7 @@ class Loader : public Reader {
   const BatchShape& shape() const override { return shape_; }
   int64_t batch_size() const override { return slice(config_.batch_size).size(); }
   int64_t num_batches() const override;
+  int64_t max_bytes() const override;
   void rewind() override { seek(0, 0); }
   void seek(int64_t pass, int64_t batch) override;
   // Batch::first_line is 1 + the place of sample 0 in the pass.

@@ -51,12 +51,7 @@ PrefetchReader::~PrefetchReader() {
 }
 
 int64_t PrefetchReader::max_bytes() const {
-  const auto size = [](int64_t items, size_t bytes) { return items * static_cast<int64_t>(bytes); };
-  const int64_t rows = batch_size();
-  int64_t batch = size(rows * (shape().num_dense + 1), sizeof(float));
-  for (const CategoricalShape& column : shape().categorical)
-    batch += size(rows * (column.max_ids_per_bag + 1) + 1, sizeof(int64_t));
-  return std::ssize(ring_) * batch;
+  return std::ssize(ring_) * max_batch_bytes(shape(), batch_size()) + reader_->max_bytes();
 }
 
 template <class Start>

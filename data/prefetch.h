@@ -37,8 +37,8 @@ class PrefetchReader : public Reader {
   int64_t batch_size() const override { return reader_->batch_size(); }
   // As the wrapped reader knew it after the batch that next() returned last.
   int64_t num_batches() const override { return num_batches_; }
-  // Bytes of all that it may have read ahead, every bag full.
-  int64_t max_bytes() const;
+  // Before the first pass.
+  int64_t max_bytes() const override;
   // Waits for the batch that is being read, and forgets what was read ahead.
   void rewind() override;
   // As rewind(): batch k * pause_every of the pass is counted from its beginning.

@@ -19,6 +19,8 @@ class Reader {
   virtual int64_t batch_size() const = 0;
   // Batches in one pass, or kUnknown for a stream that has not been read to its end yet.
   virtual int64_t num_batches() const = 0;
+  // Bytes that it keeps beside the batch that next() is given and what its file takes, at the most.
+  virtual int64_t max_bytes() const { return 0; }
   // Starts a new pass: of a reader whose passes differ, the first one.
   virtual void rewind() = 0;
   // Starts pass `pass` (from 0) at its batch `batch`: next() goes on as if the batches before it

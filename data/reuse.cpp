@@ -20,6 +20,10 @@ int64_t ReuseReader::num_batches() const {
   return all == kUnknown ? std::ssize(kept_) : all;
 }
 
+int64_t ReuseReader::max_bytes() const {
+  return std::ssize(kept_) * max_batch_bytes(shape(), batch_size()) + reader_->max_bytes();
+}
+
 bool ReuseReader::next(Batch& batch) {
   if (at_ == num_batches()) return false;
   batch = kept_[static_cast<size_t>(at_++ % std::ssize(kept_))];

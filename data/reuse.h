@@ -19,6 +19,7 @@ class ReuseReader : public Reader {
   const BatchShape& shape() const override { return reader_->shape(); }
   int64_t batch_size() const override { return reader_->batch_size(); }
   int64_t num_batches() const override;
+  int64_t max_bytes() const override;
   void rewind() override { at_ = 0; }
   bool next(Batch& batch) override;
 

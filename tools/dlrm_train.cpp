@@ -153,8 +153,8 @@ void run(const TrainOptions& options, const std::atomic<bool>& stop) {
   if (options.output.debug_mode)
     print_parameters("initial", model, options.output.print_precision, print);
 
-  const MemoryUse ahead{"batches read ahead, at most",
-                        static_cast<size_t>(read_ahead(readers, options))};
+  read_ahead(readers, options);
+  const MemoryUse ahead{"batches read ahead, at most", static_cast<size_t>(max_bytes(readers))};
   Trainer trainer(model, config, *readers.train, readers.test.get(), report, stop);
   std::vector<MemoryUse> memory = model.memory();
   for (const MemoryUse& use : trainer.memory()) memory.push_back(use);

@@ -146,6 +146,17 @@ TEST(Loader, GoesOnFromAnyBatchOfAnyPass) {
   }
 }
 
+TEST(Loader, KeepsAWindowToShuffleAndNothingElse) {
+  EXPECT_EQ(loader({.batch_size = 10})->max_bytes(), 0);
+  const LoaderConfig shuffled{.batch_size = 10, .shuffle = Shuffle::kBlocks};
+  EXPECT_EQ(loader(shuffled)->max_bytes(), max_batch_bytes(loader(shuffled)->shape(), kRows));
+  const auto large = loader(shuffled, {}, many_rows());
+  EXPECT_EQ(large->max_bytes(), max_batch_bytes(large->shape(), many_rows().rows));
+  PrefetchReader ahead(loader(shuffled), 3);
+  EXPECT_EQ(ahead.max_bytes(),
+            max_batch_bytes(ahead.shape(), kRows) + 3 * max_batch_bytes(ahead.shape(), 10));
+}
+
 TEST(Loader, PassesOfAShuffleDiffer) {
   const auto reader = loader({.batch_size = 10, .shuffle = Shuffle::kBlocks});
   Batch first, second;

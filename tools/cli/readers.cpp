@@ -201,25 +201,24 @@ Readers open_readers(const TrainOptions& options, NumpyRandom& stream, const Log
   return readers;
 }
 
-int64_t read_ahead(Readers& readers, const TrainOptions& options) {
+void read_ahead(Readers& readers, const TrainOptions& options) {
   const int64_t ahead = options.data.prefetch_batches;
-  if (ahead == 0) return 0;
+  if (ahead == 0) return;
   // Random training and test data are drawn from one stream, in the order of a run that reads
   // nothing ahead: no training batch is drawn before a test pass that comes before it.
   const bool random = options.data.generation != DataOptions::Generation::kDataset;
   const int64_t pause_every = random ? std::max<int64_t>(options.training.test_freq, 0) : 0;
   // The batches of an update are read together, some of them past a test.
-  if (pause_every > 0 && options.training.accumulate > 1) return 0;
-  int64_t bytes = 0;
+  if (pause_every > 0 && options.training.accumulate > 1) return;
   const auto wrap = [&](std::unique_ptr<Reader>& reader, int64_t pause) {
-    if (!reader) return;
-    auto prefetch = std::make_unique<PrefetchReader>(std::move(reader), ahead, pause);
-    bytes += prefetch->max_bytes();
-    reader = std::move(prefetch);
+    if (reader) reader = std::make_unique<PrefetchReader>(std::move(reader), ahead, pause);
   };
   if (options.data.reuse_batches == 0) wrap(readers.train, pause_every);
   wrap(readers.test, 0);
-  return bytes;
+}
+
+int64_t max_bytes(const Readers& readers) {
+  return readers.train->max_bytes() + (readers.test ? readers.test->max_bytes() : 0);
 }
 
 }  // namespace hotrow
