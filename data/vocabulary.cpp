@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "data/mix64.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -20,14 +21,6 @@ size_t find_slot(const Slots& slots, uint32_t value, int shift, Matches&& matche
   size_t at = start_slot(value, shift);
   while (!matches(slots[at])) at = (at + 1) & (slots.size() - 1);
   return at;
-}
-
-// The finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-uint64_t mix64(uint64_t x) {
-  x += 0x9e3779b97f4a7c15;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
 }
 
 }  // namespace
