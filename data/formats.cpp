@@ -4,12 +4,14 @@
 
 #include <vector>
 
+#include "data/formats/criteo_npz.h"
+#include "data/formats/mlperf_bin.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
 namespace {
 
-const std::vector<Format> kFormats = {};
+const std::vector<Format> kFormats = {kKaggle, kTerabyte, kMlperfBin};
 
 std::string names(std::span<const Format> among) {
   std::string text;
