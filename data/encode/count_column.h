@@ -6,7 +6,7 @@
 #include <string>
 
 #include "data/encode/hashed_file.h"
-#include "data/encode/id_rule.h"
+#include "data/encode/id_scheme.h"
 #include "data/encode/progress.h"
 #include "data/encode/segments.h"
 

@@ -123,11 +123,11 @@ json describe_source(const RawSource& source, const std::string& settings) {
   return work;
 }
 
-json describe_rule(const EncodeConfig& config) {
-  return {{"order", name_of(config.rule.order)},
-          {"first_id", config.rule.first_id},
-          {"unseen_id", config.rule.unseen_id},
-          {"hash_rows", config.rule.hash_rows},
+json describe_scheme(const EncodeConfig& config) {
+  return {{"order", name_of(config.scheme.order)},
+          {"first_id", config.scheme.first_id},
+          {"unseen_id", config.scheme.unseen_id},
+          {"hash_rows", config.scheme.hash_rows},
           {"min_frequency", config.min_frequency},
           {"vocabulary", config.vocabulary.empty() ? json() : describe_input(config.vocabulary)}};
 }
@@ -153,10 +153,10 @@ class Encoder {
   }
 
   EncodeResult run() {
-    check_rule();
+    check_scheme();
     json work = describe_source(source_, config_.settings);
     const std::string parse_work = work.dump();
-    work["rule"] = describe_rule(config_);
+    work["scheme"] = describe_scheme(config_);
     const std::string column_work = work.dump();
     work["dense"] = name_of(config_.dense);
     const std::string scratch_path = folder_ + "/" + name_ + ".encode";
@@ -181,26 +181,26 @@ class Encoder {
   }
 
  private:
-  void check_rule() {
+  void check_scheme() {
     if (!config_.vocabulary.empty()) {
       vocabulary_ = open_vocabulary(config_.vocabulary);
       check_vocabulary_fits(vocabulary_, source_.schema(), config_.vocabulary);
-      config_.rule = vocabulary_.rule;
+      config_.scheme = vocabulary_.scheme;
       config_.min_frequency.clear();
     }
-    const IdRule& rule = config_.rule;
+    const IdScheme& scheme = config_.scheme;
     std::vector<int64_t>& least = config_.min_frequency;
-    if (least.empty()) least.assign(columns_, rule.min_frequency);
+    if (least.empty()) least.assign(columns_, scheme.min_frequency);
     require(least.size() == columns_, "[min_frequency] got {} columns, expected {}", least.size(),
             columns_);
     require(config_.max_memory >= EncodeConfig::kSmallestMemory,
             "[max_memory] too little: got {} bytes, expected at least {}", config_.max_memory,
             EncodeConfig::kSmallestMemory);
-    if (rule.order == IdOrder::kHash) {
-      require(rule.hash_rows >= 1, "[hash_rows] got {}, expected at least 1", rule.hash_rows);
+    if (scheme.order == IdOrder::kHash) {
+      require(scheme.hash_rows >= 1, "[hash_rows] got {}, expected at least 1", scheme.hash_rows);
       return;
     }
-    require(rule.unseen_id != IdRule::kNoRow || !config_.vocabulary.empty() ||
+    require(scheme.unseen_id != IdScheme::kNoRow || !config_.vocabulary.empty() ||
                 std::all_of(least.begin(), least.end(), [](int64_t k) { return k <= 1; }),
             "[min_frequency] rare values have no row: got a least frequency of {} where no row is "
             "kept for them, expected 1 (or another convention)",
@@ -249,11 +249,11 @@ class Encoder {
 
   void count(const std::string& folder, const std::string& work) {
     if (!config_.vocabulary.empty()) return;
-    vocabulary_.rule = config_.rule;
+    vocabulary_.scheme = config_.scheme;
     for (const CategoricalColumn& column : source_.schema().categorical) {
       vocabulary_.columns.push_back({column.name, column.type, {}, 0});
     }
-    if (config_.rule.order == IdOrder::kHash) {
+    if (config_.scheme.order == IdOrder::kHash) {
       for (VocabularyColumn& column : vocabulary_.columns) column.xxh3 = XXH3_64bits("", 0);
       return;
     }
@@ -262,7 +262,7 @@ class Encoder {
     make_columns(manifest, "vocabulary", progress, [&](size_t c, const std::string& path) {
       return count_column({.segments = segments_.get(),
                            .column = c,
-                           .order = config_.rule.order,
+                           .order = config_.scheme.order,
                            .min_frequency = config_.min_frequency[c],
                            .budget = budget(),
                            .path = path,
@@ -284,7 +284,7 @@ class Encoder {
       return encode_column({.segments = segments_.get(),
                             .column = c,
                             .name = vocabulary_.columns[c].name,
-                            .rule = config_.rule,
+                            .scheme = config_.scheme,
                             .vocabulary = vocabulary_.columns[c].slice,
                             .budget = budget(),
                             .path = path,

@@ -32,7 +32,7 @@
 #include <string>
 #include <vector>
 
-#include "data/encode/id_rule.h"
+#include "data/encode/id_scheme.h"
 #include "data/encode/progress.h"
 #include "data/raw_rows.h"
 #include "data/rows.h"
@@ -44,9 +44,9 @@ struct EncodeConfig {
   static constexpr int64_t kSmallestMemory = int64_t{64} << 20;
 
   std::string output;  // OUT: a file, a folder, or what the format's files begin with
-  IdRule rule;
-  std::vector<int64_t> min_frequency;     // one a categorical column; empty: rule's
-  std::string vocabulary;                 // use this one instead of counting; rule is the file's
+  IdScheme scheme;
+  std::vector<int64_t> min_frequency;     // one a categorical column; empty: scheme's
+  std::string vocabulary;                 // use this one instead of counting; scheme is the file's
   Transform dense = Transform::kNone;     // applied to the values that are written
   int64_t max_memory = int64_t{2} << 30;  // at least kSmallestMemory
   std::string settings = "{}";            // JSON of all else that the output depends on
@@ -62,7 +62,7 @@ struct EncodeResult {
   bool was_there = false;                // nothing had to be done; the other fields are empty
 };
 
-// Errors: InvalidArgument for a rule that leaves a value without a row or that does not fit the
+// Errors: InvalidArgument for a scheme that leaves a value without a row or that does not fit the
 // schema; DataError for bad text, a file that cannot be read or written, a vocabulary that is
 // damaged or another data set's, an OUT that another run is making; what `progress` and the sink
 // throw.

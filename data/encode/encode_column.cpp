@@ -19,9 +19,9 @@ constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
 using Dictionary = KeyTable<uint32_t>;
 
 void check_ids(const IdWork& work) {
-  const int64_t ids = work.rule.order == IdOrder::kHash
-                          ? work.rule.hash_rows
-                          : work.rule.first_id + work.vocabulary.entries;
+  const int64_t ids = work.scheme.order == IdOrder::kHash
+                          ? work.scheme.hash_rows
+                          : work.scheme.first_id + work.vocabulary.entries;
   require<DataError>(
       ids < kNone,
       "[column {}] too many row ids: got {}, expected fewer than {} (raise the least "
@@ -31,7 +31,7 @@ void check_ids(const IdWork& work) {
 
 // Puts what belongs to the table's range into it.
 void load(Dictionary& table, const IdWork& work) {
-  for_each_entry(work.vocabulary, work.rule.first_id, [&table](uint64_t key, uint32_t id) {
+  for_each_entry(work.vocabulary, work.scheme.first_id, [&table](uint64_t key, uint32_t id) {
     const uint64_t hash = mix64(key);
     uint32_t* const found = table.covers(hash) ? table.find_or_add(key, hash) : nullptr;
     if (found != nullptr) *found = id;
@@ -75,10 +75,10 @@ int64_t row_of(const IdWork& work, const Segment& in, size_t place) {
 
 void fill_unseen(std::span<uint32_t> ids, const IdWork& work, const Segment& segment,
                  std::span<const uint64_t> keys) {
-  const auto unseen = static_cast<uint32_t>(work.rule.unseen_id);
+  const auto unseen = static_cast<uint32_t>(work.scheme.unseen_id);
   for (size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] != kNone) continue;
-    if (work.rule.unseen_id == IdRule::kNoRow) {
+    if (work.scheme.unseen_id == IdScheme::kNoRow) {
       reject_unseen(work, row_of(work, segment, i), keys[i]);
     }
     ids[i] = unseen;
@@ -114,7 +114,7 @@ FileFacts hash_column(const IdWork& work) {
     segment.read_keys(keys, work.column);
     ids.resize(keys.size());
     for (size_t i = 0; i < keys.size(); ++i) {
-      ids[i] = static_cast<uint32_t>(hashed_id(keys[i], work.column, work.rule.hash_rows));
+      ids[i] = static_cast<uint32_t>(hashed_id(keys[i], work.column, work.scheme.hash_rows));
     }
     out.write(ids.data(), ids.size() * sizeof(uint32_t));
     work.progress->add(static_cast<double>(keys.size()), 0);
@@ -126,7 +126,7 @@ FileFacts hash_column(const IdWork& work) {
 
 FileFacts encode_column(const IdWork& work) {
   check_ids(work);
-  if (work.rule.order == IdOrder::kHash) return hash_column(work);
+  if (work.scheme.order == IdOrder::kHash) return hash_column(work);
   Dictionary table(work.budget, work.vocabulary.entries);
   FileFacts facts;
   std::string before;

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "data/encode/hashed_file.h"
-#include "data/encode/id_rule.h"
+#include "data/encode/id_scheme.h"
 #include "data/encode/progress.h"
 #include "data/encode/segments.h"
 #include "data/encode/vocabulary_entries.h"
@@ -17,7 +17,7 @@ struct IdWork {
   const Segments* segments;
   size_t column;
   std::string name;  // of the column, for error texts
-  IdRule rule;
+  IdScheme scheme;
   VocabularySlice vocabulary;  // of this column; not read for kHash
   int64_t budget;              // bytes that this call may take
   std::string path;  // of the file that is written; path + ".pass-0", ".pass-1" are scratch
@@ -31,7 +31,7 @@ struct IdWork {
 // them. 10 million entries take 10e6 * 16 bytes and 2^24 * 8 of slots, 294 MB; with 100 MB a thread
 // that is three to four walks, each of which reads and writes 40 MB of ids besides. The result does
 // not depend on the budget.
-// Errors, DataError: an id of 2^32 - 1 or more, a value without a row where the rule has none for
+// Errors, DataError: an id of 2^32 - 1 or more, a value without a row where the scheme has none for
 // such (with the column, the sample and the key).
 FileFacts encode_column(const IdWork& work);
 

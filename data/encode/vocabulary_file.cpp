@@ -31,10 +31,10 @@ std::string hex(uint64_t value) { return fmt::format("{:016x}", value); }
 
 std::string head_of(const VocabularyFile& vocabulary) {
   json head;
-  head["order"] = name_of(vocabulary.rule.order);
-  head["first_id"] = vocabulary.rule.first_id;
-  head["unseen_id"] = vocabulary.rule.unseen_id;
-  head["hash_rows"] = vocabulary.rule.hash_rows;
+  head["order"] = name_of(vocabulary.scheme.order);
+  head["first_id"] = vocabulary.scheme.first_id;
+  head["unseen_id"] = vocabulary.scheme.unseen_id;
+  head["hash_rows"] = vocabulary.scheme.hash_rows;
   head["columns"] = json::array();
   for (const VocabularyColumn& column : vocabulary.columns) {
     head["columns"].push_back({{"name", column.name},
@@ -52,10 +52,10 @@ VocabularyFile parse_head(const std::string& text, const std::string& path, int6
   VocabularyFile result;
   try {
     const json head = json::parse(text);
-    result.rule.order = parse_id_order(head.at("order").get<std::string>());
-    result.rule.first_id = head.at("first_id").get<int64_t>();
-    result.rule.unseen_id = head.at("unseen_id").get<int64_t>();
-    result.rule.hash_rows = head.at("hash_rows").get<int64_t>();
+    result.scheme.order = parse_id_order(head.at("order").get<std::string>());
+    result.scheme.first_id = head.at("first_id").get<int64_t>();
+    result.scheme.unseen_id = head.at("unseen_id").get<int64_t>();
+    result.scheme.hash_rows = head.at("hash_rows").get<int64_t>();
     for (const json& item : head.at("columns")) {
       VocabularyColumn column;
       column.name = item.at("name").get<std::string>();
@@ -78,14 +78,15 @@ VocabularyFile parse_head(const std::string& text, const std::string& path, int6
   return result;
 }
 
-void check_rule(const IdRule& rule, const std::string& path) {
-  const bool hash = rule.order == IdOrder::kHash;
+void check_scheme(const IdScheme& scheme, const std::string& path) {
+  const bool hash = scheme.order == IdOrder::kHash;
   constexpr int64_t kMost = std::numeric_limits<uint32_t>::max();
   require<DataError>(
-      rule.first_id >= 0 && rule.first_id < kMost && rule.unseen_id >= IdRule::kNoRow &&
-          rule.unseen_id < kMost && rule.hash_rows >= (hash ? 1 : 0) && rule.hash_rows < kMost,
+      scheme.first_id >= 0 && scheme.first_id < kMost && scheme.unseen_id >= IdScheme::kNoRow &&
+          scheme.unseen_id < kMost && scheme.hash_rows >= (hash ? 1 : 0) &&
+          scheme.hash_rows < kMost,
       "[{}] not a vocabulary: got rows {}, {} and {}, expected ids from 0 to 2^32 - 2", path,
-      rule.first_id, rule.unseen_id, rule.hash_rows);
+      scheme.first_id, scheme.unseen_id, scheme.hash_rows);
 }
 
 void check_entries(FileReader& file, const VocabularyColumn& column) {
@@ -123,8 +124,8 @@ Preamble read_preamble(FileReader& file) {
 }  // namespace
 
 int64_t VocabularyFile::rows(size_t column) const {
-  return rule.order == IdOrder::kHash ? rule.hash_rows
-                                      : rule.first_id + columns[column].slice.entries;
+  return scheme.order == IdOrder::kHash ? scheme.hash_rows
+                                        : scheme.first_id + columns[column].slice.entries;
 }
 
 VocabularyFile open_vocabulary(const std::string& path) {
@@ -137,7 +138,7 @@ VocabularyFile open_vocabulary(const std::string& path) {
                      hex(XXH3_64bits(head.data(), head.size())), hex(preamble.head_xxh3));
   const auto begin = static_cast<int64_t>(sizeof(preamble) + head.size());
   VocabularyFile result = parse_head(head, path, begin);
-  check_rule(result.rule, path);
+  check_scheme(result.scheme, path);
   int64_t end = begin;
   for (const VocabularyColumn& column : result.columns) end += column.slice.entries * kEntryBytes;
   require<DataError>(file.bytes() == end,
@@ -188,18 +189,18 @@ void check_vocabulary_fits(const VocabularyFile& vocabulary, const Schema& schem
 }
 
 ColumnIds::ColumnIds(const VocabularyFile& vocabulary, size_t column)
-    : rule_(vocabulary.rule),
+    : scheme_(vocabulary.scheme),
       column_(column),
       table_(kUnlimited, vocabulary.columns[column].slice.entries) {
   table_.next_range();
-  for_each_entry(vocabulary.columns[column].slice, rule_.first_id,
+  for_each_entry(vocabulary.columns[column].slice, scheme_.first_id,
                  [this](uint64_t key, uint32_t id) { *table_.find_or_add(key, mix64(key)) = id; });
 }
 
 int64_t ColumnIds::id(uint64_t key) const {
-  if (rule_.order == IdOrder::kHash) return hashed_id(key, column_, rule_.hash_rows);
+  if (scheme_.order == IdOrder::kHash) return hashed_id(key, column_, scheme_.hash_rows);
   const uint32_t* const found = table_.find(key, mix64(key));
-  return found == nullptr ? rule_.unseen_id : *found;
+  return found == nullptr ? scheme_.unseen_id : *found;
 }
 
 }  // namespace hotrow

@@ -9,7 +9,7 @@
 //
 // Numbers are little-endian. Entry i of a column has the row first_id + i; a value that is not
 // there has unseen_id, or is an error where that is -1. What a key is: data/raw_rows.h. With order
-// "hash" there are no entries, and each value has hashed_id() (data/encode/id_rule.h).
+// "hash" there are no entries, and each value has hashed_id() (data/encode/id_scheme.h).
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "data/encode/id_rule.h"
+#include "data/encode/id_scheme.h"
 #include "data/encode/key_table.h"
 #include "data/encode/vocabulary_entries.h"
 #include "data/schema.h"
@@ -32,7 +32,7 @@ struct VocabularyColumn {
 };
 
 struct VocabularyFile {
-  IdRule rule;
+  IdScheme scheme;
   std::vector<VocabularyColumn> columns;
 
   // Rows of a column's table.
@@ -56,11 +56,11 @@ class ColumnIds {
  public:
   ColumnIds(const VocabularyFile& vocabulary, size_t column);
 
-  // The row of `key`; IdRule::kNoRow for a value that has none.
+  // The row of `key`; IdScheme::kNoRow for a value that has none.
   int64_t id(uint64_t key) const;
 
  private:
-  IdRule rule_;
+  IdScheme scheme_;
   size_t column_;
   KeyTable<uint32_t> table_;
 };

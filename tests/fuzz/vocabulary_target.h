@@ -42,7 +42,7 @@ inline bool read_vocabulary(std::string_view bytes, const std::string& path) {
       must(slice.entries >= 0 && slice.at >= 0 &&
            slice.at + slice.entries * 16 <= static_cast<int64_t>(bytes.size()));
       const int64_t id = ColumnIds(file, c).id(c);
-      must(id >= IdRule::kNoRow && (id < file.rows(c) || id == file.rule.unseen_id));
+      must(id >= IdScheme::kNoRow && (id < file.rows(c) || id == file.scheme.unseen_id));
     }
     return true;
   } catch (const DataError&) {

@@ -40,12 +40,18 @@ class ColumnsTest : public test::FolderTest {
     return entries;
   }
 
-  std::vector<uint32_t> encode(const Segments& segments, size_t column, const IdRule& rule,
+  std::vector<uint32_t> encode(const Segments& segments, size_t column, const IdScheme& scheme,
                                int64_t entries, int64_t budget) {
     StageProgress progress(none_, "encode", 1);
     const std::string file = path("ids");
-    encode_column(
-        {&segments, column, "X", rule, {path("vocabulary"), 0, entries}, budget, file, &progress});
+    encode_column({&segments,
+                   column,
+                   "X",
+                   scheme,
+                   {path("vocabulary"), 0, entries},
+                   budget,
+                   file,
+                   &progress});
     std::vector<uint32_t> ids(std::filesystem::file_size(file) / 4);
     FileReader(file).read(ids.data(), ids.size() * 4);
     return ids;
@@ -133,8 +139,8 @@ TEST_F(ColumnsTest, CountsAndEncodesInAnyBudget) {
   const Segments segments = parse(5);
   for (const IdOrder order : {IdOrder::kFirst, IdOrder::kFrequency}) {
     for (const int64_t least : {1, 3}) {
-      const IdRule rule{.order = order, .first_id = 2, .unseen_id = 1};
-      const auto expected = test::naive_ids(samples_, rule, std::vector<int64_t>(4, least));
+      const IdScheme scheme{.order = order, .first_id = 2, .unseen_id = 1};
+      const auto expected = test::naive_ids(samples_, scheme, std::vector<int64_t>(4, least));
       for (size_t c = 0; c < 4; ++c) {
         for (const int64_t budget : {1, 9000, 20000, 1 << 20}) {
           const std::vector<VocabularyEntry> entries = count(segments, c, order, least, budget);
@@ -142,7 +148,8 @@ TEST_F(ColumnsTest, CountsAndEncodesInAnyBudget) {
           for (size_t i = 0; i < entries.size(); ++i) {
             ASSERT_EQ(expected[c].at(entries[i].key), static_cast<int64_t>(i) + 2);
           }
-          const std::vector<uint32_t> ids = encode(segments, c, rule, std::ssize(entries), budget);
+          const std::vector<uint32_t> ids =
+              encode(segments, c, scheme, std::ssize(entries), budget);
           size_t place = 0;
           for (const RawSample& sample : samples_) {
             for (const uint64_t key : sample.keys[c]) {
@@ -162,15 +169,15 @@ TEST_F(ColumnsTest, CountsAndEncodesInAnyBudget) {
 TEST_F(ColumnsTest, AValueWithoutARow) {
   const Segments segments = parse(5);
   const auto entries = std::ssize(count(segments, 1, IdOrder::kFirst, 1, 1 << 20));
-  const IdRule rule{.first_id = 0, .unseen_id = IdRule::kNoRow};
+  const IdScheme scheme{.first_id = 0, .unseen_id = IdScheme::kNoRow};
   size_t row = 0;
   while (samples_[row].keys[1].empty()) ++row;
   for (const int64_t budget : {1, 1 << 20}) {
     EXPECT_THROWS(DataError,
                   fmt::format("[column X] a value without a row id: got {:#x} in sample {},",
                               samples_[row].keys[1][0], row),
-                  encode(segments, 1, rule, 0, budget));
-    EXPECT_EQ(encode(segments, 1, rule, entries, budget).size(),
+                  encode(segments, 1, scheme, 0, budget));
+    EXPECT_EQ(encode(segments, 1, scheme, entries, budget).size(),
               static_cast<size_t>(segments.total(1).values));
   }
 }

@@ -83,7 +83,7 @@ class EncodeTest : public test::FolderTest {
         std::vector<int64_t> expected;
         for (const uint64_t key : samples[b].keys[c]) {
           const auto found = ids[c].find(key);
-          expected.push_back(found == ids[c].end() ? result_rule_.unseen_id : found->second);
+          expected.push_back(found == ids[c].end() ? result_scheme_.unseen_id : found->second);
         }
         ASSERT_EQ(kept.bags[c][b], expected) << "column " << c << ", sample " << b;
       }
@@ -93,20 +93,20 @@ class EncodeTest : public test::FolderTest {
   std::vector<RawSample> samples_;
   EncodeConfig config_;
   EncodeResult result_;
-  IdRule result_rule_;
+  IdScheme result_scheme_;
 };
 
 TEST_F(EncodeTest, EachConvention) {
   for (const char* name : {"hotrow", "reference", "nvidia", "torchrec"}) {
-    config_.rule = result_rule_ = id_convention(name);
+    config_.scheme = result_scheme_ = id_convention(name);
     const Encoded kept = encode_kept();
-    const auto least = std::vector<int64_t>(4, config_.rule.min_frequency);
-    const auto ids = test::naive_ids(samples_, config_.rule, least);
+    const auto least = std::vector<int64_t>(4, config_.scheme.min_frequency);
+    const auto ids = test::naive_ids(samples_, config_.scheme, least);
     expect_bags(kept, samples_, ids);
     EXPECT_EQ(result_.rows, std::ssize(samples_));
     const std::vector<CategoricalColumn>& columns = result_.schema.categorical;
     for (size_t c = 0; c < 4; ++c) {
-      EXPECT_EQ(columns[c].cardinality, config_.rule.first_id + std::ssize(ids[c])) << name;
+      EXPECT_EQ(columns[c].cardinality, config_.scheme.first_id + std::ssize(ids[c])) << name;
       EXPECT_EQ(columns[c].type, ColumnType::kInt32);
       EXPECT_EQ(columns[c].hotness, c == 1 ? 3 : 1);
       EXPECT_EQ(columns[c].fixed_hotness, c != 1);
@@ -115,7 +115,7 @@ TEST_F(EncodeTest, EachConvention) {
     for (size_t c = 0; c < 4; ++c) {
       const ColumnIds column(file, c);
       for (const auto& [key, id] : ids[c]) ASSERT_EQ(column.id(key), id);
-      EXPECT_EQ(column.id(987654321), config_.rule.unseen_id);
+      EXPECT_EQ(column.id(987654321), config_.scheme.unseen_id);
     }
     EXPECT_FALSE(std::filesystem::exists(path("out.encode")));
   }
@@ -124,19 +124,19 @@ TEST_F(EncodeTest, EachConvention) {
 TEST_F(EncodeTest, FrequencyOfEachColumn) {
   config_.min_frequency = {1, 100, 2, 1000000};
   const Encoded kept = encode_kept();
-  const auto ids = test::naive_ids(samples_, config_.rule, config_.min_frequency);
+  const auto ids = test::naive_ids(samples_, config_.scheme, config_.min_frequency);
   expect_bags(kept, samples_, ids);
   EXPECT_EQ(result_.schema.categorical[3].cardinality, 1);
 }
 
 TEST_F(EncodeTest, Hashed) {
-  config_.rule = {.order = IdOrder::kHash, .hash_rows = 50};
+  config_.scheme = {.order = IdOrder::kHash, .hash_rows = 50};
   const Encoded kept = encode_kept();
   for (size_t b = 0; b < samples_.size(); ++b) {
     ASSERT_EQ(kept.bags[2][b][0], hashed_id(samples_[b].keys[2][0], 2, 50));
   }
   EXPECT_EQ(result_.schema.categorical[1].cardinality, 50);
-  EXPECT_EQ(open_vocabulary(path("out.vocabulary")).rule.hash_rows, 50);
+  EXPECT_EQ(open_vocabulary(path("out.vocabulary")).scheme.hash_rows, 50);
 }
 
 TEST_F(EncodeTest, LabelsAndDense) {
@@ -169,8 +169,8 @@ TEST_F(EncodeTest, TheSameForAnyThreadsAndMemory) {
     samples_.push_back(samples_[b % 2500]);
     samples_.back().keys[2] = {mix64(b) % 50000 * 0x100000001};
   }
-  config_.rule = id_convention("nvidia");
-  config_.rule.min_frequency = 1;
+  config_.scheme = id_convention("nvidia");
+  config_.scheme.min_frequency = 1;
   const std::string expected = encode_bytes();
   const std::string vocabulary = read("out.vocabulary");
   for (const int threads : {2, 3, 8}) {
@@ -185,14 +185,14 @@ TEST_F(EncodeTest, TheSameForAnyThreadsAndMemory) {
 }
 
 TEST_F(EncodeTest, TestDataGetsTheTrainingVocabulary) {
-  config_.rule = result_rule_ = id_convention("torchrec");
+  config_.scheme = result_scheme_ = id_convention("torchrec");
   const std::vector<RawSample> train = samples_;
   encode_kept();
-  const auto ids = test::naive_ids(train, config_.rule, std::vector<int64_t>(4, 3));
+  const auto ids = test::naive_ids(train, config_.scheme, std::vector<int64_t>(4, 3));
   const std::string vocabulary = read("out.vocabulary");
   samples_ = test::raw_samples(900, 77);
   config_.output = path("test");
-  config_.rule = {};  // the file's own counts
+  config_.scheme = {};  // the file's own counts
   config_.vocabulary = path("out.vocabulary");
   write("text", "other samples");
   expect_bags(encode_kept(), samples_, ids);
@@ -200,7 +200,7 @@ TEST_F(EncodeTest, TestDataGetsTheTrainingVocabulary) {
 }
 
 TEST_F(EncodeTest, AnUnknownValueWhereNoRowIsKept) {
-  config_.rule = id_convention("reference");
+  config_.scheme = id_convention("reference");
   encode_kept();
   samples_[17].keys[3] = {123456789};
   config_.output = path("test");
@@ -260,7 +260,7 @@ TEST_F(EncodeTest, WhatWasDoneIsNotDoneAgain) {
   EXPECT_TRUE(redone());
   write("text", "the input changed");
   EXPECT_TRUE(redone());
-  config_.rule.min_frequency = 2;
+  config_.scheme.min_frequency = 2;
   EXPECT_TRUE(redone());
   config_.dense = Transform::kLog1p;
   EXPECT_TRUE(redone());
@@ -311,13 +311,13 @@ TEST_F(EncodeTest, OneRunAtATime) {
 }
 
 TEST_F(EncodeTest, Errors) {
-  config_.rule = id_convention("reference");
-  config_.rule.min_frequency = 2;
+  config_.scheme = id_convention("reference");
+  config_.scheme.min_frequency = 2;
   EXPECT_THROWS(InvalidArgument, "rare values have no row: got a least frequency of 2",
                 encode_kept());
-  config_.rule = {.order = IdOrder::kHash};
+  config_.scheme = {.order = IdOrder::kHash};
   EXPECT_THROWS(InvalidArgument, "[hash_rows] got 0, expected at least 1", encode_kept());
-  config_.rule = {};
+  config_.scheme = {};
   config_.min_frequency = {1};
   EXPECT_THROWS(InvalidArgument, "[min_frequency] got 1 columns, expected 4", encode_kept());
   config_.min_frequency = {};

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "data/encode/id_rule.h"
+#include "data/encode/id_scheme.h"
 #include "data/mix64.h"
 #include "data/raw_rows.h"
 #include "data/rows.h"
@@ -143,7 +143,7 @@ class KeepingSink : public RowSink {
 
 // value -> row id of each column; `least`: one frequency a column.
 inline std::vector<std::map<uint64_t, int64_t>> naive_ids(const std::vector<RawSample>& samples,
-                                                          const IdRule& rule,
+                                                          const IdScheme& scheme,
                                                           const std::vector<int64_t>& least) {
   std::vector<std::map<uint64_t, int64_t>> result(least.size());
   for (size_t c = 0; c < least.size(); ++c) {
@@ -154,11 +154,11 @@ inline std::vector<std::map<uint64_t, int64_t>> naive_ids(const std::vector<RawS
         if (counts[key]++ == 0) seen.push_back(key);
       }
     }
-    if (rule.order == IdOrder::kFrequency) {
+    if (scheme.order == IdOrder::kFrequency) {
       std::stable_sort(seen.begin(), seen.end(),
                        [&](uint64_t a, uint64_t b) { return counts[a] > counts[b]; });
     }
-    int64_t id = rule.first_id;
+    int64_t id = scheme.first_id;
     for (const uint64_t key : seen) {
       if (counts[key] >= least[c]) result[c][key] = id++;
     }

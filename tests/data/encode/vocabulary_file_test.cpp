@@ -27,7 +27,7 @@ class VocabularyFileTest : public test::FolderTest {
     const auto slice_hash = [this](size_t begin, size_t count) {
       return XXH3_64bits(read("entries").data() + 16 * begin, 16 * count);
     };
-    vocabulary_.rule = {.order = IdOrder::kFrequency, .first_id = 2, .unseen_id = 1};
+    vocabulary_.scheme = {.order = IdOrder::kFrequency, .first_id = 2, .unseen_id = 1};
     vocabulary_.columns = {
         {"A", ColumnType::kHex32, {path("entries"), 0, 5}, slice_hash(0, 5)},
         {"B", ColumnType::kText, {path("entries"), 0, 0}, slice_hash(0, 0)},
@@ -40,9 +40,9 @@ class VocabularyFileTest : public test::FolderTest {
 
 TEST_F(VocabularyFileTest, GivesBackWhatWasWritten) {
   const VocabularyFile file = open_vocabulary(path("v"));
-  EXPECT_EQ(file.rule.order, IdOrder::kFrequency);
-  EXPECT_EQ(file.rule.first_id, 2);
-  EXPECT_EQ(file.rule.unseen_id, 1);
+  EXPECT_EQ(file.scheme.order, IdOrder::kFrequency);
+  EXPECT_EQ(file.scheme.first_id, 2);
+  EXPECT_EQ(file.scheme.unseen_id, 1);
   ASSERT_EQ(file.columns.size(), 3u);
   EXPECT_EQ(file.columns[2].name, "C");
   EXPECT_EQ(file.columns[2].type, ColumnType::kInt64);
@@ -61,7 +61,7 @@ TEST_F(VocabularyFileTest, GivesBackWhatWasWritten) {
 }
 
 TEST_F(VocabularyFileTest, Hashed) {
-  vocabulary_.rule = {.order = IdOrder::kHash, .hash_rows = 97};
+  vocabulary_.scheme = {.order = IdOrder::kHash, .hash_rows = 97};
   for (VocabularyColumn& column : vocabulary_.columns) {
     column.slice = {};
     column.xxh3 = XXH3_64bits("", 0);

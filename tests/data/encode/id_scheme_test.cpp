@@ -1,4 +1,4 @@
-#include "data/encode/id_rule.h"
+#include "data/encode/id_scheme.h"
 
 #include <gtest/gtest.h>
 
@@ -11,14 +11,14 @@
 namespace hotrow {
 namespace {
 
-TEST(IdRule, Conventions) {
-  const IdRule hotrow = id_convention("hotrow"), reference = id_convention("reference"),
-               nvidia = id_convention("nvidia"), torchrec = id_convention("torchrec");
+TEST(IdScheme, Conventions) {
+  const IdScheme hotrow = id_convention("hotrow"), reference = id_convention("reference"),
+                 nvidia = id_convention("nvidia"), torchrec = id_convention("torchrec");
   EXPECT_EQ(hotrow.first_id, 1);
   EXPECT_EQ(hotrow.unseen_id, 0);
   EXPECT_EQ(hotrow.min_frequency, 1);
   EXPECT_EQ(reference.first_id, 0);
-  EXPECT_EQ(reference.unseen_id, IdRule::kNoRow);
+  EXPECT_EQ(reference.unseen_id, IdScheme::kNoRow);
   EXPECT_EQ(reference.min_frequency, 1);
   EXPECT_EQ(nvidia.order, IdOrder::kFrequency);
   EXPECT_EQ(nvidia.first_id, 1);
@@ -35,7 +35,7 @@ TEST(IdRule, Conventions) {
   }
 }
 
-TEST(IdRule, MinimumFrequencies) {
+TEST(IdScheme, MinimumFrequencies) {
   const Schema schema = criteo_schema(1, 4);
   using Vector = std::vector<int64_t>;
   EXPECT_EQ(parse_min_frequencies("", schema, 15), (Vector{15, 15, 15, 15}));
@@ -52,7 +52,7 @@ TEST(IdRule, MinimumFrequencies) {
   }
 }
 
-TEST(IdRule, HashesLikeTheTrainersVocabulary) {
+TEST(IdScheme, HashesLikeTheTrainersVocabulary) {
   const Vocabulary vocabulary = Vocabulary::hashed(1013, 5);
   for (uint32_t i = 0; i < 200; ++i) {
     const auto value = static_cast<uint32_t>(mix64(i));

@@ -26,7 +26,7 @@ enum class IdOrder { kFirst, kFrequency, kHash };
 std::string_view name_of(IdOrder order);  // "first", "frequency", "hash"
 IdOrder parse_id_order(std::string_view name);
 
-struct IdRule {
+struct IdScheme {
   static constexpr int64_t kNoRow = -1;
 
   IdOrder order = IdOrder::kFirst;
@@ -37,7 +37,7 @@ struct IdRule {
 };
 
 // InvalidArgument that lists the names, for an unknown one.
-IdRule id_convention(std::string_view name);
+IdScheme id_convention(std::string_view name);
 
 // "15" or "3,C3:5,C10:1": the least frequency of each categorical column, `unset` where the text
 // says nothing. InvalidArgument with what was found: a column that the schema has not or that is

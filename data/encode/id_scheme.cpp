@@ -1,4 +1,4 @@
-#include "data/encode/id_rule.h"
+#include "data/encode/id_scheme.h"
 
 #include <array>
 #include <charconv>
@@ -48,9 +48,9 @@ IdOrder parse_id_order(std::string_view name) {
   throw InvalidArgument(fmt::format("[ids] got '{}', expected first, frequency or hash", name));
 }
 
-IdRule id_convention(std::string_view name) {
+IdScheme id_convention(std::string_view name) {
   if (name == "hotrow") return {};
-  if (name == "reference") return {.first_id = 0, .unseen_id = IdRule::kNoRow};
+  if (name == "reference") return {.first_id = 0, .unseen_id = IdScheme::kNoRow};
   if (name == "nvidia") return {.order = IdOrder::kFrequency, .min_frequency = 15};
   if (name == "torchrec") return {.first_id = 2, .unseen_id = 1, .min_frequency = 3};
   throw InvalidArgument(
