@@ -6,12 +6,19 @@
 
 #include "data/formats/criteo_npz.h"
 #include "data/formats/mlperf_bin.h"
+#include "data/text_rows.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
 namespace {
 
-const std::vector<Format> kFormats = {kKaggle, kTerabyte, kMlperfBin};
+const std::vector<Format> kFormats = {
+    {"criteo-tsv", "raw Criteo lines, plain or .gz", is_criteo_tsv, open_criteo_tsv, nullptr},
+    {"text", "CSV or TSV, plain or .gz, with --schema-file", is_no_text, open_text, nullptr},
+    kKaggle,
+    kTerabyte,
+    kMlperfBin,
+};
 
 std::string names(std::span<const Format> among) {
   std::string text;

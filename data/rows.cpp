@@ -24,6 +24,13 @@ void Rows::start(const Schema& schema) {
 void RawRows::start(const Schema& schema) {
   start_block(*this, schema);
   for (RawFeature& feature : sparse) feature.keys.clear();
+  bad.clear();
+}
+
+int64_t RawRows::line_of(int64_t b) const {
+  int64_t line = first_line + b;
+  for (const BadLine& one : bad) line += one.line <= line;
+  return line;
 }
 
 }  // namespace hotrow

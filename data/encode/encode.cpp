@@ -109,7 +109,8 @@ json describe_input(const std::string& path) {
           {"time", static_cast<int64_t>(time.time_since_epoch().count())}};
 }
 
-json describe_source(const RawSource& source, const std::string& settings) {
+json describe_source(const RawSource& source, const ErrorPolicy& errors,
+                     const std::string& settings) {
   json work;
   for (const std::string& file : source.files()) work["inputs"].push_back(describe_input(file));
   const Schema& schema = source.schema();
@@ -119,6 +120,7 @@ json describe_source(const RawSource& source, const std::string& settings) {
   for (const CategoricalColumn& column : schema.categorical) {
     work["columns"].push_back({column.name, name_of(column.type)});
   }
+  work["on_error"] = {static_cast<int>(errors.on_error), errors.max_errors};
   work["settings"] = json::parse(settings);
   return work;
 }
@@ -154,11 +156,12 @@ class Encoder {
 
   EncodeResult run() {
     check_scheme();
-    json work = describe_source(source_, config_.settings);
+    json work = describe_source(source_, config_.errors, config_.source_settings);
     const std::string parse_work = work.dump();
     work["scheme"] = describe_scheme(config_);
     const std::string column_work = work.dump();
     work["dense"] = name_of(config_.dense);
+    work["output"] = json::parse(config_.output_settings);
     const std::string scratch_path = folder_ + "/" + name_ + ".encode";
     Manifest output(folder_, name_, work.dump());
     if (output.done()) {
@@ -169,13 +172,14 @@ class Encoder {
     const Scratch scratch(scratch_path);
     scratch.clean({folder_, folder_ + "/" + name_});
     Manifest parsed(scratch.path(), "parse", parse_work);
-    const std::vector<std::string> paths =
-        parse_to_segments(source_, parsed, pieces_per_segment(), progress_);
-    segments_ = std::make_unique<Segments>(paths, source_.schema());
+    const ParsedText text =
+        parse_to_segments(source_, parsed, pieces_per_segment(), config_.errors, progress_);
+    segments_ = std::make_unique<Segments>(text.segments, source_.schema());
     malloc_trim(0);  // what was parsed is on disk; the columns need the memory
     count(scratch.path(), column_work);
     encode_columns(scratch.path(), column_work);
     EncodeResult result = write(output);
+    result.bad_lines = text.bad_lines;
     scratch.remove();
     return result;
   }

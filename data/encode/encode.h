@@ -32,6 +32,7 @@
 #include <string>
 #include <vector>
 
+#include "data/bad_lines.h"
 #include "data/encode/id_scheme.h"
 #include "data/encode/progress.h"
 #include "data/raw_rows.h"
@@ -49,7 +50,9 @@ struct EncodeConfig {
   std::string vocabulary;                 // use this one instead of counting; scheme is the file's
   Transform dense = Transform::kNone;     // applied to the values that are written
   int64_t max_memory = int64_t{2} << 30;  // at least kSmallestMemory
-  std::string settings = "{}";            // JSON of all else that the output depends on
+  ErrorPolicy errors;                     // what becomes of bad lines
+  // JSON of all else that the samples, and the file that they are written to, depend on.
+  std::string source_settings = "{}", output_settings = "{}";
 };
 
 // Opens the output for samples of this schema.
@@ -59,6 +62,7 @@ struct EncodeResult {
   int64_t rows = 0;
   Schema schema = {};                    // of the output
   std::vector<std::string> losses = {};  // of the sink
+  std::string bad_lines = {};            // BadLines::report(); empty without any
   bool was_there = false;                // nothing had to be done; the other fields are empty
 };
 

@@ -23,6 +23,7 @@ SegmentHeader describe(std::span<const RawRows> pieces, int64_t first_piece) {
   header.pieces = std::ssize(pieces);
   for (const RawRows& piece : pieces) {
     header.rows += piece.rows;
+    header.bad_lines += std::ssize(piece.bad);
     if (!std::all_of(piece.dense.begin(), piece.dense.end(), is_float)) header.dense_width = 8;
   }
   return header;

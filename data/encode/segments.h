@@ -28,6 +28,7 @@ struct SegmentHeader {
   int64_t first_piece = 0, pieces = 0;
   int64_t rows = 0;         // B
   int64_t dense_width = 4;  // bytes of a dense value
+  int64_t bad_lines = 0;    // left out of its pieces
 };
 
 struct SegmentColumn {
@@ -52,6 +53,7 @@ class Segment {
   // The piece after the last of this segment.
   int64_t next_piece() const { return header_.first_piece + header_.pieces; }
   int64_t first_piece() const { return header_.first_piece; }
+  int64_t bad_lines() const { return header_.bad_lines; }
   const SegmentColumn& column(size_t c) const { return columns_[c]; }
 
   // All keys of a column (N).

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "kernels/core/check.h"
+#include "tools/cli/error_flags.h"
 #include "tools/cli/table_types.h"
 
 namespace hotrow {
@@ -100,8 +101,11 @@ void add_data_set_flags(FlagSet& flags, DataOptions& d) {
                 "Ids modulo this; -1: as they are");
   flags.real("--data-sub-sample-rate", d.sub_sample_rate, kShare,
              "Share of label-0 samples to drop");
-  flags.text("--train-file", d.train_file, "tsv: Criteo lines, plain or .gz");
+  flags.text("--train-file", d.train_file, "tsv: text, plain or .gz");
   flags.text("--test-file", d.test_file, "tsv: as --train-file, for tests");
+  flags.text("--schema-file", d.schema_file,
+             "tsv: what the columns are (docs/schema.md); none: Criteo's");
+  add_error_flags(flags, d.errors);
   flags.integer("--min-frequency", d.min_frequency, {.min = 1, .max = 0xffffffff},
                 "tsv: rarer values share one row a column");
   flags.integer("--hash-size", d.hash_size, {.min = 1, .max = kMaxRows, .unset = 0},

@@ -18,7 +18,7 @@ constexpr int64_t kPrefetchSamples = 4096;
 
 // The reference's words come first; what follows names the flags.
 void check_dense_size(ModelOptions& m, const DataOptions& d, bool mlp_bot_given) {
-  if (d.generation != DataOptions::Generation::kDataset) return;
+  if (d.generation != DataOptions::Generation::kDataset || !d.schema_file.empty()) return;
   if (!mlp_bot_given) m.mlp_bot.front() = kCriteoDense;
   require(m.mlp_bot.front() == kCriteoDense,
           "ERROR: arch-dense-feature-size {} does not match first dim of bottom mlp {} (the data "
@@ -94,12 +94,20 @@ void check_tsv(const FlagSet& flags, const DataOptions& d, const TrainingOptions
       "values)");
 }
 
+void check_schema_flags(const FlagSet& flags, const DataOptions& d) {
+  require(
+      d.schema_file.empty() || !flags.given("--max-ids-per-field"),
+      "[--max-ids-per-field] does not go with --schema-file: got both, expected max_values in the "
+      "schema");
+}
+
 void check_data(const FlagSet& flags, DataOptions& d, const TrainingOptions& t) {
   const bool tsv = d.set == DataOptions::Set::kTsv;
   if (tsv && !flags.given("--data-generation")) d.generation = DataOptions::Generation::kDataset;
   const bool dataset = d.generation == DataOptions::Generation::kDataset;
   for (const char* name :
-       {"--train-file", "--test-file", "--min-frequency", "--hash-size", "--max-ids-per-field"}) {
+       {"--train-file", "--test-file", "--schema-file", "--on-error", "--max-errors",
+        "--min-frequency", "--hash-size", "--max-ids-per-field"}) {
     require(
         (tsv && dataset) || !flags.given(name),
         "[{}] does not go with this data: got it without --data-set=tsv, expected it only there",
@@ -115,6 +123,7 @@ void check_data(const FlagSet& flags, DataOptions& d, const TrainingOptions& t) 
           "[--data-set] does not go with --data-generation: got tsv, expected "
           "--data-generation=dataset beside it");
   check_random_data(d, t.mini_batch_size);
+  check_schema_flags(flags, d);
   if (dataset && tsv) check_tsv(flags, d, t);
   if (dataset && !tsv) check_criteo_files(d);
 }
@@ -122,7 +131,7 @@ void check_data(const FlagSet& flags, DataOptions& d, const TrainingOptions& t) 
 // The log is created anew: it must not be one of the files to train on.
 void check_log(const OutputOptions& out, const DataOptions& d) {
   for (const std::string& file :
-       {d.train_file, d.test_file, d.raw_data_file, d.processed_data_file}) {
+       {d.train_file, d.test_file, d.schema_file, d.raw_data_file, d.processed_data_file}) {
     std::error_code missing;
     const bool same = !file.empty() && (file == out.json_log ||
                                         std::filesystem::equivalent(file, out.json_log, missing));

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/bad_lines.h"
 #include "kernels/core/precision.h"
 #include "kernels/core/table_rows.h"
 
@@ -76,6 +77,8 @@ struct DataOptions {
   double sub_sample_rate = 0;               // --data-sub-sample-rate in [0, 1]
 
   std::string train_file, test_file;  // --train-file (never empty for kTsv), --test-file
+  std::string schema_file;            // --schema-file; empty: Criteo lines
+  ErrorPolicy errors;                 // --on-error, --max-errors
   int64_t min_frequency = 1;          // --min-frequency
   int64_t hash_size = 0;              // --hash-size, 0: a vocabulary
   int64_t max_ids_per_field = 32;     // --max-ids-per-field

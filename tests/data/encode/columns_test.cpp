@@ -27,7 +27,8 @@ class ColumnsTest : public test::FolderTest {
   Segments parse(int64_t pieces_per_segment) {
     test::SampleSource source(samples_, path("text"));
     Manifest manifest(path(), "parse", "{}");
-    return Segments(parse_to_segments(source, manifest, pieces_per_segment, {}), source.schema());
+    return Segments(parse_to_segments(source, manifest, pieces_per_segment, {}, {}).segments,
+                    source.schema());
   }
 
   std::vector<VocabularyEntry> count(const Segments& segments, size_t column, IdOrder order,
@@ -123,13 +124,13 @@ TEST_F(ColumnsTest, ThePiecesOfASegmentDoNotMatter) {
     source.bad_piece = pieces - 20;  // all of the last 20 are bad: the first of them is told
     Manifest manifest(path(), "parse", "{}");
     EXPECT_THROWS(DataError, fmt::format("[piece {}] bad", pieces - 20),
-                  parse_to_segments(source, manifest, 8 * threads, {}));
+                  parse_to_segments(source, manifest, 8 * threads, {}, {}));
   }
   // What a run with other segments has left is taken as it is.
   test::SampleSource source(samples_, path("text"));
   Manifest manifest(path(), "parse", "{}");
   EXPECT_GT(manifest.files().size(), 3u);
-  const Segments segments(parse_to_segments(source, manifest, 3, {}), source.schema());
+  const Segments segments(parse_to_segments(source, manifest, 3, {}, {}).segments, source.schema());
   EXPECT_LT(source.parsed_pieces, pieces);
   EXPECT_EQ(segments.rows(), std::ssize(samples_));
   EXPECT_EQ(segments.all().back().next_piece(), pieces);
@@ -196,7 +197,7 @@ TEST_F(ColumnsTest, AShorterTextThanBefore) {
   manifest.resize(manifest.rfind("{\"done"));
   write("parse.manifest", manifest);
   samples_.resize(100);
-  EXPECT_THROWS(DataError, "the text is shorter than before: got 15 pieces, expected 3", parse(5));
+  EXPECT_THROWS(DataError, "the text is shorter than before: got its end, expected 3", parse(5));
 }
 
 TEST_F(ColumnsTest, DamagedSegment) {

@@ -264,7 +264,9 @@ TEST_F(EncodeTest, WhatWasDoneIsNotDoneAgain) {
   EXPECT_TRUE(redone());
   config_.dense = Transform::kLog1p;
   EXPECT_TRUE(redone());
-  config_.settings = R"({"label":"click"})";
+  config_.source_settings = R"({"label":"click"})";
+  EXPECT_TRUE(redone());
+  config_.output_settings = R"({"compress":true})";
   EXPECT_TRUE(redone());
   config_.max_memory += 1;  // the output does not depend on it
   EXPECT_FALSE(redone());

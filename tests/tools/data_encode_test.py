@@ -97,7 +97,7 @@ class Encode(unittest.TestCase):
             (["--convention=torchrec"], {"minimum": 3, "first": 2, "rare": 1}),
             (["--ids=frequency"], {"by_frequency": True}),
         ):
-            output = self.encodes(*flags, "--to=mlperf", self.train, self.out)
+            output = self.encodes(*flags, "--to=mlperf-bin", self.train, self.out)
             self.assertIn(f"{ROWS:,} rows of 13 numerical and 26 categorical columns", output)
             ids, _ = expected_ids(self.train, **rule)
             got = read_flat(self.out)
@@ -106,9 +106,9 @@ class Encode(unittest.TestCase):
             self.assertEqual([row[0] for row in got], labels)
 
     def test_test_data_with_the_training_vocabulary(self):
-        self.encodes("--convention=torchrec", "--to=mlperf", self.train, self.out)
+        self.encodes("--convention=torchrec", "--to=mlperf-bin", self.train, self.out)
         second = self.folder / "second"
-        self.encodes(f"--vocabulary={self.out}.vocabulary", "--to=mlperf", self.test, second)
+        self.encodes(f"--vocabulary={self.out}.vocabulary", "--to=mlperf-bin", self.test, second)
         _, maps = expected_ids(self.train, minimum=3, first=2, rare=1)
         lines = [line.rstrip("\n").split("\t")[14:] for line in open(self.test)]
         expected = [tuple(ids.get(int(field or "0", 16), 1) for ids, field in zip(maps, line)) for line in lines]
@@ -149,6 +149,34 @@ class Encode(unittest.TestCase):
             got = {f"{name}": value for name, value in digest(folder, "out").items()}
             self.assertEqual(got, expected)  # no half-written file is left either
             self.assertFalse((folder / "out.encode").exists())
+
+    def test_bad_lines(self):
+        good = open(self.train).readlines()
+        bad = list(good)
+        for i in (3, 4000, 15000):
+            bad.insert(i, "no sample\n")
+        source, clean = self.folder / "bad.txt", self.folder / "clean.txt"
+        source.write_text("".join(bad))
+        clean.write_text("".join(good))
+        self.encodes("--to=mlperf-bin", clean, self.folder / "expected")
+        for kills in (0, 3):
+            for _ in range(kills):
+                process = subprocess.Popen([PROGRAM, "encode", "--to=mlperf-bin", "--on-error=skip", source, self.out],
+                                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(0.1)
+                process.kill()
+                process.wait()
+            output = self.encodes("--to=mlperf-bin", "--on-error=skip", source, self.out)
+            self.assertIn("3 bad lines: 3 wrong number of fields; [", output)
+            self.assertEqual(self.out.read_bytes(), (self.folder / "expected").read_bytes())
+            self.out.unlink()
+        for flags, text in ((["--on-error=skip", "--max-errors=2"], "one of more than 2 bad lines"),
+                            (["--on-error=count"], "3 bad lines: 3 wrong number"), ([], "bad.txt:4:")):
+            for _ in range(2):  # the second run goes on with what the first has left
+                code, _, err = run("encode", "--to=mlperf-bin", *flags, source, self.out)
+                self.assertEqual((code, err.count("\n")), (1, 1))
+                self.assertIn(text, err)
+                self.assertFalse(self.out.exists())
 
     def test_interrupted_it_says_how_to_go_on(self):
         for number in (signal.SIGINT, signal.SIGTERM):
