@@ -5,6 +5,7 @@ import hashlib
 import pathlib
 import random
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -16,6 +17,7 @@ import unittest
 PROGRAM = None
 KILLS = 8
 ROWS = 20000
+TO = "--to=mlperf-bin"
 
 
 def run(*words, **settings):
@@ -32,7 +34,7 @@ def single_valued(source, target):
 
 def expected_ids(path, minimum=1, first=1, rare=0, by_frequency=False):
     """Row ids of each line by a dictionary a column, and that dictionary."""
-    lines = [line.rstrip("\n").split("\t")[14:] for line in open(path)]
+    lines = [line.split("\t")[14:] for line in path.read_text().splitlines()]
     columns = [[int(field or "0", 16) for field in column] for column in zip(*lines)]
     result, maps = [], []
     for column in columns:
@@ -84,7 +86,7 @@ class Encode(unittest.TestCase):
         self.keep.cleanup()
 
     def encodes(self, *words, **settings):
-        code, out, err = run("encode", *words, **settings)
+        code, out, err = run("encode", TO, *words, **settings)
         self.assertEqual((code, err), (0, ""))
         return out
 
@@ -97,39 +99,39 @@ class Encode(unittest.TestCase):
             (["--convention=torchrec"], {"minimum": 3, "first": 2, "rare": 1}),
             (["--ids=frequency"], {"by_frequency": True}),
         ):
-            output = self.encodes(*flags, "--to=mlperf-bin", self.train, self.out)
+            output = self.encodes(*flags, self.train, self.out)
             self.assertIn(f"{ROWS:,} rows of 13 numerical and 26 categorical columns", output)
             ids, _ = expected_ids(self.train, **rule)
             got = read_flat(self.out)
             self.assertEqual([row[14:] for row in got], ids, flags)
-            labels = [int(line[0]) for line in open(self.train)]
+            labels = [int(line[0]) for line in self.train.read_text().splitlines()]
             self.assertEqual([row[0] for row in got], labels)
 
     def test_test_data_with_the_training_vocabulary(self):
-        self.encodes("--convention=torchrec", "--to=mlperf-bin", self.train, self.out)
+        self.encodes("--convention=torchrec", self.train, self.out)
         second = self.folder / "second"
-        self.encodes(f"--vocabulary={self.out}.vocabulary", "--to=mlperf-bin", self.test, second)
+        self.encodes(f"--vocabulary={self.out}.vocabulary", self.test, second)
         _, maps = expected_ids(self.train, minimum=3, first=2, rare=1)
-        lines = [line.rstrip("\n").split("\t")[14:] for line in open(self.test)]
+        lines = [line.split("\t")[14:] for line in self.test.read_text().splitlines()]
         expected = [tuple(ids.get(int(field or "0", 16), 1) for ids, field in zip(maps, line)) for line in lines]
         self.assertEqual([row[14:] for row in read_flat(second)], expected)
 
     def test_the_same_for_any_threads_and_memory(self):
-        self.encodes(self.made / "train.tsv", self.out, "--num-threads=1")
+        self.encodes(self.train, self.out, "--num-threads=1")
         expected = digest(self.folder, "out")
         self.assertIn("out", expected)
         for threads, memory in ((2, "64M"), (3, "2G"), (8, "100M")):
-            self.encodes(self.made / "train.tsv", self.out, f"--num-threads={threads}", f"--max-memory={memory}")
+            self.encodes(self.train, self.out, f"--num-threads={threads}", f"--max-memory={memory}")
             (self.folder / "out.manifest").unlink()
             self.assertEqual(digest(self.folder, "out"), expected)
 
     def test_nothing_is_done_twice(self):
         self.encodes(self.train, self.out)
         self.assertIn("is up to date: nothing to do", self.encodes(self.train, self.out))
-        self.assertIn("wrote", self.encodes(self.train, self.out, "--dense=log1p"))
+        self.assertIn("wrote", self.encodes(self.train, self.out, "--min-frequency=2"))
 
     def test_killed_it_goes_on(self):
-        source = self.made / "train.tsv"
+        source = self.train
         start = time.monotonic()
         self.encodes(source, self.out, "--num-threads=2")
         took = time.monotonic() - start
@@ -140,7 +142,7 @@ class Encode(unittest.TestCase):
             folder.mkdir()
             out = folder / "out"
             for _ in range(draw.randint(1, 4)):
-                process = subprocess.Popen([PROGRAM, "encode", source, out, "--num-threads=2"],
+                process = subprocess.Popen([PROGRAM, "encode", TO, source, out, "--num-threads=2"],
                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 time.sleep(draw.uniform(0, 1.1 * took))
                 process.send_signal(signal.SIGKILL)
@@ -151,36 +153,38 @@ class Encode(unittest.TestCase):
             self.assertFalse((folder / "out.encode").exists())
 
     def test_bad_lines(self):
-        good = open(self.train).readlines()
+        good = self.train.read_text().splitlines(keepends=True)
         bad = list(good)
         for i in (3, 4000, 15000):
             bad.insert(i, "no sample\n")
         source, clean = self.folder / "bad.txt", self.folder / "clean.txt"
         source.write_text("".join(bad))
         clean.write_text("".join(good))
-        self.encodes("--to=mlperf-bin", clean, self.folder / "expected")
+        self.encodes(clean, self.folder / "expected")
         for kills in (0, 3):
             for _ in range(kills):
-                process = subprocess.Popen([PROGRAM, "encode", "--to=mlperf-bin", "--on-error=skip", source, self.out],
+                process = subprocess.Popen([PROGRAM, "encode", TO, "--on-error=skip", source, self.out],
                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                time.sleep(0.1)
+                while not (self.folder / "out.encode" / "segment-000000").exists():
+                    time.sleep(0.001)
                 process.kill()
                 process.wait()
-            output = self.encodes("--to=mlperf-bin", "--on-error=skip", source, self.out)
+            output = self.encodes("--on-error=skip", source, self.out)
             self.assertIn("3 bad lines: 3 wrong number of fields; [", output)
             self.assertEqual(self.out.read_bytes(), (self.folder / "expected").read_bytes())
             self.out.unlink()
+            (self.folder / "out.manifest").unlink()
         for flags, text in ((["--on-error=skip", "--max-errors=2"], "one of more than 2 bad lines"),
                             (["--on-error=count"], "3 bad lines: 3 wrong number"), ([], "bad.txt:4:")):
             for _ in range(2):  # the second run goes on with what the first has left
-                code, _, err = run("encode", "--to=mlperf-bin", *flags, source, self.out)
+                code, _, err = run("encode", TO, *flags, source, self.out)
                 self.assertEqual((code, err.count("\n")), (1, 1))
                 self.assertIn(text, err)
                 self.assertFalse(self.out.exists())
 
     def test_interrupted_it_says_how_to_go_on(self):
         for number in (signal.SIGINT, signal.SIGTERM):
-            process = subprocess.Popen([PROGRAM, "encode", self.made / "train.tsv", self.out],
+            process = subprocess.Popen([PROGRAM, "encode", TO, self.train, self.out],
                                        stderr=subprocess.PIPE, text=True)
             while not (self.folder / "out.encode").exists():
                 time.sleep(0.001)
@@ -189,7 +193,8 @@ class Encode(unittest.TestCase):
             self.assertEqual((process.returncode, err), (
                 130, "dlrm_data: interrupted; the same command goes on where this one stopped\n"))
             self.assertFalse(self.out.exists())
-        self.encodes(self.made / "train.tsv", self.out)
+            shutil.rmtree(self.folder / "out.encode")
+        self.encodes(self.train, self.out)
 
     def test_no_room_on_the_disk(self):
         def small_files(limit):
@@ -198,9 +203,9 @@ class Encode(unittest.TestCase):
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
             return {"preexec_fn": set_limit, "restore_signals": False}
 
-        source = self.made / "train.tsv"
+        source = self.train
         for limit in (0, 1000, 100000, 1000000, 2000000):
-            code, _, err = run("encode", source, self.out, **small_files(limit))
+            code, _, err = run("encode", TO, source, self.out, **small_files(limit))
             self.assertEqual((code, err.count("\n")), (1, 1), err)
             self.assertIn("cannot be written: got 'File too large'", err)
             self.assertEqual([f.name for f in self.folder.iterdir() if not f.name.startswith("out.encode")
@@ -225,13 +230,13 @@ class Encode(unittest.TestCase):
             ([self.train, self.out, "--max-memory=99999999T"], "[--max-memory]"),
             ([self.train, self.out, "--vocabulary=v", "--ids=first"], "[--ids] does not go with --vocabulary"),
         ):
-            code, out, err = run("encode", *words)
+            code, out, err = run("encode", TO, *words)
             self.assertEqual((code, out, err.count("\n")), (2, "", 1), (words, err))
             self.assertIn(text, err)
 
     def test_errors_of_the_world(self):
         bad = self.folder / "bad.txt"
-        lines = open(self.train).readlines()
+        lines = self.train.read_text().splitlines(keepends=True)
         lines[17] = lines[17].replace("\t", "\tx", 3)
         bad.write_text("".join(lines))
         torn = self.folder / "torn.vocabulary"
@@ -244,7 +249,7 @@ class Encode(unittest.TestCase):
             ([self.train, self.out, f"--vocabulary={self.folder}/none"], "none] cannot be opened"),
             ([self.train, "/dev/null/out"], "cannot be made"),
         ):
-            code, out, err = run("encode", *words)
+            code, out, err = run("encode", TO, *words)
             self.assertEqual((code, err.count("\n")), (1, 1), (words, err))
             self.assertIn(text, err)
 

@@ -14,9 +14,8 @@
 
 #include "data/encode/encode.h"
 #include "data/encode/hashed_file.h"
-#include "data/encode/vocabulary_file.h"
 #include "data/formats.h"
-#include "data/text_rows.h"
+#include "data/text_schema.h"
 #include "data/text_source.h"
 #include "engine/topology.h"
 #include "kernels/core/check.h"
@@ -127,6 +126,13 @@ void complete_config(EncodeOptions& options, const Schema& schema, const Format&
                                        options.sink.part, options.sink.compress);
 }
 
+// Without a file: raw Criteo lines, whose fields may hold several values.
+TextSchema text_schema(const std::string& file) {
+  constexpr int64_t kCriteoDense = 13, kCriteoCategorical = 26, kMaxValues = 32;
+  return file.empty() ? criteo_text_schema(kCriteoDense, kCriteoCategorical, kMaxValues)
+                      : load_text_schema(file);
+}
+
 double text_megabytes(const std::vector<std::string>& files) {
   double bytes = 0;
   for (const std::string& file : files) {
@@ -200,9 +206,7 @@ int run_encode(int argc, const char* const* argv) {
   const Format& to = find_format(options.to);
   require(to.create != nullptr, "[--to] got '{}', expected a format that can be written", to.name);
   set_num_threads(options.num_threads);
-  const std::string& schema_file = options.source.schema_file;
-  TextSource source(text_schema_of(schema_file.empty() ? "criteo-tsv" : "text", schema_file),
-                    options.inputs());
+  TextSource source(text_schema(options.source.schema_file), options.inputs());
   complete_config(options, source.schema(), to);
   Stages stages;
   options.sink.progress = [&](double fraction) { stages.show({"finish", fraction}); };
