@@ -87,18 +87,19 @@ class ParseStage {
     }
     if (pieces_ == 0) return false;
     assemble_segment(assembled_, std::span(parsed_).first(pieces_), next_piece_, source_.schema());
+    has_assembled_ = true;
     next_piece_ += static_cast<int64_t>(pieces_);
     return true;
   }
 
   void write_assembled() {
-    if (assembled_.empty()) return;
+    if (!has_assembled_) return;
     const std::string name = segment_name(std::ssize(paths_));
     HashedFileWriter file(manifest_.path_of(name));
     file.write(assembled_.data(), assembled_.size());
     manifest_.add(name, file.publish());
     paths_.push_back(file.path());
-    assembled_.clear();
+    has_assembled_ = false;
   }
 
   void parse_piece(TextPiece& text) {
@@ -134,7 +135,8 @@ class ParseStage {
   std::vector<RawRows> parsed_;             // one a piece of the segment in work
   std::vector<std::exception_ptr> errors_;  // likewise
   std::vector<TextPiece> texts_;            // one a thread
-  std::vector<char> assembled_;             // the segment to be written; empty: none
+  std::vector<char> assembled_;             // a segment's bytes
+  bool has_assembled_ = false;              // they are still to be written
   StageProgress progress_;
   std::mutex reading_;
   size_t pieces_ = 0;  // of the segment in work, read so far

@@ -29,6 +29,7 @@ namespace hotrow {
 namespace {
 
 constexpr int kMaxThreads = 1024;
+constexpr int64_t kMostIds = 1 << 20;  // of a field
 
 struct EncodeOptions {
   std::vector<std::string> paths;  // IN... OUT
@@ -36,6 +37,7 @@ struct EncodeOptions {
   SourceOptions source;
   SinkOptions sink;
   EncodeConfig config;
+  int64_t max_ids = 1;
   int num_threads = usable_cores();
 
   std::vector<std::string> inputs() const { return {paths.begin(), paths.end() - 1}; }
@@ -76,6 +78,8 @@ std::string parse(EncodeOptions& options, int argc, const char* const* argv) {
   flags.text("--schema-file", options.source.schema_file,
              "Columns of the text (docs/schema.md); default: raw Criteo lines");
   flags.boolean("--compress", options.sink.compress, "Where the format can be either");
+  flags.integer("--max-ids-per-field", options.max_ids, {1, kMostIds},
+                "Values that a field of raw Criteo lines may hold, as a|b|c");
   add_error_flags(flags, options.source.errors);
   add_id_flags(flags, options);
   flags.group("Machine");
@@ -87,6 +91,9 @@ std::string parse(EncodeOptions& options, int argc, const char* const* argv) {
   require(options.paths.size() >= 2,
           "[IN... OUT] is missing: got {} paths, expected what to read and what to write",
           options.paths.size());
+  require(options.source.schema_file.empty() || !flags.given("--max-ids-per-field"),
+          "[--max-ids-per-field] does not go with --schema-file: got both, expected max_values in "
+          "the schema");
   for (const char* name : {"--convention", "--ids", "--hash-size", "--min-frequency"}) {
     require(options.config.vocabulary.empty() || !flags.given(name),
             "[{}] does not go with --vocabulary: got both, expected one (the file says the ids)",
@@ -120,16 +127,17 @@ void complete_config(EncodeOptions& options, const Schema& schema, const Format&
       parse_min_frequencies(options.min_frequency, schema, config.scheme.min_frequency);
   const std::string& file = options.source.schema_file;
   config.errors = options.source.errors;
-  config.source_settings =
-      fmt::format(R"({{"schema":"{:016x}"}})", file.empty() ? 0 : facts_of(file).xxh3);
+  config.source_settings = fmt::format(R"({{"schema":"{:016x}","max_ids":{}}})",
+                                       file.empty() ? 0 : facts_of(file).xxh3, options.max_ids);
   config.output_settings = fmt::format(R"({{"to":"{}","part":"{}","compress":{}}})", to.name,
                                        options.sink.part, options.sink.compress);
 }
 
-// Without a file: raw Criteo lines, whose fields may hold several values.
-TextSchema text_schema(const std::string& file) {
-  constexpr int64_t kCriteoDense = 13, kCriteoCategorical = 26, kMaxValues = 32;
-  return file.empty() ? criteo_text_schema(kCriteoDense, kCriteoCategorical, kMaxValues)
+// Without a file: raw Criteo lines.
+TextSchema text_schema(const EncodeOptions& options) {
+  constexpr int64_t kCriteoDense = 13, kCriteoCategorical = 26;
+  const std::string& file = options.source.schema_file;
+  return file.empty() ? criteo_text_schema(kCriteoDense, kCriteoCategorical, options.max_ids)
                       : load_text_schema(file);
 }
 
@@ -206,7 +214,7 @@ int run_encode(int argc, const char* const* argv) {
   const Format& to = find_format(options.to);
   require(to.create != nullptr, "[--to] got '{}', expected a format that can be written", to.name);
   set_num_threads(options.num_threads);
-  TextSource source(text_schema(options.source.schema_file), options.inputs());
+  TextSource source(text_schema(options), options.inputs());
   complete_config(options, source.schema(), to);
   Stages stages;
   options.sink.progress = [&](double fraction) { stages.show({"finish", fraction}); };
