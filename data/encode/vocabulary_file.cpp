@@ -47,21 +47,28 @@ std::string head_of(const VocabularyFile& vocabulary) {
   return text;
 }
 
+// The library would make any int64 of a fraction or of 1e20.
+int64_t integer_of(const json& value, const std::string& path) {
+  require<DataError>(value.is_number_integer(),
+                     "[{}] not a vocabulary: got {}, expected an integer", path, value.dump());
+  return value.get<int64_t>();
+}
+
 // `at`: where the first column's entries begin.
 VocabularyFile parse_head(const std::string& text, const std::string& path, int64_t at) {
   VocabularyFile result;
   try {
     const json head = json::parse(text);
     result.scheme.order = parse_id_order(head.at("order").get<std::string>());
-    result.scheme.first_id = head.at("first_id").get<int64_t>();
-    result.scheme.unseen_id = head.at("unseen_id").get<int64_t>();
-    result.scheme.hash_rows = head.at("hash_rows").get<int64_t>();
+    result.scheme.first_id = integer_of(head.at("first_id"), path);
+    result.scheme.unseen_id = integer_of(head.at("unseen_id"), path);
+    result.scheme.hash_rows = integer_of(head.at("hash_rows"), path);
     for (const json& item : head.at("columns")) {
       VocabularyColumn column;
       column.name = item.at("name").get<std::string>();
       column.type = parse_column_type(item.at("type").get<std::string>());
       column.xxh3 = std::strtoull(item.at("xxh3").get<std::string>().c_str(), nullptr, 16);
-      column.slice = {path, at, item.at("entries").get<int64_t>()};
+      column.slice = {path, at, integer_of(item.at("entries"), path)};
       require<DataError>(
           column.slice.entries >= 0 && column.slice.entries < std::numeric_limits<uint32_t>::max(),
           "[{}] column {}: got {} entries, expected 0 to 2^32 - 2", path, column.name,

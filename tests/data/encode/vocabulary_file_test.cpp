@@ -111,6 +111,7 @@ TEST_F(VocabularyFileTest, SoundHeadsThatMeanNothing) {
            {"\"entries\":5", "\"entries\":-5"},
            {"\"entries\":5", "\"entries\":4294967295"},
            {"\"entries\":5", "\"entries\":99999999999999999999"},
+           {"\"entries\":5", "\"entries\":5.5"},
            {"\"entries\":5", "\"entries\":6"},
            {"\"entries\":5", "\"entries\":\"5\""},
            {"\"columns\":", "\"column\":"},
