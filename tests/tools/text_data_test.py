@@ -156,7 +156,7 @@ class TextData(unittest.TestCase):
             (["split", data, schema, *out, "--at=3", "--test-share=0.3"], 2, "[--at] does not go with --test-share"),
             (["split", data, schema, *out, "--test-share=0"], 2, "[split] share of the test: got 0"),
             (["split", data, schema, *out, "--column=none"], 1, "no column 'none'"),
-            (["split", data, schema, *out, "--column=tags"], 1, "data.csv:2:5] time: got '', expected a number"),
+            (["split", data, schema, *out, "--column=tags"], 1, "data.csv:2:6] time: got '', expected a number"),
             (["split", data, schema, *out, "--at=5000"], 1, "cannot be split there: got 100 lines"),
         ):
             got, _, err = run(*words)
