@@ -12,10 +12,14 @@ DataStats::DataStats(const Schema& schema)
     : num_dense_(schema.num_dense()),
       numbers_(schema.num_dense()),
       bags_(schema.num_tables()),
-      counter_(std::ssize(schema.categorical), 1) {}
+      counter_(std::ssize(schema.categorical), 1) {
+  for (size_t t = 0; t < bags_.size(); ++t) {
+    bags_[t].zero_is_missing = size_of(schema.categorical[t].type) == 0;
+  }
+}
 
 template <class Block, class Values>
-void DataStats::add_block(const Block& block, bool zero_is_missing, Values&& values) {
+void DataStats::add_block(const Block& block, Values&& values) {
   const auto rows = static_cast<size_t>(block.rows);
   rows_ += block.rows;
   labels_ = std::accumulate(block.labels.begin(), block.labels.end(), labels_);
@@ -41,8 +45,8 @@ void DataStats::add_block(const Block& block, bool zero_is_missing, Values&& val
     for (size_t b = 0; b < rows; ++b) {
       const int64_t size = offsets[b + 1] - offsets[b];
       bag.most = std::max(bag.most, size);
-      bag.missing +=
-          size == 0 || (zero_is_missing && size == 1 && ids[static_cast<size_t>(offsets[b])] == 0);
+      bag.missing += size == 0 || (bag.zero_is_missing && size == 1 &&
+                                   ids[static_cast<size_t>(offsets[b])] == 0);
     }
     bag.values += std::ssize(ids);
     for (const auto id : ids) {
@@ -54,12 +58,12 @@ void DataStats::add_block(const Block& block, bool zero_is_missing, Values&& val
 
 void DataStats::add(const Rows& rows) {
   add_block(
-      rows, false, [](const SparseFeature& f) -> const auto& { return f.ids; });
+      rows, [](const SparseFeature& f) -> const auto& { return f.ids; });
 }
 
 void DataStats::add(const RawRows& rows) {
   add_block(
-      rows, true, [](const RawFeature& f) -> const auto& { return f.keys; });
+      rows, [](const RawFeature& f) -> const auto& { return f.keys; });
 }
 
 double DataStats::label_mean() const {

@@ -16,8 +16,9 @@ struct NumericalStats {
 };
 
 struct CategoricalStats {
-  int64_t missing = 0;  // samples without a value; of text also with the value 0, which is none
-  int64_t values = 0;   // of all samples
+  int64_t missing =
+      0;  // samples without a value; of texts and hashes also with the value 0, which is none
+  int64_t values = 0;  // of all samples
   int64_t most_of_a_sample = 0;
   int64_t distinct = 0;
   int64_t max_id = -1;                        // of ids; -1: none
@@ -47,11 +48,12 @@ class DataStats {
     double min = 0, max = 0, sum = 0;
   };
   struct Bag {
+    bool zero_is_missing = false;
     int64_t missing = 0, values = 0, most = 0, max_id = -1;
   };
 
   template <class Block, class Values>
-  void add_block(const Block& block, bool zero_is_missing, Values&& values);
+  void add_block(const Block& block, Values&& values);
 
   size_t num_dense_;
   int64_t rows_ = 0;

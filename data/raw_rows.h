@@ -33,6 +33,8 @@ struct RawRows {
   int64_t first_line = 0;          // 1-based line of the first one that was parsed
   std::vector<BadLine> bad;        // lines that were left out, ascending
 
+  // Keeps the first `count` rows and forgets the bad lines.
+  void cut(int64_t count);
   // The 1-based line of row b.
   int64_t line_of(int64_t b) const;
 

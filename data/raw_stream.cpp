@@ -41,6 +41,11 @@ bool RawStream::next(RawRows& rows) {
     }
   }
   std::swap(rows, parsed_[given_++]);
+  if (policy_.on_error == ErrorPolicy::OnError::kStop && !rows.bad.empty()) {
+    failure_ = rows.bad.front().text;
+    filled_ = given_;
+    rows.cut(rows.bad.front().line - rows.first_line);
+  }
   bad_.add(rows.bad);
   return true;
 }

@@ -33,7 +33,7 @@ class RawStream {
   std::vector<TextPiece> pieces_;
   std::vector<RawRows> parsed_;
   size_t filled_ = 0, given_ = 0;
-  std::string failure_;  // of reading, once the pieces before are given
+  std::string failure_;  // what ends the pass, once the rows before it are given
 };
 
 }  // namespace hotrow

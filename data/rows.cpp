@@ -27,6 +27,18 @@ void RawRows::start(const Schema& schema) {
   bad.clear();
 }
 
+void RawRows::cut(int64_t count) {
+  const auto n = static_cast<size_t>(count);
+  if (rows > 0) dense.resize(dense.size() / static_cast<size_t>(rows) * n);
+  rows = count;
+  labels.resize(n);
+  for (RawFeature& feature : sparse) {
+    feature.offsets.resize(n + 1);
+    feature.keys.resize(static_cast<size_t>(feature.offsets.back()));
+  }
+  bad.clear();
+}
+
 int64_t RawRows::line_of(int64_t b) const {
   int64_t line = first_line + b;
   for (const BadLine& one : bad) line += one.line <= line;

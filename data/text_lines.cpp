@@ -94,6 +94,24 @@ size_t LineBlock::take(std::string_view text, size_t begin) {
   return text.size();
 }
 
+int64_t count_newlines(std::string_view text) {
+  constexpr size_t kRound = 255 * 8;  // as far as a count in each byte goes
+  int64_t count = 0;
+  size_t at = 0;
+  while (text.size() - at >= 8) {
+    uint64_t counts = 0;  // one in each byte
+    for (const size_t end = at + std::min(kRound, (text.size() - at) & ~size_t{7}); at < end;
+         at += 8) {
+      uint64_t bytes;
+      std::memcpy(&bytes, text.data() + at, sizeof(bytes));
+      counts += bytes_equal(bytes, '\n') >> 7;
+    }
+    const uint64_t pairs = (counts & 0x00ff00ff00ff00ffu) + ((counts >> 8) & 0x00ff00ff00ff00ffu);
+    count += static_cast<int64_t>((pairs * 0x0001000100010001u) >> 48);
+  }
+  return count + std::count(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), '\n');
+}
+
 std::vector<std::string_view> cut_fields(std::string_view line, char separator, bool quotes) {
   std::vector<std::string_view> fields;
   for (size_t begin = 0;;) {

@@ -32,7 +32,7 @@ struct Field {
 };
 
 // "-12" and "12"; `value` is 0 for nothing. False for what needs more care.
-bool read_integer(Field field, int64_t& value) {
+inline bool read_integer(Field field, int64_t& value) {
   const bool negative = *field.begin == '-';
   const size_t digits = field.size - negative;
   uint32_t number = 0;
@@ -42,7 +42,7 @@ bool read_integer(Field field, int64_t& value) {
   return (ok && digits - 1 < text::kMaxFast) || field.size == 0;
 }
 
-bool read_hex(Field field, int64_t& value) {
+inline bool read_hex(Field field, int64_t& value) {
   uint32_t number = 0;
   const bool ok = text::hexadecimal(text::padded_digits(field.end(), field.size), number);
   value = field.size == 0 ? 0 : number;
@@ -86,7 +86,7 @@ class Parser {
   size_t num_dense() const { return schema_.schema.num_dense(); }
 
   void make_room() {
-    lines_ = static_cast<size_t>(std::count(text_.begin(), text_.end(), '\n'));
+    lines_ = static_cast<size_t>(text::count_newlines(text_));
     lines_ += !text_.empty() && text_.back() != '\n';
     rows_.labels.resize(lines_);
     rows_.dense.resize(lines_ * num_dense());
@@ -200,8 +200,13 @@ class Parser {
   }
 
   void read_keys(const TextLayout::Column& c) {
-    if (c.column.type == ColumnType::kHex32) return read_integer_keys(c, read_hex);
-    if (c.column.type != ColumnType::kText) return read_integer_keys(c, read_long_integer);
+    if (c.column.type == ColumnType::kHex32) {
+      return read_integer_keys(c, [](Field f, int64_t& value) { return read_hex(f, value); });
+    }
+    if (c.column.type != ColumnType::kText) {
+      return read_integer_keys(c,
+                               [](Field f, int64_t& value) { return read_long_integer(f, value); });
+    }
     uint64_t* keys = rows_.sparse[c.column.index].keys.data() + row_;
     for_good_lines(c.place, [&](size_t r, Field field) {
       keys[r] = text::is_missing(schema_, field.text()) ? 0 : text::key_of_text(field.text());

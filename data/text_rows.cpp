@@ -1,13 +1,15 @@
 #include "data/text_rows.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
+#include "data/criteo_day.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
 namespace {
+
+constexpr int64_t kListValues = 32;
 
 Vocabulary ids_of(const TextSchema& schema) {
   std::vector<IdRule> rules;
@@ -83,7 +85,7 @@ bool TextRows::next(Rows& rows, int64_t max_rows) {
 
 bool is_criteo_tsv(const std::string& path) {
   try {
-    TextSource source(criteo_text_schema(), {path});
+    TextSource source(text_schema_of("criteo-tsv", path, ""), {path});
     TextPiece piece;
     if (!source.next_piece(piece)) return false;
     const auto end = std::find(piece.text.begin(), piece.text.end(), '\n');
@@ -98,19 +100,26 @@ bool is_criteo_tsv(const std::string& path) {
 
 bool is_no_text(const std::string&) { return false; }
 
-TextSchema text_schema_of(std::string_view format, const std::string& schema_file) {
-  if (format == "criteo-tsv") return criteo_text_schema();
+TextSchema text_schema_of(std::string_view format, const std::string& path,
+                          const std::string& schema_file) {
+  if (format == "criteo-tsv") {
+    TextSource source(criteo_text_schema(), {path});
+    TextPiece piece;
+    source.next_piece(piece);
+    const bool lists = std::find(piece.text.begin(), piece.text.end(), '|') != piece.text.end();
+    return criteo_text_schema(kCriteoDense, kCriteoTables, lists ? kListValues : 1);
+  }
   require(!schema_file.empty(),
           "[text] the columns are not known: got no schema file, expected one (docs/schema.md)");
   return load_text_schema(schema_file);
 }
 
 std::unique_ptr<RowSource> open_criteo_tsv(const std::string& path, const SourceOptions& options) {
-  return std::make_unique<TextRows>(criteo_text_schema(), path, options.errors);
+  return std::make_unique<TextRows>(text_schema_of("criteo-tsv", path, ""), path, options.errors);
 }
 
 std::unique_ptr<RowSource> open_text(const std::string& path, const SourceOptions& options) {
-  return std::make_unique<TextRows>(text_schema_of("text", options.schema_file), path,
+  return std::make_unique<TextRows>(text_schema_of("text", path, options.schema_file), path,
                                     options.errors);
 }
 

@@ -104,7 +104,7 @@ bool TextSource::next_piece(TextPiece& piece) {
   piece.index = index_++;
   piece.file = file_;
   piece.first_line = line_;
-  line_ += std::count(piece.text.begin(), piece.text.end(), '\n');
+  line_ += text::count_newlines(view(piece.text));
   return true;
 }
 

@@ -111,6 +111,20 @@ TEST_F(RawStreamTest, TheSameForAnyNumberOfThreads) {
   EXPECT_THROWS(InvalidArgument, "pieces ahead: got 0", RawStream(source, {}, 0));
 }
 
+TEST_F(RawStreamTest, GivesTheRowsBeforeABadLine) {
+  TextSource source(criteo_text_schema(1, 1, 2),
+                    {write("a.tsv", "0\t1\t2|3\n1\t2\t3\n2\t\t\n0\t1\t5\n")});
+  RawStream stream(source, {}, 3);
+  RawRows rows;
+  ASSERT_TRUE(stream.next(rows));
+  EXPECT_EQ(rows.rows, 2);
+  EXPECT_EQ(rows.labels, (std::vector<float>{0, 1}));
+  EXPECT_EQ(rows.dense, (std::vector<double>{1, 2}));
+  EXPECT_EQ(rows.sparse[0].keys, (std::vector<uint64_t>{2, 3, 3}));
+  EXPECT_EQ(rows.sparse[0].offsets, (std::vector<int64_t>{0, 2, 3}));
+  for (int i = 0; i < 2; ++i) EXPECT_THROWS(DataError, "a.tsv:3:1] label", stream.next(rows));
+}
+
 TEST_F(RawStreamTest, GivesTheRowsBeforeAFileThatEndsBadly) {
   write("a.tsv", "0\t1\t2\n1\t2\t3\n");
   TextSource source(criteo_text_schema(1, 1), {path("a.tsv"), path("missing.tsv")});

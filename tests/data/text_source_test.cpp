@@ -140,6 +140,18 @@ TEST_F(TextSourceTest, PiecesAreWholeLinesInOrder) {
   EXPECT_EQ(joined, text);
 }
 
+TEST(TextLines, CountsNewlines) {
+  for (size_t size : {0, 1, 7, 8, 9, 100, 2039, 2040, 2041, 5000}) {
+    EXPECT_EQ(text::count_newlines(std::string(size, '\n')), static_cast<int64_t>(size));
+    EXPECT_EQ(text::count_newlines(std::string(size, '\x0b')), 0);
+  }
+  const std::string text = CriteoLines().next(100);
+  for (size_t size = 0; size < text.size(); size += 13) {
+    const std::string_view part(text.data(), size);
+    EXPECT_EQ(text::count_newlines(part), std::count(part.begin(), part.end(), '\n'));
+  }
+}
+
 TEST_F(TextSourceTest, NumbersOfEveryLength) {
   const std::string yaml =
       "separator: tab\nlabel: 1\nnumerical: [{columns: 2, type: int}, 3]\n"

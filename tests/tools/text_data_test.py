@@ -94,7 +94,7 @@ class TextData(unittest.TestCase):
     def test_check(self):
         code, out, err = run("check", self.data, f"--schema-file={self.schema}")
         self.assertEqual((code, err), (0, ""))
-        self.assertIn("data.csv: text, 100 rows, no problem found", out)
+        self.assertRegex(out, r"data.csv: text, 100 rows in \d+\.\d\d s, no problem found")
         code, out, err = run("check", self.bad_file(), f"--schema-file={self.schema}")
         self.assertEqual((code, err), (1, ""))
         self.assertIn("bad.csv:11:5] rating", out)
@@ -156,7 +156,7 @@ class TextData(unittest.TestCase):
             (["split", data, schema, *out, "--at=3", "--test-share=0.3"], 2, "[--at] does not go with --test-share"),
             (["split", data, schema, *out, "--test-share=0"], 2, "[split] share of the test: got 0"),
             (["split", data, schema, *out, "--column=none"], 1, "no column 'none'"),
-            (["split", data, schema, *out, "--column=tags"], 1, "data.csv:2:5] time: got '', expected a number"),
+            (["split", data, schema, *out, "--column=tags"], 1, "data.csv:2:6] time: got '', expected a number"),
             (["split", data, schema, *out, "--at=5000"], 1, "cannot be split there: got 100 lines"),
         ):
             got, _, err = run(*words)

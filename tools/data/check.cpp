@@ -84,8 +84,8 @@ int run_check(int argc, const char* const* argv) {
   }
   for (const std::string& problem : verdict.first) std::printf("%s\n", problem.c_str());
   if (verdict.problems > std::ssize(verdict.first)) std::printf("...\n");
-  std::printf("%s: %s, %s rows, %s\n", input.path.c_str(), std::string(format.name).c_str(),
-              with_commas(verdict.rows).c_str(),
+  std::printf("%s: %s, %s rows in %.2f s, %s\n", input.path.c_str(),
+              std::string(format.name).c_str(), with_commas(verdict.rows).c_str(), line.seconds(),
               verdict.problems == 0 ? "no problem found"
                                     : fmt::format("{} problem{}", with_commas(verdict.problems),
                                                   verdict.problems == 1 ? "" : "s")

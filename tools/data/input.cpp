@@ -25,7 +25,7 @@ const Format& DataInput::format() const {
 
 std::unique_ptr<TextSource> DataInput::open_text(const Format& format) const {
   if (format.name != "text" && format.name != "criteo-tsv") return nullptr;
-  return std::make_unique<TextSource>(text_schema_of(format.name, source.schema_file),
+  return std::make_unique<TextSource>(text_schema_of(format.name, path, source.schema_file),
                                       std::vector{path});
 }
 

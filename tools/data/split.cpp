@@ -5,7 +5,6 @@
 #include <string>
 
 #include "data/split_text.h"
-#include "data/text_rows.h"
 #include "kernels/core/check.h"
 #include "tools/cli/flag_set.h"
 #include "tools/cli/progress_line.h"
@@ -79,7 +78,7 @@ int run_split(int argc, const char* const* argv) {
     return 0;
   }
   o.config.files = {o.in};
-  o.config.schema = text_schema_of(o.schema_file.empty() ? "criteo-tsv" : "text", o.schema_file);
+  o.config.schema = o.schema_file.empty() ? criteo_text_schema() : load_text_schema(o.schema_file);
   o.config.column = column_of(o);
   const std::atomic<bool>& stop = stop_on_signals();
   ProgressLine line;
