@@ -134,6 +134,11 @@ json describe_scheme(const EncodeConfig& config) {
           {"vocabulary", config.vocabulary.empty() ? json() : describe_input(config.vocabulary)}};
 }
 
+// On one line. Names of files need not be UTF-8, JSON must be.
+std::string text_of(const json& work) {
+  return work.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 std::string file_of(std::string_view what, size_t column) {
   return fmt::format("{}-{:03}", what, column);
 }
@@ -157,16 +162,15 @@ class Encoder {
   EncodeResult run() {
     check_scheme();
     json work = describe_source(source_, config_.errors, config_.source_settings);
-    const std::string parse_work = work.dump();
+    const std::string parse_work = text_of(work);
     work["scheme"] = describe_scheme(config_);
-    const std::string column_work = work.dump();
+    const std::string column_work = text_of(work);
     work["dense"] = name_of(config_.dense);
     work["output"] = json::parse(config_.output_settings);
     const std::string scratch_path = folder_ + "/" + name_ + ".encode";
-    Manifest output(folder_, name_, work.dump());
+    Manifest output(folder_, name_, text_of(work));
     if (output.done()) {
-      std::error_code ignored;
-      fs::remove_all(scratch_path, ignored);
+      if (fs::exists(scratch_path)) Scratch(scratch_path).remove();
       return {.was_there = true};
     }
     const Scratch scratch(scratch_path);

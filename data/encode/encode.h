@@ -19,11 +19,13 @@
 // Memory: max_memory bounds all of it. Parsing takes up to a quarter for the pieces of a segment;
 // counting and encoding share what is left after kReserved among the threads, and walk a column
 // several times where its table does not fit. The arithmetic for 10,000,000 rows of 26 columns:
-//   in 2 GB     two threads have 990 MB each; a column of 10 million distinct values takes 374 MB:
-//               one walk to count, one to encode, 520 million lookups in all
-//   in 256 MB   two threads have 100 MB each, for 2.7 million values: four to eight walks for such
-//               a column, each of 40 MB of keys and 2 ns a key; 26 such columns would take 26 * 8 *
-//               10e6 * 2 ns = 4 s more, and as much to write and merge 26 * 240 MB of runs
+//   in 2 GiB    two threads have 1000 MiB each; a column of 10 million distinct values takes 374
+//               MB: one walk to count, one to encode, 520 million lookups in all
+//   in 256 MiB  two threads have 104 MiB each, for 3.1 million values: four walks to count such a
+//               column and four to encode it, each of 40 MB of keys and 2 ns a key. If all 26
+//               columns were so, that is 26 * 8 * 10e6 * 2 ns = 4 s on each core more, and 26 * 240
+//               MB of runs to write and merge
+// Measured: docs/benchmarks/encode.md.
 #pragma once
 
 #include <cstdint>

@@ -20,7 +20,8 @@ std::string line_of(const std::string& name, const FileFacts& facts) {
   line["file"] = name;
   line["bytes"] = facts.bytes;
   line["xxh3"] = fmt::format("{:016x}", facts.xxh3);
-  return line.dump();
+  // A name that is not UTF-8 is not found again, and what it names is made anew.
+  return line.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 void check_written(bool ok, const std::string& path) {

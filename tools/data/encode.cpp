@@ -74,7 +74,9 @@ std::string parse(EncodeOptions& options, int argc, const char* const* argv) {
   flags.group("Files");
   flags.words("IN... OUT", options.paths, "Text files, plain or gzip, and what to write");
   flags.text("--to", options.to, "Format of OUT");
-  flags.text("--part", options.sink.part, "Of a format in parts: train, test or val");
+  flags.choice<std::string>("--part", options.sink.part,
+                            {{"train", "train"}, {"test", "test"}, {"val", "val"}},
+                            "Of a format in parts");
   flags.text("--schema-file", options.source.schema_file,
              "Columns of the text (docs/schema.md); default: raw Criteo lines");
   flags.boolean("--compress", options.sink.compress, "Where the format can be either");

@@ -292,6 +292,13 @@ TEST_F(EncodeTest, ScratchFilesOfAKilledRunAreChecked) {
   }
 }
 
+TEST_F(EncodeTest, NamesNeedNotBeUtf8) {
+  SampleSource from(samples_, path("text\xff"));
+  config_.output = path("out\xfe");
+  encode_bytes(from);
+  EXPECT_EQ(result_.rows, std::ssize(samples_));
+}
+
 TEST_F(EncodeTest, HalfWrittenFilesOfAKilledRunGo) {
   std::filesystem::create_directories(path("out.encode"));
   write("out.encode/runs", ".123-00c0ffee.partial\n.9-0");
