@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "data/bad_lines.h"
 #include "data/rows.h"
 
 namespace hotrow {
@@ -17,6 +18,7 @@ namespace hotrow {
 struct SourceOptions {
   std::string part = "train";  // which part of a data set that has several: train, test or val
   std::string schema_file;     // of formats that do not describe themselves; empty: none
+  ErrorPolicy errors;          // of formats of text: what becomes of bad lines
 };
 
 struct SinkOptions {

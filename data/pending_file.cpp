@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -15,19 +14,15 @@
 
 namespace hotrow {
 
-namespace {
-
-// Two containers that share a folder may both be process 1.
-uint32_t process_word() {
-  static const uint32_t word = std::random_device()();
-  return word;
+const std::string& PendingFile::process_suffix() {
+  // Two containers that share a folder may both be process 1.
+  static const std::string suffix =
+      fmt::format(".{}-{:08x}.partial", getpid(), std::random_device()());
+  return suffix;
 }
 
-}  // namespace
-
 PendingFile::PendingFile(std::string path)
-    : path_(std::move(path)),
-      partial_(fmt::format("{}.{}-{:08x}.partial", path_, getpid(), process_word())) {}
+    : path_(std::move(path)), partial_(path_ + process_suffix()) {}
 
 PendingFile::~PendingFile() {
   std::error_code ignored;

@@ -1,54 +1,19 @@
 #include "data/planted_files.h"
 
-#include <zlib.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include "data/pending_file.h"
+#include "data/line_file.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
 namespace {
 
 constexpr int64_t kBlockLines = 1024;
-
-// Plain or gzip, complete once closed.
-class LineFile {
- public:
-  LineFile(std::string path, bool gzip) : file_(std::move(path)) {
-    errno = 0;
-    stream_ = gzopen(file_.partial().c_str(), gzip ? "wb1" : "wbT");
-    file_.check(stream_ != nullptr);
-  }
-  LineFile(const LineFile&) = delete;
-  LineFile& operator=(const LineFile&) = delete;
-  ~LineFile() {
-    if (stream_ != nullptr) gzclose_w(stream_);
-  }
-
-  const std::string& path() const { return file_.path(); }
-
-  void write(std::string_view text) {
-    errno = 0;
-    file_.check(gzwrite(stream_, text.data(), static_cast<unsigned>(text.size())) ==
-                static_cast<int>(text.size()));
-  }
-  void close() {
-    errno = 0;
-    file_.check(gzclose_w(std::exchange(stream_, nullptr)) == Z_OK);
-  }
-  void publish() { file_.publish(); }
-
- private:
-  PendingFile file_;
-  gzFile stream_ = nullptr;
-};
 
 void make_folder(const std::string& folder) {
   std::error_code error;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "data/bad_lines.h"
 #include "data/schema.h"
 
 namespace hotrow {
@@ -29,7 +30,13 @@ struct RawRows {
   std::vector<double> dense;       // (B, num_dense), NaN: missing
   std::vector<RawFeature> sparse;  // one a categorical column
   std::string source;              // the file
-  int64_t first_line = 0;          // 1-based line of row 0 in it
+  int64_t first_line = 0;          // 1-based line of the first one that was parsed
+  std::vector<BadLine> bad;        // lines that were left out, ascending
+
+  // Keeps the first `count` rows and forgets the bad lines.
+  void cut(int64_t count);
+  // The 1-based line of row b.
+  int64_t line_of(int64_t b) const;
 
   // Empties all columns for `schema`, keeping their memory.
   void start(const Schema& schema);
@@ -59,9 +66,18 @@ class RawSource {
   // Share of all files' stored bytes that has been read, in [0, 1].
   virtual double fraction() const = 0;
   // Fills `rows` with the samples of `piece`. Safe to call from many threads. DataError with
-  // file:line:column, what was found and what was expected; what becomes of bad lines besides is
-  // the source's affair.
+  // file:line:column, what was found and what was expected, for the piece's first bad line; after
+  // collect_bad_lines(true) bad lines are left out instead, and in rows.bad for the caller to
+  // refuse or to skip (data/raw_stream.h does).
   virtual void parse(RawRows& rows, const TextPiece& piece) const = 0;
+
+  void collect_bad_lines(bool collect) { collects_bad_lines_ = collect; }
+
+ protected:
+  bool collects_bad_lines() const { return collects_bad_lines_; }
+
+ private:
+  bool collects_bad_lines_ = false;
 };
 
 }  // namespace hotrow

@@ -31,6 +31,25 @@ int64_t RowSource::fill(Batch& batch, int64_t at, int64_t max_rows, Rows& scratc
 void RawRows::start(const Schema& schema) {
   start_block(*this, schema);
   for (RawFeature& feature : sparse) feature.keys.clear();
+  bad.clear();
+}
+
+void RawRows::cut(int64_t count) {
+  const auto n = static_cast<size_t>(count);
+  if (rows > 0) dense.resize(dense.size() / static_cast<size_t>(rows) * n);
+  rows = count;
+  labels.resize(n);
+  for (RawFeature& feature : sparse) {
+    feature.offsets.resize(n + 1);
+    feature.keys.resize(static_cast<size_t>(feature.offsets.back()));
+  }
+  bad.clear();
+}
+
+int64_t RawRows::line_of(int64_t b) const {
+  int64_t line = first_line + b;
+  for (const BadLine& one : bad) line += one.line <= line;
+  return line;
 }
 
 }  // namespace hotrow

@@ -16,7 +16,11 @@
 #include "kernels/core/check.h"
 #include "tools/cli/flag_set.h"
 #include "tools/cli/run_main.h"
+#include "tools/data/check.h"
 #include "tools/data/convert.h"
+#include "tools/data/encode.h"
+#include "tools/data/inspect.h"
+#include "tools/data/split.h"
 
 namespace hotrow {
 namespace {
@@ -71,8 +75,12 @@ struct Command {
   int (*run)(int argc, const char* const* argv);  // argv[0]: "dlrm_data NAME"
 };
 constexpr std::array kCommands = {
+    Command{"check", "Whether a data set can be read to its end and is what it says", run_check},
     Command{"convert", "One format to another", run_convert},
+    Command{"encode", "Text to row ids, in bounded memory; goes on after a kill", run_encode},
     Command{"generate", "Criteo-shaped clicks with a known best AUC", generate},
+    Command{"inspect", "What is in a data set: columns, counts, skew, first rows", run_inspect},
+    Command{"split", "A text file into a part to train on and one to test on", run_split},
 };
 
 std::string usage() {

@@ -10,6 +10,7 @@
 #include "data/formats/mlperf_bin.h"
 #include "data/formats/native.h"
 #include "data/formats/torchrec.h"
+#include "data/text_rows.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -17,6 +18,8 @@ namespace {
 
 const std::vector<Format> kFormats = {
     {"native", "blocks of columns, mapped (.hotrow)", is_native, open_native, create_native},
+    {"criteo-tsv", "raw Criteo lines, plain or .gz", is_criteo_tsv, open_criteo_tsv, nullptr},
+    {"text", "CSV or TSV, plain or .gz, with --schema-file", is_no_text, open_text, nullptr},
     kKaggle,
     kTerabyte,
     kMlperfBin,

@@ -70,10 +70,13 @@ TEST(FlagTargets, DataSets) {
   EXPECT_TRUE(criteo.memory_map && criteo.mlperf_bin_loader && criteo.mlperf_bin_shuffle);
   EXPECT_EQ(criteo.num_batches, 9);
   EXPECT_EQ(criteo.data_size, 1) << "a data set knows its own size";
-  const DataOptions tsv =
-      parse({"--data-set=tsv", "--train-file=a", "--test-file=b", "--hash-size=12",
-             "--max-ids-per-field=13", "--prefetch-batches=14"})
-          .data;
+  const DataOptions tsv = parse({"--data-set=tsv", "--train-file=a", "--test-file=b",
+                                 "--hash-size=12", "--max-ids-per-field=13",
+                                 "--prefetch-batches=14", "--on-error=skip", "--max-errors=15"})
+                              .data;
+  EXPECT_EQ(tsv.errors.on_error, ErrorPolicy::OnError::kSkip);
+  EXPECT_EQ(tsv.errors.max_errors, 15);
+  EXPECT_EQ(parse({"--data-set=tsv", "--train-file=a", "--schema-file=s"}).data.schema_file, "s");
   EXPECT_EQ(tsv.train_file, "a");
   EXPECT_EQ(tsv.test_file, "b");
   EXPECT_EQ(tsv.hash_size, 12);

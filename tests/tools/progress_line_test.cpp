@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include "model/report_text.h"
 
 namespace hotrow::test {
 namespace {

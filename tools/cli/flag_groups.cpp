@@ -6,6 +6,7 @@
 
 #include "data/formats.h"
 #include "kernels/core/check.h"
+#include "tools/cli/error_flags.h"
 #include "tools/cli/table_types.h"
 
 namespace hotrow {
@@ -93,7 +94,8 @@ void add_file_flags(FlagSet& flags, DataOptions& d) {
   for (const Format& format : formats()) names.emplace_back(format.name, format.name);
   flags.choice<std::string>("--data-format", d.format, names,
                             "Of both; auto: by their first bytes");
-  flags.text("--schema-file", d.schema_file, "Columns of a format that does not say them itself");
+  flags.text("--schema-file", d.schema_file,
+             "Columns of text (docs/schema.md), for --data-set=tsv too; none: Criteo's");
   flags.choice<Shuffle>("--shuffle", d.shuffle,
                         {{"none", Shuffle::kNone}, {"blocks", Shuffle::kBlocks}},
                         "Order of the training samples; blocks: another in each pass, by the seed");
@@ -122,8 +124,9 @@ void add_data_set_flags(FlagSet& flags, DataOptions& d) {
   flags.boolean("--mlperf-bin-loader", d.mlperf_bin_loader, "... as --memory-map does anyway");
   flags.boolean("--mlperf-bin-shuffle", d.mlperf_bin_shuffle,
                 "... batches in another order each pass");
-  flags.text("--train-file", d.train_file, "tsv: Criteo lines, plain or .gz");
+  flags.text("--train-file", d.train_file, "tsv: text, plain or .gz");
   flags.text("--test-file", d.test_file, "tsv: as --train-file, for tests");
+  add_error_flags(flags, d.errors);
   flags.integer("--min-frequency", d.min_frequency, {.min = 1, .max = 0xffffffff},
                 "tsv: rarer values share one row a column");
   flags.integer("--hash-size", d.hash_size, {.min = 1, .max = kMaxRows, .unset = 0},

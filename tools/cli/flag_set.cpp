@@ -139,6 +139,14 @@ void FlagSet::word(const std::string& name, std::string& target, const std::stri
        [&target] { return target; }});
 }
 
+void FlagSet::words(const std::string& name, std::vector<std::string>& target,
+                    const std::string& help) {
+  impl_->app.add_option(name, target, help)
+      ->group(impl_->group)
+      ->type_name("PATH")
+      ->expected(0, CLI::detail::expected_max_vector_size);
+}
+
 void FlagSet::sizes(const std::string& name, std::vector<int64_t>& target, int64_t max,
                     int64_t min_count, const std::string& help) {
   add({name, "N-N-...", help,

@@ -38,6 +38,8 @@ class FlagSet {
   void text(const std::string& name, std::string& target, const std::string& help);
   // A word without dashes, by its place among those; `name` is for the help text.
   void word(const std::string& name, std::string& target, const std::string& help);
+  // All words without dashes; parse() itself fills the target.
+  void words(const std::string& name, std::vector<std::string>& target, const std::string& help);
   void sizes(const std::string& name, std::vector<int64_t>& target, int64_t max, int64_t min_count,
              const std::string& help);
 

@@ -23,6 +23,7 @@ void check_dense_size(ModelOptions& m, const DataOptions& d, bool mlp_bot_given)
     if (!mlp_bot_given) m.mlp_bot.front() = 0;
     return;
   }
+  if (!d.schema_file.empty()) return;
   if (!mlp_bot_given) m.mlp_bot.front() = kCriteoDense;
   require(m.mlp_bot.front() == kCriteoDense,
           "ERROR: arch-dense-feature-size {} does not match first dim of bottom mlp {} (the data "
@@ -119,22 +120,38 @@ void check_train_data(const FlagSet& flags, const DataOptions& d) {
             "[--train-data] does not go with --data-generation: got another than dataset, expected "
             "dataset or none");
   }
-  constexpr const char* kOthers[] = {
-      "--data-set",         "--raw-data-file",        "--processed-data-file",
-      "--data-randomize",   "--data-sub-sample-rate", "--train-file",
-      "--test-file",        "--min-frequency",        "--hash-size",
-      "--max-ids-per-field"};
+  constexpr const char* kOthers[] = {"--data-set",
+                                     "--raw-data-file",
+                                     "--processed-data-file",
+                                     "--data-randomize",
+                                     "--data-sub-sample-rate",
+                                     "--train-file",
+                                     "--test-file",
+                                     "--min-frequency",
+                                     "--hash-size",
+                                     "--max-ids-per-field",
+                                     "--on-error",
+                                     "--max-errors",
+                                     "--memory-map",
+                                     "--mlperf-bin-loader",
+                                     "--mlperf-bin-shuffle"};
   for (const char* name : kOthers) {
     require(!given || !flags.given(name),
             "[{}] does not go with --train-data: got both, expected one of them", name);
   }
-  constexpr const char* kOwn[] = {"--test-data", "--data-format", "--schema-file", "--shuffle",
-                                  "--drop-last-batch"};
+  constexpr const char* kOwn[] = {"--test-data", "--data-format", "--shuffle", "--drop-last-batch"};
   for (const char* name : kOwn) {
     require(given || !flags.given(name),
             "[{}] does not go with this data: got it without --train-data, expected it only there",
             name);
   }
+}
+
+void check_schema_flags(const FlagSet& flags, const DataOptions& d) {
+  require(
+      d.schema_file.empty() || !flags.given("--max-ids-per-field"),
+      "[--max-ids-per-field] does not go with --schema-file: got both, expected max_values in the "
+      "schema");
 }
 
 void check_data(const FlagSet& flags, DataOptions& d, const TrainingOptions& t) {
@@ -145,13 +162,16 @@ void check_data(const FlagSet& flags, DataOptions& d, const TrainingOptions& t) 
   const bool tsv = d.set == DataOptions::Set::kTsv;
   if (tsv && !flags.given("--data-generation")) d.generation = DataOptions::Generation::kDataset;
   const bool dataset = d.generation == DataOptions::Generation::kDataset;
-  for (const char* name :
-       {"--train-file", "--test-file", "--min-frequency", "--hash-size", "--max-ids-per-field"}) {
+  for (const char* name : {"--train-file", "--test-file", "--on-error", "--max-errors",
+                           "--min-frequency", "--hash-size", "--max-ids-per-field"}) {
     require(
         (tsv && dataset) || !flags.given(name),
         "[{}] does not go with this data: got it without --data-set=tsv, expected it only there",
         name);
   }
+  require((tsv && dataset) || d.schema_file.empty(),
+          "[--schema-file] does not go with this data: got it without --data-set=tsv or "
+          "--train-data, expected it only there");
   for (const char* name : {"--raw-data-file", "--processed-data-file"}) {
     require((dataset && !tsv) || !flags.given(name),
             "[{}] does not go with this data: got it without --data-generation=dataset, kaggle or "
@@ -162,6 +182,7 @@ void check_data(const FlagSet& flags, DataOptions& d, const TrainingOptions& t) 
           "[--data-set] does not go with --data-generation: got tsv, expected "
           "--data-generation=dataset beside it");
   check_random_data(d, t.mini_batch_size);
+  check_schema_flags(flags, d);
   if (dataset && tsv) check_tsv(flags, d, t);
   if (dataset && !tsv) check_criteo_files(d);
   check_memory_map(d, dataset && !tsv);

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/bad_lines.h"
 #include "data/loader.h"
 #include "kernels/core/precision.h"
 #include "kernels/core/table_rows.h"
@@ -81,6 +82,7 @@ struct DataOptions {
   bool mlperf_bin_shuffle = false;          // --mlperf-bin-shuffle
 
   std::string train_file, test_file;  // --train-file (never empty for kTsv), --test-file
+  ErrorPolicy errors;                 // --on-error, --max-errors
   int64_t min_frequency = 1;          // --min-frequency
   int64_t hash_size = 0;              // --hash-size, 0: a vocabulary
   int64_t max_ids_per_field = 32;     // --max-ids-per-field
@@ -88,7 +90,7 @@ struct DataOptions {
   std::string train_data, test_data;  // --train-data, --test-data: of any format; empty: another
                                       // flag says what to read, no test data
   std::string format = "auto";        // --data-format
-  std::string schema_file;            // --schema-file, of formats that do not describe themselves
+  std::string schema_file;            // --schema-file, of text; empty: Criteo lines
   Shuffle shuffle = Shuffle::kNone;   // --shuffle
   bool drop_last = false;             // --drop-last-batch
   int64_t reuse_batches = 0;          // --reuse-batches, 0: all are read

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdio>
 
+#include "model/report_text.h"
+
 namespace hotrow {
 namespace {
 
@@ -17,13 +19,6 @@ std::string clock_time(double seconds) {
 }
 
 }  // namespace
-
-std::string with_commas(int64_t number) {
-  std::string text = fmt::to_string(number);
-  const size_t first = number < 0 ? 1 : 0;
-  for (size_t at = text.size(); at > first + 3;) text.insert(at -= 3, ",");
-  return text;
-}
 
 std::string short_number(double number) {
   constexpr std::array<std::string_view, 4> kUnits = {"", " k", " M", " G"};

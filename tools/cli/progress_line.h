@@ -33,8 +33,6 @@ class ProgressLine {
   std::string what_;
 };
 
-// "1,234,567".
-std::string with_commas(int64_t number);
 // "950", "12.3 k", "4.56 M".
 std::string short_number(double number);
 

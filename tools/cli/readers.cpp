@@ -6,13 +6,14 @@
 #include <filesystem>
 
 #include "data/criteo_dataset.h"
-#include "data/criteo_tsv.h"
+#include "data/criteo_day.h"
 #include "data/formats.h"
 #include "data/formats/mlperf_reader.h"
 #include "data/loader.h"
 #include "data/prefetch.h"
 #include "data/reuse.h"
 #include "data/synthetic.h"
+#include "data/text_reader.h"
 #include "data/trace.h"
 #include "kernels/core/check.h"
 
@@ -104,31 +105,32 @@ Readers open_criteo_set(const TrainOptions& o, NumpyRandom& stream, const Log& l
 }
 
 Readers open_tsv(const TrainOptions& o, const Log& log, const PrepareProgress& progress) {
-  TsvConfig c;
+  TextReaderConfig c;
   c.file = o.data.train_file;
+  c.schema = o.data.schema_file.empty()
+                 ? criteo_text_schema(kCriteoDense, kCriteoTables, o.data.max_ids_per_field)
+                 : load_text_schema(o.data.schema_file);
   c.batch_size = o.training.mini_batch_size;
-  c.max_ids_per_field = o.data.max_ids_per_field;
-  TsvCount counted;
-  int64_t lines = Reader::kUnknown;
-  if (o.data.hash_size > 0) {
-    counted.vocabulary =
-        std::make_shared<Vocabulary>(Vocabulary::hashed(o.data.hash_size, c.num_categorical));
-  } else {
-    counted = count_vocabulary(c, o.data.min_frequency, [&](int64_t, double fraction) {
-      if (progress) progress("counting values", fraction);
-    });
-    lines = counted.lines;
+  c.ids = {.min_frequency = o.data.min_frequency, .hash_rows = o.data.hash_size};
+  c.errors = o.data.errors;
+  const TextCount counted = count_vocabulary(c, [&](int64_t, double fraction) {
+    if (progress) progress("counting values", fraction);
+  });
+  if (counted.lines != Reader::kUnknown) {
     int64_t rows = 0;
-    for (int64_t t = 0; t < c.num_categorical; ++t) rows += counted.vocabulary->rows(t);
+    for (int64_t t = 0; t < counted.vocabulary->num_columns(); ++t) {
+      rows += counted.vocabulary->rows(t);
+    }
     log(fmt::format("Counted {} lines of {}: {} table rows for values seen at least {} times",
-                    lines, c.file, rows, o.data.min_frequency));
+                    counted.lines, c.file, rows, o.data.min_frequency));
+    if (!counted.bad.empty()) log("Skipped " + counted.bad);
   }
   Readers readers;
-  readers.train = std::make_unique<TsvReader>(c, counted.vocabulary, lines);
+  readers.train = std::make_unique<TextReader>(c, counted.vocabulary, counted.lines);
   if (o.data.test_file.empty()) return readers;
   c.file = o.data.test_file;
   c.batch_size = o.training.test_mini_batch_size;
-  readers.test = std::make_unique<TsvReader>(c, counted.vocabulary);
+  readers.test = std::make_unique<TextReader>(c, counted.vocabulary);
   return readers;
 }
 

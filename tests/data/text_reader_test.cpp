@@ -1,4 +1,4 @@
-#include "data/criteo_tsv.h"
+#include "data/text_reader.h"
 
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
@@ -18,16 +18,15 @@
 namespace hotrow::test {
 namespace {
 
-class TsvTest : public FolderTest {
+class TextReaderTest : public FolderTest {
  protected:
   // A file of 2 integers and 2 categories a line.
-  TsvConfig small_config(std::string_view text, int64_t batch_size = 100) const {
-    write_text(path("small.tsv"), text);
-    return {path("small.tsv"), batch_size, 2, 2, 4};
+  TextReaderConfig small_config(std::string_view text, int64_t batch_size = 100) const {
+    return {write("small.tsv", text), criteo_text_schema(2, 2, 4), batch_size, {}, {}};
   }
   std::string count_error(std::string_view text) const {
-    const TsvConfig config = small_config(text);
-    return error_text<DataError>([&] { count_vocabulary(config, 1); });
+    const TextReaderConfig config = small_config(text);
+    return error_text<DataError>([&] { count_vocabulary(config); });
   }
 };
 
@@ -86,7 +85,7 @@ Expected expected_rows(const std::vector<std::string>& lines, int num_dense, int
 }
 
 // One pass of the reader must give the expected rows in batches of the right sizes.
-void expect_pass(TsvReader& reader, const Expected& expected) {
+void expect_pass(TextReader& reader, const Expected& expected) {
   const auto all = static_cast<int64_t>(expected.labels.size());
   const int64_t num_dense = reader.shape().num_dense;
   int64_t row = 0;
@@ -114,15 +113,16 @@ void expect_pass(TsvReader& reader, const Expected& expected) {
   EXPECT_EQ(row, all);
 }
 
-TEST_F(TsvTest, LinesByHand) {
+TEST_F(TextReaderTest, LinesByHand) {
   // Missing and negative numbers, bags with repeats, upper case, CRLF, no newline at the end.
-  TsvConfig config = small_config(
+  TextReaderConfig config = small_config(
       "0\t3\t\ta|b|a\t\r\n"
       "1\t-5\t1000000\tB\tff\n"
       "0\t\t0\tc\t00000000");
-  const TsvCount count = count_vocabulary(config, 2);
+  config.ids.min_frequency = 2;
+  const TextCount count = count_vocabulary(config);
   EXPECT_EQ(count.lines, 3);
-  TsvReader reader(config, count.vocabulary, count.lines);
+  TextReader reader(config, count.vocabulary, count.lines);
   EXPECT_EQ(reader.num_batches(), 1);
   ASSERT_EQ(reader.shape().categorical.size(), 2u);
   EXPECT_EQ(reader.shape().num_dense, 2);
@@ -146,7 +146,7 @@ TEST_F(TsvTest, LinesByHand) {
 }
 
 // Thousands of lines, more bytes than the reader's buffer, several batch sizes and passes.
-TEST_F(TsvTest, MatchesRowsWorkedOutApart) {
+TEST_F(TextReaderTest, MatchesRowsWorkedOutApart) {
   std::vector<std::string> lines;
   CriteoLines source;
   std::mt19937 random(5);
@@ -158,17 +158,19 @@ TEST_F(TsvTest, MatchesRowsWorkedOutApart) {
     lines.push_back(line);
   }
   const std::string text = fmt::format("{}\n", fmt::join(lines, "\n"));
-  ASSERT_GT(text.size(), LineReader::kMaxLine);
+  ASSERT_GT(text.size(), TextSource::kPieceBytes);
   const Expected expected = expected_rows(lines, 13, 26, 3);
   for (const bool zipped : {false, true}) {
-    TsvConfig config;
+    TextReaderConfig config;
     config.file = path("lines.tsv");
+    config.schema = criteo_text_schema(13, 26, 32);
+    config.ids.min_frequency = 3;
     write_text(config.file, zipped ? gzip(text) : text);
-    const TsvCount count = count_vocabulary(config, 3);
+    const TextCount count = count_vocabulary(config);
     ASSERT_EQ(count.lines, 5000);
     for (const int64_t batch_size : {1, 7, 128, 5000, 6000}) {
       config.batch_size = batch_size;
-      TsvReader reader(config, count.vocabulary);
+      TextReader reader(config, count.vocabulary);
       EXPECT_EQ(reader.num_batches(), Reader::kUnknown);
       for (int pass = 0; pass < 2; ++pass) expect_pass(reader, expected);
       EXPECT_EQ(reader.num_batches(), (5000 + batch_size - 1) / batch_size);
@@ -176,10 +178,10 @@ TEST_F(TsvTest, MatchesRowsWorkedOutApart) {
   }
 }
 
-TEST_F(TsvTest, HashedIdsAndUnseenValues) {
-  const TsvConfig config = small_config("0\t1\t2\ta|b\tc\n1\t1\t2\t\td\n");
+TEST_F(TextReaderTest, HashedIdsAndUnseenValues) {
+  const TextReaderConfig config = small_config("0\t1\t2\ta|b\tc\n1\t1\t2\t\td\n");
   const auto vocabulary = hashed(1000, 2);
-  TsvReader reader(config, vocabulary);
+  TextReader reader(config, vocabulary);
   Batch batch;
   ASSERT_TRUE(reader.next(batch));
   EXPECT_EQ(batch.sparse[0].ids, (std::vector<int64_t>{vocabulary->id(0, 10), vocabulary->id(0, 11),
@@ -187,16 +189,16 @@ TEST_F(TsvTest, HashedIdsAndUnseenValues) {
   EXPECT_EQ(batch.sparse[1].ids,
             (std::vector<int64_t>{vocabulary->id(1, 12), vocabulary->id(1, 13)}));
 
-  const TsvCount count = count_vocabulary(config, 1);
-  TsvReader test(small_config("0\t1\t2\te|b\t0\n"), count.vocabulary);
+  const TextCount count = count_vocabulary(config);
+  TextReader test(small_config("0\t1\t2\te|b\t0\n"), count.vocabulary);
   ASSERT_TRUE(test.next(batch));
   EXPECT_EQ(batch.sparse[0].ids, (std::vector<int64_t>{0, 2}));
   EXPECT_EQ(batch.sparse[1].ids, (std::vector<int64_t>{0}));
 }
 
-TEST_F(TsvTest, ReusesTheMemoryOfTheBatch) {
-  TsvConfig config = small_config("0\t1\t2\ta|b\tc\n1\t1\t2\t\td\n0\t\t\t1\t2\n", 2);
-  TsvReader reader(config, hashed(10, 2));
+TEST_F(TextReaderTest, ReusesTheMemoryOfTheBatch) {
+  TextReaderConfig config = small_config("0\t1\t2\ta|b\tc\n1\t1\t2\t\td\n0\t\t\t1\t2\n", 2);
+  TextReader reader(config, hashed(10, 2));
   Batch batch;
   ASSERT_TRUE(reader.next(batch));
   const void* dense = batch.dense.data();
@@ -210,76 +212,116 @@ TEST_F(TsvTest, ReusesTheMemoryOfTheBatch) {
   }
 }
 
-TEST_F(TsvTest, ReportsProgress) {
+TEST_F(TextReaderTest, ReportsProgress) {
   std::string text;
-  for (int i = 0; i < 65537; ++i) text += "0\t\t\t\t\n";
+  for (int i = 0; i < 200'000; ++i) text += "0\t\t\t\t\n";
+  constexpr int64_t kLinesAPiece = (1 << 20) / 6;
   std::vector<int64_t> seen;
   double last = 0;
-  count_vocabulary(small_config(text), 1, [&](int64_t lines, double fraction) {
+  count_vocabulary(small_config(text), [&](int64_t lines, double fraction) {
     seen.push_back(lines);
     EXPECT_TRUE(fraction > 0 && fraction <= 1);
     last = fraction;
   });
-  EXPECT_EQ(seen, (std::vector<int64_t>{65536, 65537}));
+  EXPECT_EQ(seen, (std::vector<int64_t>{kLinesAPiece, 200'000}));
   EXPECT_EQ(last, 1.0);
 }
 
-TEST_F(TsvTest, BadLinesAreNamedByFileLineAndColumn) {
+TEST_F(TextReaderTest, BadLinesAreNamedByFileLineAndColumn) {
   const std::string file = "[" + path("small.tsv");
   EXPECT_EQ(count_error("0\t1\t2\ta|b|c|d\te\n0\t1\t2\ta|b|c|d|e\tf\n"),
             file +
-                ":2:15] categorical field 1: got more than 4 values, expected at most that many "
-                "(--max-ids-per-field raises the limit)");
+                ":2:15] C1: got more than 4 values, expected at most that many (max_values of the "
+                "schema, or --max-ids-per-field, raises the limit)");
   EXPECT_EQ(count_error("0\t1\t2\ta||b\tc\n"),
-            file + ":1:9] categorical field 1: got nothing beside a '|', expected a value");
+            file + ":1:9] C1: got nothing beside a '|', expected a value");
   EXPECT_EQ(count_error("0\t1\t2\ta\t|c\n"),
-            file + ":1:9] categorical field 2: got nothing beside a '|', expected a value");
+            file + ":1:9] C2: got nothing beside a '|', expected a value");
   EXPECT_EQ(count_error("0\t1\t2\ta|\tc\n"),
-            file + ":1:9] categorical field 1: got nothing beside a '|', expected a value");
+            file + ":1:9] C1: got nothing beside a '|', expected a value");
   EXPECT_NE(count_error("0\t1\t2\ta|xy\tc\n").find(file + ":1:9]"), std::string::npos);
   EXPECT_NE(count_error("0\t1\t2\ta\tc\n2\t1\t2\ta\tc\n").find(file + ":2:1] label"),
             std::string::npos);
 
-  TsvReader reader(small_config("0\t1\t2\ta\tc\n0\tx\t2\ta\tc\n"), hashed(10, 2));
+  TextReader reader(small_config("0\t1\t2\ta\tc\n0\tx\t2\ta\tc\n"), hashed(10, 2));
   Batch batch;
   EXPECT_NE(error_text<DataError>([&] { reader.next(batch); }).find(file + ":2:3]"),
             std::string::npos);
 }
 
-TEST_F(TsvTest, NoticesAFileThatChanged) {
-  const TsvConfig config = small_config("0\t1\t2\ta\tc\n", 1);
-  TsvReader reader(config, hashed(10, 2), 2);
+TEST_F(TextReaderTest, SkipsBadLinesInCountAndPass) {
+  TextReaderConfig config = small_config("0\t1\t2\ta\tc\nx\n1\t1\t2\ta\td\n", 1);
+  config.errors = {ErrorPolicy::OnError::kSkip, 1};
+  const TextCount count = count_vocabulary(config);
+  EXPECT_EQ(count.lines, 2);
+  EXPECT_TRUE(count.bad.starts_with("1 bad line: 1 wrong number of fields; ["));
+  TextReader reader(config, count.vocabulary, count.lines);
+  Batch batch;
+  ASSERT_TRUE(reader.next(batch));
+  EXPECT_EQ(batch.first_line, 1);
+  ASSERT_TRUE(reader.next(batch));
+  EXPECT_EQ(batch.first_line, 3);
+  EXPECT_FALSE(reader.next(batch));
+}
+
+// Each column by its own rule; no numerical columns.
+TEST_F(TextReaderTest, IdsAsTheSchemaSays) {
+  TextReaderConfig config;
+  config.file = write("own.csv", "0,a,7,x,q\n1,b,0,x,q\n0,a,5,y,r\n");
+  config.schema = parse_text_schema(
+      "label: 1\ncategorical: [{columns: 2, min_frequency: 2}, {columns: 3, type: int, "
+      "cardinality: 8}, {columns: 4, hash: 5}, 5]\n",
+      "schema");
+  config.batch_size = 3;
+  const TextCount count = count_vocabulary(config);
+  TextReader reader(config, count.vocabulary, count.lines);
+  EXPECT_EQ(reader.shape().num_dense, 1);
+  Batch batch;
+  ASSERT_TRUE(reader.next(batch));
+  EXPECT_EQ(batch.dense, (std::vector<float>{0, 0, 0}));
+  EXPECT_EQ(batch.sparse[0].ids, (std::vector<int64_t>{1, 0, 1}));
+  EXPECT_EQ(batch.sparse[1].ids, (std::vector<int64_t>{7, 0, 5}));
+  EXPECT_EQ(batch.sparse[3].ids, (std::vector<int64_t>{1, 1, 2}));
+  EXPECT_EQ(reader.shape().categorical[0].rows, 2);
+  EXPECT_EQ(reader.shape().categorical[1].rows, 8);
+  EXPECT_EQ(reader.shape().categorical[2].rows, 5);
+  EXPECT_TRUE(batch.sparse[2].ids[0] == batch.sparse[2].ids[1] && batch.sparse[2].ids[0] < 5);
+}
+
+TEST_F(TextReaderTest, NoticesAFileThatChanged) {
+  const TextReaderConfig config = small_config("0\t1\t2\ta\tc\n", 1);
+  TextReader reader(config, hashed(10, 2), 2);
   Batch batch;
   EXPECT_TRUE(reader.next(batch));
   EXPECT_EQ(error_text<DataError>([&] { reader.next(batch); }),
             "[" + config.file + "] the file changed while it was in use: got 1 lines, expected 2");
 }
 
-TEST_F(TsvTest, RefusesArgumentsThatDoNotFit) {
-  const TsvConfig good = small_config("0\t1\t2\ta\tc\n");
-  const auto error = [](const TsvConfig& config, std::shared_ptr<const Vocabulary> vocabulary) {
-    return error_text<InvalidArgument>([&] { TsvReader reader(config, vocabulary); });
+TEST_F(TextReaderTest, RefusesArgumentsThatDoNotFit) {
+  const TextReaderConfig good = small_config("0\t1\t2\ta\tc\n");
+  const auto error = [](const TextReaderConfig& config,
+                        std::shared_ptr<const Vocabulary> vocabulary) {
+    return error_text<InvalidArgument>([&] { TextReader reader(config, vocabulary); });
   };
-  TsvConfig config = good;
+  TextReaderConfig config = good;
   config.batch_size = 0;
-  EXPECT_EQ(error(config, hashed(1, 2)), "[tsv] batch size: got 0, expected at least 1");
-  config = good;
-  config.max_ids_per_field = 0;
-  EXPECT_EQ(error(config, hashed(1, 2)), "[tsv] ids per field: got at most 0, expected at least 1");
-  EXPECT_EQ(error(good, nullptr), "[tsv] vocabulary: got none, expected one of 2 columns");
+  EXPECT_EQ(error(config, hashed(1, 2)), "[text reader] batch size: got 0, expected at least 1");
+  EXPECT_EQ(error(good, nullptr), "[text reader] vocabulary: got none, expected one of 2 columns");
   EXPECT_EQ(error(good, hashed(1, 3)),
-            "[tsv] vocabulary: got 3 columns, expected 2, one a categorical field");
+            "[text reader] vocabulary: got 3 columns, expected 2, one a categorical field");
 }
 
 // Sums over the first 10,000 lines of Criteo Kaggle, recorded with a short Python script.
-TEST(TsvOnCriteo, First10k) {
+TEST(TextReaderOnCriteo, First10k) {
   const char* shared = std::getenv("HOTROW_SHARED");
   if (shared == nullptr) GTEST_SKIP() << "HOTROW_SHARED is not set: no Criteo data";
-  TsvConfig config;
+  TextReaderConfig config;
   config.file = std::string(shared) + "/data/criteo_first10k.tsv.gz";
+  config.schema = criteo_text_schema();
+  config.ids.min_frequency = 3;
   config.batch_size = 10000;
-  const TsvCount count = count_vocabulary(config, 3);
-  TsvReader reader(config, count.vocabulary, count.lines);
+  const TextCount count = count_vocabulary(config);
+  TextReader reader(config, count.vocabulary, count.lines);
   Batch batch;
   ASSERT_TRUE(reader.next(batch));
   ASSERT_EQ(batch.rows, 10000);

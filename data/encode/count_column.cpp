@@ -1,0 +1,161 @@
+#include "data/encode/count_column.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <queue>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "data/encode/key_table.h"
+#include "data/encode/vocabulary_entries.h"
+
+namespace hotrow {
+namespace {
+
+struct Count {
+  uint64_t count = 0;
+  uint64_t first = 0;  // place of the first occurrence among the column's values
+};
+using Table = KeyTable<Count>;
+using Entry = Table::Entry;
+
+constexpr size_t kBlock = 64;  // lookups whose cache misses overlap
+constexpr int64_t kLargestBuffer = int64_t{64} << 10;
+
+struct Before {
+  IdOrder order;
+  bool operator()(const Entry& a, const Entry& b) const {
+    if (order == IdOrder::kFrequency && a.payload.count != b.payload.count) {
+      return a.payload.count > b.payload.count;
+    }
+    return a.payload.first < b.payload.first;
+  }
+};
+
+void count_block(Table& table, std::span<const uint64_t> keys, uint64_t first) {
+  uint64_t hashes[kBlock];
+  for (size_t i = 0; i < keys.size(); ++i) {
+    hashes[i] = mix64(keys[i]);
+    table.prefetch_slot(hashes[i]);
+  }
+  for (size_t i = 0; i < keys.size(); ++i) table.prefetch_entry(hashes[i]);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (!table.covers(hashes[i])) continue;
+    Count* const count = table.find_or_add(keys[i], hashes[i]);
+    if (count != nullptr && count->count++ == 0) count->first = first + i;
+  }
+}
+
+// One walk over the column.
+void count_range(Table& table, const CountWork& work) {
+  std::vector<uint64_t> keys;
+  uint64_t first = 0;
+  for (const Segment& segment : work.segments->all()) {
+    segment.read_keys(keys, work.column);
+    for (size_t at = 0; at < keys.size(); at += kBlock) {
+      count_block(table, std::span(keys).subspan(at, std::min(kBlock, keys.size() - at)),
+                  first + at);
+    }
+    first += keys.size();
+    work.progress->add(table.share() * static_cast<double>(keys.size()), 0);
+  }
+}
+
+void sort_kept(std::vector<Entry>& entries, const CountWork& work) {
+  const auto least = static_cast<uint64_t>(work.min_frequency);
+  std::erase_if(entries, [least](const Entry& entry) { return entry.payload.count < least; });
+  if (work.order == IdOrder::kFrequency) {
+    std::sort(entries.begin(), entries.end(), Before{work.order});
+  }
+}
+
+void write_entry(HashedFileWriter& out, const Entry& entry) {
+  const VocabularyEntry kept = {entry.key, entry.payload.count};
+  out.write(&kept, sizeof(kept));
+}
+
+// A sorted run of entries in a file.
+class Run {
+ public:
+  Run(FileReader& file, int64_t begin, int64_t end, int64_t buffer)
+      : file_(&file), at_(begin), end_(end), buffer_(static_cast<size_t>(buffer)) {
+    refill();
+  }
+  bool empty() const { return place_ == filled_; }
+  const Entry& front() const { return buffer_[place_]; }
+  void pop() {
+    if (++place_ == filled_) refill();
+  }
+
+ private:
+  void refill() {
+    place_ = 0;
+    filled_ = static_cast<size_t>(std::min(end_ - at_, std::ssize(buffer_)));
+    file_->seek(at_ * static_cast<int64_t>(sizeof(Entry)));
+    file_->read(buffer_.data(), filled_ * sizeof(Entry));
+    at_ += static_cast<int64_t>(filled_);
+  }
+
+  FileReader* file_;
+  int64_t at_, end_;  // entries of the run that have not been read
+  std::vector<Entry> buffer_;
+  size_t place_ = 0, filled_ = 0;
+};
+
+// ends: where each run ends, in entries.
+void merge_runs(HashedFileWriter& out, const std::string& path, const std::vector<int64_t>& ends,
+                const CountWork& work) {
+  FileReader file(path);
+  const auto entry_bytes = static_cast<int64_t>(sizeof(Entry));
+  const int64_t share = work.budget / std::ssize(ends);
+  const int64_t buffer = std::clamp(share, entry_bytes, kLargestBuffer) / entry_bytes;
+  std::vector<Run> runs;
+  for (size_t i = 0; i < ends.size(); ++i) {
+    runs.emplace_back(file, i == 0 ? 0 : ends[i - 1], ends[i], buffer);
+  }
+  const auto after = [before = Before{work.order}](const Run* a, const Run* b) {
+    return before(b->front(), a->front());
+  };
+  std::priority_queue<Run*, std::vector<Run*>, decltype(after)> next(after);
+  for (Run& run : runs) {
+    if (!run.empty()) next.push(&run);
+  }
+  while (!next.empty()) {
+    Run* const run = next.top();
+    next.pop();
+    write_entry(out, run->front());
+    run->pop();
+    if (!run->empty()) next.push(run);
+  }
+}
+
+}  // namespace
+
+FileFacts count_column(const CountWork& work) {
+  const int64_t values = work.segments->total(work.column).values;
+  HashedFileWriter out(work.path);
+  const std::string runs_path = work.path + ".runs";
+  std::vector<int64_t> ends;
+  {
+    Table table(work.budget, values);
+    HashedFileWriter runs(runs_path);
+    while (table.next_range()) {
+      count_range(table, work);
+      std::vector<Entry>& entries = table.entries();
+      sort_kept(entries, work);
+      if (table.covers_all()) {
+        for (const Entry& entry : entries) write_entry(out, entry);
+        return out.publish();
+      }
+      runs.write(entries.data(), entries.size() * sizeof(Entry));
+      ends.push_back((ends.empty() ? 0 : ends.back()) + std::ssize(entries));
+    }
+    runs.publish();
+  }
+  merge_runs(out, runs_path, ends, work);
+  std::filesystem::remove(runs_path);
+  return out.publish();
+}
+
+}  // namespace hotrow

@@ -1,0 +1,380 @@
+#include "data/encode/encode.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <utility>
+
+#include "data/encode/count_column.h"
+#include "data/encode/encode_column.h"
+#include "data/encode/manifest.h"
+#include "data/encode/parse_stage.h"
+#include "data/encode/segments.h"
+#include "data/encode/vocabulary_file.h"
+#include "data/encode/write_stage.h"
+#include "data/pending_file.h"
+#include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
+
+namespace hotrow {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr int64_t kReserved = int64_t{48} << 20;   // of max_memory: all but the columns' tables
+constexpr int64_t kPieceBytes = int64_t{3} << 20;  // of a parsed piece and its part of a segment
+constexpr int64_t kFewestPieces = 16;              // of a segment, where memory allows it
+
+// Removes the files in `folder` that a process with one of `suffixes` has left half-written.
+void remove_partial_files(const std::string& folder, const std::vector<std::string>& suffixes) {
+  std::error_code ignored;
+  std::vector<fs::path> left;
+  for (const auto& item : fs::directory_iterator(folder, ignored)) {
+    const std::string name = item.path().filename().string();
+    if (std::any_of(suffixes.begin(), suffixes.end(),
+                    [&](const std::string& suffix) { return name.ends_with(suffix); })) {
+      left.push_back(item.path());
+    }
+  }
+  for (const fs::path& path : left) fs::remove_all(path, ignored);
+}
+
+// The folder OUT.encode, of one run at a time. Its file "runs" has a line for each that was killed.
+class Scratch {
+ public:
+  explicit Scratch(const std::string& path) : path_(path) {
+    std::error_code error;
+    fs::create_directories(path_, error);
+    require<DataError>(!error, "[{}] cannot be made: got '{}', expected room for a folder", path_,
+                       error.message());
+    lock_ = ::open((path_ + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    require<DataError>(lock_ >= 0, "[{}] cannot be written: got '{}', expected a folder of ours",
+                       path_, std::strerror(errno));
+    if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+      ::close(lock_);
+      throw DataError(
+          fmt::format("[{}] in use: got a run that is at work on the same output, "
+                      "expected one at a time",
+                      path_));
+    }
+  }
+  ~Scratch() { ::close(lock_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  const std::string& path() const { return path_; }
+
+  // Removes what killed runs have left here and in the folders of the output.
+  void clean(std::initializer_list<std::string> folders) const {
+    const std::string runs = path_ + "/runs";
+    std::vector<std::string> suffixes;
+    std::ifstream lines(runs);
+    for (std::string line; std::getline(lines, line) && !lines.eof();) {
+      if (line.ends_with(".partial")) suffixes.push_back(line);
+    }
+    remove_partial_files(path_, suffixes);
+    for (const std::string& folder : folders) remove_partial_files(folder, suffixes);
+    std::ofstream(runs, std::ios::app) << PendingFile::process_suffix() << '\n';
+  }
+
+  void remove() const {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+
+ private:
+  std::string path_;
+  int lock_ = -1;
+};
+
+json describe_input(const std::string& path) {
+  std::error_code error;
+  const auto bytes = fs::file_size(path, error);
+  const auto time = fs::last_write_time(path, error);
+  require<DataError>(!error, "[{}] cannot be read: got '{}', expected a regular file", path,
+                     error.message());
+  return {{"path", fs::absolute(path).lexically_normal().string()},
+          {"bytes", bytes},
+          {"time", static_cast<int64_t>(time.time_since_epoch().count())}};
+}
+
+json describe_source(const RawSource& source, const ErrorPolicy& errors,
+                     const std::string& settings) {
+  json work;
+  for (const std::string& file : source.files()) work["inputs"].push_back(describe_input(file));
+  const Schema& schema = source.schema();
+  for (const NumericalColumn& column : schema.numerical) {
+    work["columns"].push_back({column.name, name_of(column.type)});
+  }
+  for (const CategoricalColumn& column : schema.categorical) {
+    work["columns"].push_back({column.name, name_of(column.type)});
+  }
+  work["on_error"] = {static_cast<int>(errors.on_error), errors.max_errors};
+  work["settings"] = json::parse(settings);
+  return work;
+}
+
+json describe_scheme(const EncodeConfig& config) {
+  return {{"order", name_of(config.scheme.order)},
+          {"first_id", config.scheme.first_id},
+          {"unseen_id", config.scheme.unseen_id},
+          {"hash_rows", config.scheme.hash_rows},
+          {"min_frequency", config.min_frequency},
+          {"vocabulary", config.vocabulary.empty() ? json() : describe_input(config.vocabulary)}};
+}
+
+// On one line. Names of files need not be UTF-8, JSON must be.
+std::string text_of(const json& work) {
+  return work.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string file_of(std::string_view what, size_t column) {
+  return fmt::format("{}-{:03}", what, column);
+}
+
+class Encoder {
+ public:
+  Encoder(RawSource& source, EncodeConfig config, const OpenSink& open_sink,
+          const EncodeProgress& progress)
+      : source_(source),
+        config_(std::move(config)),
+        open_sink_(open_sink),
+        progress_(progress),
+        columns_(source.schema().num_tables()) {
+    const fs::path output = fs::absolute(config_.output).lexically_normal();
+    require(output.has_filename(), "[output] got '{}', expected the name of a file or folder",
+            config_.output);
+    folder_ = output.parent_path().string();
+    name_ = output.filename().string();
+  }
+
+  EncodeResult run() {
+    check_scheme();
+    json work = describe_source(source_, config_.errors, config_.source_settings);
+    const std::string parse_work = text_of(work);
+    work["scheme"] = describe_scheme(config_);
+    const std::string column_work = text_of(work);
+    work["dense"] = name_of(config_.dense);
+    work["output"] = json::parse(config_.output_settings);
+    const std::string scratch_path = folder_ + "/" + name_ + ".encode";
+    Manifest output(folder_, name_, text_of(work));
+    if (output.done()) {
+      if (fs::exists(scratch_path)) Scratch(scratch_path).remove();
+      return {.was_there = true};
+    }
+    const Scratch scratch(scratch_path);
+    scratch.clean({folder_, folder_ + "/" + name_});
+    Manifest parsed(scratch.path(), "parse", parse_work);
+    const ParsedText text =
+        parse_to_segments(source_, parsed, pieces_per_segment(), config_.errors, progress_);
+    segments_ = std::make_unique<Segments>(text.segments, source_.schema());
+    malloc_trim(0);  // what was parsed is on disk; the columns need the memory
+    count(scratch.path(), column_work);
+    encode_columns(scratch.path(), column_work);
+    EncodeResult result = write(output);
+    result.bad_lines = text.bad_lines;
+    scratch.remove();
+    return result;
+  }
+
+ private:
+  void check_scheme() {
+    if (!config_.vocabulary.empty()) {
+      vocabulary_ = open_vocabulary(config_.vocabulary);
+      check_vocabulary_fits(vocabulary_, source_.schema(), config_.vocabulary);
+      config_.scheme = vocabulary_.scheme;
+      config_.min_frequency.clear();
+    }
+    const IdScheme& scheme = config_.scheme;
+    std::vector<int64_t>& least = config_.min_frequency;
+    if (least.empty()) least.assign(columns_, scheme.min_frequency);
+    require(least.size() == columns_, "[min_frequency] got {} columns, expected {}", least.size(),
+            columns_);
+    require(config_.max_memory >= EncodeConfig::kSmallestMemory,
+            "[max_memory] too little: got {} bytes, expected at least {}", config_.max_memory,
+            EncodeConfig::kSmallestMemory);
+    if (scheme.order == IdOrder::kHash) {
+      require(scheme.hash_rows >= 1, "[hash_rows] got {}, expected at least 1", scheme.hash_rows);
+      return;
+    }
+    require(scheme.unseen_id != IdScheme::kNoRow || !config_.vocabulary.empty() ||
+                std::all_of(least.begin(), least.end(), [](int64_t k) { return k <= 1; }),
+            "[min_frequency] rare values have no row: got a least frequency of {} where no row is "
+            "kept for them, expected 1 (or another convention)",
+            least.empty() ? 1 : *std::max_element(least.begin(), least.end()));
+  }
+
+  int64_t pieces_per_segment() const {
+    const int64_t wanted = std::max<int64_t>(kFewestPieces, 2 * num_threads());
+    return std::clamp<int64_t>(config_.max_memory / 4 / kPieceBytes, 1, wanted);
+  }
+
+  // Of each thread that has a column.
+  int64_t budget() const {
+    const auto threads = std::min<int64_t>(num_threads(), std::max<int64_t>(1, std::ssize(order_)));
+    return (config_.max_memory - kReserved) / threads;
+  }
+
+  double all_values() const {
+    double values = 0;
+    for (size_t c = 0; c < columns_; ++c) {
+      values += static_cast<double>(segments_->total(c).values);
+    }
+    return values;
+  }
+
+  // Makes `prefix`-c for each column c that the manifest has not, with make(c, path), which gives
+  // the file's facts.
+  template <class Make>
+  void make_columns(Manifest& manifest, std::string_view prefix, StageProgress& progress,
+                    Make&& make) {
+    order_.clear();
+    for (size_t c = 0; c < columns_; ++c) {
+      if (manifest.has(file_of(prefix, c))) {
+        progress.add(static_cast<double>(segments_->total(c).values), 0);
+      } else {
+        order_.push_back(c);
+      }
+    }
+    parallel_for(std::ssize(order_), [&](int64_t i) {
+      const size_t c = order_[static_cast<size_t>(i)];
+      const std::string name = file_of(prefix, c);
+      manifest.add(name, make(c, manifest.path_of(name)));
+    });
+    manifest.finish();
+  }
+
+  void count(const std::string& folder, const std::string& work) {
+    if (!config_.vocabulary.empty()) return;
+    vocabulary_.scheme = config_.scheme;
+    for (const CategoricalColumn& column : source_.schema().categorical) {
+      vocabulary_.columns.push_back({column.name, column.type, {}, 0});
+    }
+    if (config_.scheme.order == IdOrder::kHash) {
+      for (VocabularyColumn& column : vocabulary_.columns) column.xxh3 = XXH3_64bits("", 0);
+      return;
+    }
+    Manifest manifest(folder, "count", work);
+    StageProgress progress(progress_, "count", all_values());
+    make_columns(manifest, "vocabulary", progress, [&](size_t c, const std::string& path) {
+      return count_column({.segments = segments_.get(),
+                           .column = c,
+                           .order = config_.scheme.order,
+                           .min_frequency = config_.min_frequency[c],
+                           .budget = budget(),
+                           .path = path,
+                           .progress = &progress});
+    });
+    for (size_t c = 0; c < columns_; ++c) {
+      const std::string name = file_of("vocabulary", c);
+      const FileFacts& facts = manifest.files().at(name);
+      vocabulary_.columns[c].xxh3 = facts.xxh3;
+      vocabulary_.columns[c].slice = {manifest.path_of(name), 0,
+                                      facts.bytes / static_cast<int64_t>(sizeof(VocabularyEntry))};
+    }
+  }
+
+  void encode_columns(const std::string& folder, const std::string& work) {
+    Manifest manifest(folder, "encode", work);
+    StageProgress progress(progress_, "encode", all_values());
+    make_columns(manifest, "ids", progress, [&](size_t c, const std::string& path) {
+      return encode_column({.segments = segments_.get(),
+                            .column = c,
+                            .name = vocabulary_.columns[c].name,
+                            .scheme = config_.scheme,
+                            .vocabulary = vocabulary_.columns[c].slice,
+                            .budget = budget(),
+                            .path = path,
+                            .progress = &progress});
+    });
+    for (size_t c = 0; c < columns_; ++c) ids_.push_back(manifest.path_of(file_of("ids", c)));
+  }
+
+  Schema output_schema() const {
+    Schema schema = source_.schema();
+    for (size_t c = 0; c < columns_; ++c) {
+      const SegmentColumn& total = segments_->total(c);
+      CategoricalColumn& column = schema.categorical[c];
+      column.cardinality = vocabulary_.rows(c);
+      column.type =
+          column.cardinality <= int64_t{1} << 31 ? ColumnType::kInt32 : ColumnType::kInt64;
+      column.hotness = std::max<int64_t>(1, total.max_length);
+      column.fixed_hotness = segments_->rows() > 0 && total.min_length == column.hotness;
+    }
+    if (config_.dense == Transform::kNone) return schema;
+    for (NumericalColumn& column : schema.numerical) {
+      column.type = ColumnType::kFloat32;
+      column.applied = column.transform = config_.dense;
+    }
+    return schema;
+  }
+
+  EncodeResult write(Manifest& output) {
+    EncodeResult result;
+    result.rows = segments_->rows();
+    result.schema = output_schema();
+    const std::string vocabulary = name_ + ".vocabulary";
+    const FileFacts facts = write_vocabulary(output.path_of(vocabulary), vocabulary_);
+    const std::unique_ptr<RowSink> sink = open_sink_(result.schema);
+    write_rows({.segments = segments_.get(),
+                .ids = ids_,
+                .schema = &result.schema,
+                .dense = config_.dense,
+                .sink = sink.get()},
+               progress_);
+    result.losses = sink->losses();
+    sink->finish();
+    const std::vector<std::string> files = output_files();
+    if (files.empty()) return result;  // under names of the format's own: nothing to compare with
+    output.add(vocabulary, facts);
+    for (const std::string& file : files) output.add(file, facts_of(output.path_of(file)));
+    output.finish();
+    return result;
+  }
+
+  // The regular files of the output, by their names from folder_ on.
+  std::vector<std::string> output_files() const {
+    const fs::path output = fs::path(folder_) / name_;
+    if (fs::is_regular_file(output)) return {name_};
+    std::vector<std::string> files;
+    if (!fs::is_directory(output)) return files;
+    for (const auto& item : fs::recursive_directory_iterator(output)) {
+      if (item.is_regular_file()) {
+        files.push_back(item.path().lexically_relative(folder_).generic_string());
+      }
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+  }
+
+  RawSource& source_;
+  EncodeConfig config_;
+  const OpenSink& open_sink_;
+  const EncodeProgress& progress_;
+  size_t columns_;
+  std::string folder_, name_;  // of the output
+  std::unique_ptr<Segments> segments_;
+  VocabularyFile vocabulary_;
+  std::vector<size_t> order_;     // columns of the stage at work
+  std::vector<std::string> ids_;  // files, one a column
+};
+
+}  // namespace
+
+EncodeResult encode(RawSource& source, const EncodeConfig& config, const OpenSink& open_sink,
+                    const EncodeProgress& progress) {
+  return Encoder(source, config, open_sink, progress).run();
+}
+
+}  // namespace hotrow

@@ -1,0 +1,146 @@
+#include "data/encode/encode_column.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "data/encode/key_table.h"
+#include "kernels/core/check.h"
+
+namespace hotrow {
+namespace {
+
+constexpr size_t kBlock = 64;  // lookups whose cache misses overlap
+constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
+
+using Dictionary = KeyTable<uint32_t>;
+
+void check_ids(const IdWork& work) {
+  const int64_t ids = work.scheme.order == IdOrder::kHash
+                          ? work.scheme.hash_rows
+                          : work.scheme.first_id + work.vocabulary.entries;
+  require<DataError>(
+      ids < kNone,
+      "[column {}] too many row ids: got {}, expected fewer than {} (raise the least "
+      "frequency, or hash)",
+      work.name, ids, kNone);
+}
+
+// Puts what belongs to the table's range into it.
+void load(Dictionary& table, const IdWork& work) {
+  for_each_entry(work.vocabulary, work.scheme.first_id, [&table](uint64_t key, uint32_t id) {
+    const uint64_t hash = mix64(key);
+    uint32_t* const found = table.covers(hash) ? table.find_or_add(key, hash) : nullptr;
+    if (found != nullptr) *found = id;
+  });
+}
+
+// ids[i] = the row of keys[i], where the table has it.
+void look_up(std::span<uint32_t> ids, const Dictionary& table, std::span<const uint64_t> keys) {
+  uint64_t hashes[kBlock];
+  for (size_t i = 0; i < keys.size(); ++i) {
+    hashes[i] = mix64(keys[i]);
+    table.prefetch_slot(hashes[i]);
+  }
+  for (size_t i = 0; i < keys.size(); ++i) table.prefetch_entry(hashes[i]);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (!table.covers(hashes[i])) continue;
+    const uint32_t* const found = table.find(keys[i], hashes[i]);
+    if (found != nullptr) ids[i] = *found;
+  }
+}
+
+[[noreturn]] void reject_unseen(const IdWork& work, int64_t row, uint64_t key) {
+  throw DataError(fmt::format(
+      "[column {}] a value without a row id: got {:#x} in sample {}, expected a value of the "
+      "vocabulary (a convention with a row for unseen values takes it)",
+      work.name, key, row));
+}
+
+// Number of the sample, 0-based in the data set, that holds the value at `place` of a segment.
+int64_t row_of(const IdWork& work, const Segment& in, size_t place) {
+  int64_t row = 0;
+  for (const Segment& segment : work.segments->all()) {
+    if (&segment == &in) break;
+    row += segment.rows();
+  }
+  std::vector<uint32_t> lengths(static_cast<size_t>(in.rows()));
+  in.read_lengths(lengths, work.column, 0);
+  for (size_t b = 0; b < lengths.size() && place >= lengths[b]; ++b, ++row) place -= lengths[b];
+  return row;
+}
+
+void fill_unseen(std::span<uint32_t> ids, const IdWork& work, const Segment& segment,
+                 std::span<const uint64_t> keys) {
+  const auto unseen = static_cast<uint32_t>(work.scheme.unseen_id);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] != kNone) continue;
+    if (work.scheme.unseen_id == IdScheme::kNoRow) {
+      reject_unseen(work, row_of(work, segment, i), keys[i]);
+    }
+    ids[i] = unseen;
+  }
+}
+
+// One walk over the column. before: ids of the walks before, null for the first.
+FileFacts walk(const IdWork& work, const Dictionary& table, FileReader* before,
+               const std::string& path) {
+  HashedFileWriter out(path);
+  std::vector<uint64_t> keys;
+  std::vector<uint32_t> ids;
+  for (const Segment& segment : work.segments->all()) {
+    segment.read_keys(keys, work.column);
+    ids.assign(keys.size(), kNone);
+    if (before != nullptr) before->read(ids.data(), ids.size() * sizeof(uint32_t));
+    for (size_t at = 0; at < keys.size(); at += kBlock) {
+      const size_t size = std::min(kBlock, keys.size() - at);
+      look_up(std::span(ids).subspan(at, size), table, std::span(keys).subspan(at, size));
+    }
+    if (table.last()) fill_unseen(ids, work, segment, keys);
+    out.write(ids.data(), ids.size() * sizeof(uint32_t));
+    work.progress->add(table.share() * static_cast<double>(keys.size()), 0);
+  }
+  return out.publish();
+}
+
+FileFacts hash_column(const IdWork& work) {
+  HashedFileWriter out(work.path);
+  std::vector<uint64_t> keys;
+  std::vector<uint32_t> ids;
+  for (const Segment& segment : work.segments->all()) {
+    segment.read_keys(keys, work.column);
+    ids.resize(keys.size());
+    for (size_t i = 0; i < keys.size(); ++i) {
+      ids[i] = static_cast<uint32_t>(hashed_id(keys[i], work.column, work.scheme.hash_rows));
+    }
+    out.write(ids.data(), ids.size() * sizeof(uint32_t));
+    work.progress->add(static_cast<double>(keys.size()), 0);
+  }
+  return out.publish();
+}
+
+}  // namespace
+
+FileFacts encode_column(const IdWork& work) {
+  check_ids(work);
+  if (work.scheme.order == IdOrder::kHash) return hash_column(work);
+  Dictionary table(work.budget, work.vocabulary.entries);
+  FileFacts facts;
+  std::string before;
+  for (int64_t pass = 0; table.next_range(); ++pass) {
+    load(table, work);
+    const std::string path =
+        table.last() ? work.path : fmt::format("{}.pass-{}", work.path, pass % 2);
+    std::unique_ptr<FileReader> ids;
+    if (!before.empty()) ids = std::make_unique<FileReader>(before);
+    facts = walk(work, table, ids.get(), path);
+    if (!before.empty()) std::filesystem::remove(before);
+    before = path;
+  }
+  return facts;
+}
+
+}  // namespace hotrow

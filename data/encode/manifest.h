@@ -1,0 +1,55 @@
+// What a stage of work has made so far, so that a run that was killed goes on where it stopped.
+//
+// A text file of JSON lines in the stage's folder: what the work is, then a line for each file that
+// is whole, then a line that says the stage is done:
+//   {"stage":"parse","work":{...}}
+//   {"file":"segment-000000","bytes":11534336,"xxh3":"0123456789abcdef"}
+//   {"done":true}
+// A line counts once its '\n' is there; what follows the first line that does not parse is dropped.
+// A file counts only if its bytes have the XXH3 that its line says, so neither a half-written file
+// nor one that another run replaced is ever taken.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "data/encode/hashed_file.h"
+
+namespace hotrow {
+
+class Manifest {
+ public:
+  // Goes on with folder/STAGE.manifest if it was made for the same `work` (a JSON value: inputs and
+  // parameters), and reads all files that it names; starts with nothing otherwise. Writes nothing.
+  Manifest(std::string folder, std::string stage, std::string_view work);
+
+  // Whether all was made, and is there.
+  bool done() const { return done_; }
+  // Files that are whole, by name. Not while another thread adds.
+  const std::map<std::string, FileFacts>& files() const { return files_; }
+  bool has(const std::string& name) const { return files_.contains(name); }
+  std::string path_of(const std::string& name) const { return folder_ + "/" + name; }
+
+  // After the file `name` of the folder got its name. Safe to call from many threads. DataError
+  // where the manifest cannot be written.
+  void add(const std::string& name, const FileFacts& facts);
+  // Nothing more will be added.
+  void finish();
+
+ private:
+  void load();
+  void drop_damaged();
+  void rewrite() const;
+  void append(const std::string& line);
+
+  std::string folder_, path_, head_;
+  std::map<std::string, FileFacts> files_;
+  bool done_ = false;
+  std::mutex mutex_;
+  File file_;
+};
+
+}  // namespace hotrow

@@ -1,0 +1,65 @@
+#include "data/row_checker.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace hotrow {
+namespace {
+
+constexpr size_t kShown = 10;
+
+}  // namespace
+
+void RowChecker::note(const Rows& rows, size_t row, const std::string& column,
+                      const std::string& what) {
+  ++total_;
+  if (first_.size() == kShown) return;
+  first_.push_back(fmt::format("[{}: row {}, column {}] {}", rows.source,
+                               rows.first_row + static_cast<int64_t>(row), column, what));
+}
+
+void RowChecker::check_numbers(const Rows& rows) {
+  for (size_t b = 0; b < static_cast<size_t>(rows.rows); ++b) {
+    if (!std::isfinite(rows.labels[b])) {
+      note(rows, b, schema_.label.name,
+           fmt::format("label: got {}, expected a finite number", rows.labels[b]));
+    }
+    for (size_t j = 0; j < schema_.num_dense(); ++j) {
+      const double x = rows.dense[b * schema_.num_dense() + j];
+      if (!std::isinf(x)) continue;
+      note(rows, b, schema_.numerical[j].name,
+           fmt::format("number: got {}, expected a finite one or none", x));
+    }
+  }
+}
+
+void RowChecker::check_bags(const Rows& rows, size_t table) {
+  const CategoricalColumn& column = schema_.categorical[table];
+  const auto& [offsets, ids] = rows.sparse[table];
+  for (size_t b = 0; b < static_cast<size_t>(rows.rows); ++b) {
+    const int64_t size = offsets[b + 1] - offsets[b];
+    if (size > column.hotness || (column.fixed_hotness && size != column.hotness)) {
+      note(rows, b, column.name,
+           fmt::format("ids of a sample: got {}, expected {}{}", size,
+                       column.fixed_hotness ? "" : "at most ", column.hotness));
+    }
+    for (int64_t k = offsets[b]; k < offsets[b + 1]; ++k) {
+      const int64_t id = ids[static_cast<size_t>(k)];
+      if (id >= 0 && (column.cardinality == 0 || id < column.cardinality)) continue;
+      note(rows, b, column.name,
+           column.cardinality == 0
+               ? fmt::format("id: got {}, expected at least 0", id)
+               : fmt::format("id: got {}, expected at least 0 and below the cardinality {}", id,
+                             column.cardinality));
+    }
+  }
+}
+
+void RowChecker::add(const Rows& rows) {
+  rows_ += rows.rows;
+  check_numbers(rows);
+  for (size_t t = 0; t < schema_.num_tables(); ++t) check_bags(rows, t);
+}
+
+}  // namespace hotrow

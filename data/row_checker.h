@@ -1,0 +1,35 @@
+// Whether samples are what their schema says: ids below the cardinalities, as many in a sample as
+// there may be, finite numbers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/rows.h"
+
+namespace hotrow {
+
+class RowChecker {
+ public:
+  explicit RowChecker(const Schema& schema) : schema_(schema) {}
+
+  void add(const Rows& rows);
+
+  int64_t rows() const { return rows_; }
+  int64_t total() const { return total_; }  // of problems
+  // The first few: "[file: row 7, column C3] id: got 12, expected at least 0 and below 10". Rows
+  // count from 0.
+  const std::vector<std::string>& first() const { return first_; }
+
+ private:
+  void check_numbers(const Rows& rows);
+  void check_bags(const Rows& rows, size_t table);
+  void note(const Rows& rows, size_t row, const std::string& column, const std::string& what);
+
+  const Schema& schema_;
+  int64_t rows_ = 0, total_ = 0;
+  std::vector<std::string> first_;
+};
+
+}  // namespace hotrow

@@ -1,0 +1,28 @@
+// The data set that a command reads: its flags, and how it is opened.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "data/formats.h"
+#include "data/raw_stream.h"
+#include "data/text_source.h"
+#include "tools/cli/flag_set.h"
+
+namespace hotrow {
+
+struct DataInput {
+  std::string path, from = "auto";
+  SourceOptions source;
+
+  // IN, --from, --part, --schema-file, --on-error and --max-errors.
+  void add_flags(FlagSet& flags);
+  // After parsing. InvalidArgument without a path.
+  void check() const;
+  // By --from, or found out.
+  const Format& format() const;
+  // Text before its values have ids; null for any other format.
+  std::unique_ptr<TextSource> open_text(const Format& format) const;
+};
+
+}  // namespace hotrow
