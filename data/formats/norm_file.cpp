@@ -45,6 +45,7 @@ NormFile::NormFile(const std::string& path) : file_(path) {
 std::string NormFile::place() const { return fmt::format("{}: sample {}", path(), record_); }
 
 void NormFile::take(std::span<std::byte> out) {
+  if (out.empty()) return;
   const int64_t count = std::ssize(out);
   require<DataError>(count <= left(), "[{}] the file is cut short: got {} bytes, expected {} more",
                      place(), left(), count);
