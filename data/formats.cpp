@@ -4,12 +4,27 @@
 
 #include <vector>
 
+#include "data/formats/nvidia_bin.h"
+#include "data/formats/split_binary.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
 namespace {
 
-const std::vector<Format> kFormats = {};
+const std::vector<Format> kFormats = {
+    {"split-binary", "NVIDIA DLRM: a folder with feature_spec.yaml", fits_feature_spec,
+     [](const std::string& path, const SourceOptions& options) {
+       return open_feature_spec(path, options.part);
+     },
+     [](const std::string& path, const Schema& schema, const SinkOptions& options) {
+       return create_split_binary(path, schema, options.part);
+     }},
+    {"nvidia-bin", "NVIDIA DLRM before splitting: a folder with model_size.json", fits_nvidia_bin,
+     [](const std::string& path, const SourceOptions& options) {
+       return open_nvidia_bin(path, options.part);
+     },
+     nullptr},
+};
 
 std::string names(std::span<const Format> among) {
   std::string text;

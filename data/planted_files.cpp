@@ -6,10 +6,10 @@
 #include <cerrno>
 #include <filesystem>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "data/binary_file.h"
 #include "data/pending_file.h"
 #include "kernels/core/check.h"
 
@@ -49,14 +49,6 @@ class LineFile {
   PendingFile file_;
   gzFile stream_ = nullptr;
 };
-
-void make_folder(const std::string& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  require<DataError>(std::filesystem::is_directory(folder),
-                     "[{}] cannot be used as the output folder: got '{}', expected a folder",
-                     folder, error ? error.message() : "a file");
-}
 
 using Drawn = std::vector<std::pair<double, int>>;
 

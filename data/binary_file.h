@@ -1,0 +1,64 @@
+// Files of records without a header: reading at a place, writing from start to end.
+//
+// Errors are DataError with the path and the system's reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "data/pending_file.h"
+
+namespace hotrow {
+
+class BinaryInput {
+ public:
+  // DataError: missing, or no regular file.
+  explicit BinaryInput(std::string path);
+  ~BinaryInput();
+  BinaryInput(BinaryInput&& other) noexcept;
+  BinaryInput& operator=(BinaryInput&&) = delete;
+
+  const std::string& path() const { return path_; }
+  int64_t size() const { return size_; }  // in bytes, when it was opened
+  // Fills all of `to` with the bytes from `offset`; DataError where the file ends before.
+  void read(int64_t offset, std::span<std::byte> to) const;
+
+ private:
+  std::string path_;
+  int descriptor_ = -1;
+  int64_t size_ = 0;
+};
+
+// Buffered; a PendingFile underneath, so that nothing half-written gets its name.
+class BinaryOutput {
+ public:
+  explicit BinaryOutput(std::string path);
+
+  const std::string& path() const { return file_.path(); }
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  // Everything is in the file; no write() after it.
+  void close();
+  // After close().
+  void publish() const { file_.publish(); }
+
+ private:
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+
+  PendingFile file_;
+  std::unique_ptr<std::FILE, Close> stream_;
+};
+
+// All of a small text file. DataError where it is larger than `most` bytes, missing or empty.
+std::string read_small_file(const std::string& path, int64_t most);
+// Makes the folder and those above it. DataError where it cannot be.
+void make_folder(const std::string& path);
+
+}  // namespace hotrow
