@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "data/formats/criteo_npz.h"
+#include "data/formats/mlperf_bin.h"
 #include "data/formats/nvidia_bin.h"
 #include "data/formats/split_binary.h"
 #include "kernels/core/check.h"
@@ -11,20 +13,7 @@
 namespace hotrow {
 namespace {
 
-const std::vector<Format> kFormats = {
-    {"split-binary", "NVIDIA DLRM: a folder with feature_spec.yaml", fits_feature_spec,
-     [](const std::string& path, const SourceOptions& options) {
-       return open_feature_spec(path, options.part);
-     },
-     [](const std::string& path, const Schema& schema, const SinkOptions& options) {
-       return create_split_binary(path, schema, options.part);
-     }},
-    {"nvidia-bin", "NVIDIA DLRM before splitting: a folder with model_size.json", fits_nvidia_bin,
-     [](const std::string& path, const SourceOptions& options) {
-       return open_nvidia_bin(path, options.part);
-     },
-     nullptr},
-};
+const std::vector<Format> kFormats = {kKaggle, kTerabyte, kMlperfBin, kSplitBinary, kNvidiaBin};
 
 std::string names(std::span<const Format> among) {
   std::string text;

@@ -22,6 +22,8 @@ struct SinkOptions {
   std::string part = "train";
   std::string schema_file;
   bool compress = true;  // where the format can be either
+  // Called often by a finish() that takes long, with the share of it that is behind; may throw.
+  std::function<void(double fraction)> progress;
 };
 
 struct Format {

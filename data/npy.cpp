@@ -63,6 +63,39 @@ void convert_all(std::vector<To>& out, const std::byte* bytes, const std::string
   }
 }
 
+// Calls visit(T{}) with the C++ type of the values.
+template <class Visit>
+void visit_type(NpyType type, const std::string& source, const Visit& visit) {
+  switch (type) {
+    case NpyType::kBool:
+    case NpyType::kUint8:
+      return visit(uint8_t{});
+    case NpyType::kInt8:
+      return visit(int8_t{});
+    case NpyType::kInt16:
+      return visit(int16_t{});
+    case NpyType::kInt32:
+      return visit(int32_t{});
+    case NpyType::kInt64:
+      return visit(int64_t{});
+    case NpyType::kUint16:
+      return visit(uint16_t{});
+    case NpyType::kUint32:
+      return visit(uint32_t{});
+    case NpyType::kUint64:
+      return visit(uint64_t{});
+    case NpyType::kFloat16:
+      return visit(Half{});
+    case NpyType::kFloat32:
+      return visit(float{});
+    case NpyType::kFloat64:
+      return visit(double{});
+    case NpyType::kText:
+      break;
+  }
+  throw DataError(fmt::format("[{}] type of the values: got text, expected numbers", source));
+}
+
 void append_utf8(std::string& out, uint32_t code) {
   if (code < 0x80) {
     out += static_cast<char>(code);
@@ -100,43 +133,16 @@ void NpyArray::check_shape(const std::vector<int64_t>& expected) const {
 
 template <class T>
 std::vector<T> NpyArray::cast() const {
-  std::vector<T> out(size());
-  const std::byte* bytes = bytes_.get();
-  switch (header_.type) {
-    case NpyType::kBool:
-    case NpyType::kUint8:
-      convert_all<T, uint8_t>(out, bytes, source_);
-      break;
-    case NpyType::kInt8:
-      convert_all<T, int8_t>(out, bytes, source_);
-      break;
-    case NpyType::kInt16:
-      convert_all<T, int16_t>(out, bytes, source_);
-      break;
-    case NpyType::kInt32:
-      convert_all<T, int32_t>(out, bytes, source_);
-      break;
-    case NpyType::kInt64:
-      convert_all<T, int64_t>(out, bytes, source_);
-      break;
-    case NpyType::kUint16:
-      convert_all<T, uint16_t>(out, bytes, source_);
-      break;
-    case NpyType::kUint32:
-      convert_all<T, uint32_t>(out, bytes, source_);
-      break;
-    case NpyType::kUint64:
-      convert_all<T, uint64_t>(out, bytes, source_);
-      break;
-    case NpyType::kFloat32:
-      convert_all<T, float>(out, bytes, source_);
-      break;
-    case NpyType::kFloat64:
-      convert_all<T, double>(out, bytes, source_);
-      break;
-    case NpyType::kText:
-      throw DataError(fmt::format("[{}] type of the values: got text, expected numbers", source_));
-  }
+  std::vector<T> out(static_cast<size_t>(size()));
+  visit_type(header_.type, source_, [&]<class From>(From) {
+    if constexpr (std::is_same_v<From, Half>) {
+      const Half* halves = reinterpret_cast<const Half*>(bytes_.get());
+      const std::vector<float> wide(halves, halves + size());
+      convert_all<T, float>(out, reinterpret_cast<const std::byte*>(wide.data()), source_);
+    } else {
+      convert_all<T, From>(out, bytes_.get(), source_);
+    }
+  });
   return out;
 }
 template std::vector<int32_t> NpyArray::cast() const;
@@ -168,6 +174,15 @@ NpyArray read_npy_values(NpyHeader header, const ByteReader& read, const std::st
   }
   header.fortran_order = false;
   return NpyArray(std::move(header), std::move(values), source);
+}
+
+void npy_values_to_double(double* out, int64_t stride, std::span<const std::byte> values,
+                          NpyType type) {
+  visit_type(type, "values", [&]<class From>(From) {
+    const From* in = reinterpret_cast<const From*>(values.data());
+    const size_t count = values.size() / sizeof(From);
+    for (size_t i = 0; i < count; ++i, out += stride) *out = static_cast<double>(in[i]);
+  });
 }
 
 NpyArray read_npy(const std::string& path) {

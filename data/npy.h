@@ -5,7 +5,7 @@
 // descr, fortran_order and shape, then the values. Everything little-endian.
 //
 // Refused with a DataError that names the file: big-endian values, records, Python objects,
-// complex, half floats and dates.
+// complex and dates.
 #pragma once
 
 #include <cstddef>
@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+#include "data/half.h"
+
 namespace hotrow {
 
 enum class NpyType {
@@ -31,6 +33,7 @@ enum class NpyType {
   kUint16,
   kUint32,
   kUint64,
+  kFloat16,
   kFloat32,
   kFloat64,
   kText,  // fixed-width UCS-4 strings, NumPy's <U
@@ -74,6 +77,10 @@ constexpr NpyType npy_type<uint32_t>() {
 template <>
 constexpr NpyType npy_type<uint64_t>() {
   return NpyType::kUint64;
+}
+template <>
+constexpr NpyType npy_type<Half>() {
+  return NpyType::kFloat16;
 }
 template <>
 constexpr NpyType npy_type<float>() {
@@ -156,5 +163,9 @@ using ByteReader = std::function<void(std::span<std::byte>)>;
 std::string encode_npy_header(const NpyHeader& header);
 NpyHeader decode_npy_header(const ByteReader& read, const std::string& source);
 NpyArray read_npy_values(NpyHeader header, const ByteReader& read, const std::string& source);
+// out[i * stride] = value i of `values`, numbers of type `type` (not kText): exact but for integers
+// beyond 2^53.
+void npy_values_to_double(double* out, int64_t stride, std::span<const std::byte> values,
+                          NpyType type);
 
 }  // namespace hotrow

@@ -17,7 +17,7 @@ struct TypeRow {
   std::string_view name, descr;
   int64_t item_bytes;
 };
-constexpr std::array<TypeRow, 11> kTypes = {{
+constexpr std::array<TypeRow, 12> kTypes = {{
     {NpyType::kBool, "bool", "|b1", 1},
     {NpyType::kInt8, "int8", "|i1", 1},
     {NpyType::kInt16, "int16", "<i2", 2},
@@ -27,6 +27,7 @@ constexpr std::array<TypeRow, 11> kTypes = {{
     {NpyType::kUint16, "uint16", "<u2", 2},
     {NpyType::kUint32, "uint32", "<u4", 4},
     {NpyType::kUint64, "uint64", "<u8", 8},
+    {NpyType::kFloat16, "float16", "<f2", 2},
     {NpyType::kFloat32, "float32", "<f4", 4},
     {NpyType::kFloat64, "float64", "<f8", 8},
 }};
@@ -158,7 +159,7 @@ class HeaderScanner {
                          used == static_cast<int>(copy.size()) && length >= 0;
     require<DataError>(is_text,
                        "[{}] values of an unsupported type: got '{}', expected little-endian bool, "
-                       "integers, f4, f8 or text",
+                       "integers, f2, f4, f8 or text",
                        source_, descr);
     header.type = NpyType::kText;
     header.item_bytes = 4 * int64_t{length};

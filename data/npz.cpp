@@ -159,6 +159,7 @@ struct Entry {
   std::string name, start;
   NpyHeader header;
   NpzWriter::RowProducer produce;
+  int64_t units = 0;  // what `produce` counts: rows, or values
   std::function<void(double)> progress;
   zip_error_t error;
   std::exception_ptr failure;
@@ -166,28 +167,24 @@ struct Entry {
   std::vector<std::byte>
       block;  // what has been produced and not yet pulled lies in [at, block.size())
   size_t at = 0;
-  int64_t next_row = 0;
+  int64_t next_unit = 0;
 
-  int64_t rows() const {
-    if (header.shape.empty()) return 1;
-    return header.fortran_order ? header.shape.back() : header.shape.front();
-  }
   int64_t total_bytes() const { return static_cast<int64_t>(start.size()) + header.bytes(); }
 
   void rewind() {
     const auto* bytes = reinterpret_cast<const std::byte*>(start.data());
     block.assign(bytes, bytes + start.size());
     at = 0;
-    next_row = 0;
+    next_unit = 0;
   }
   bool refill() {
-    if (header.bytes() == 0 || next_row == rows()) return false;
-    if (progress) progress(static_cast<double>(next_row) / static_cast<double>(rows()));
-    const int64_t row_bytes = header.bytes() / rows();
-    const int64_t count = std::min(std::max<int64_t>((1 << 20) / row_bytes, 1), rows() - next_row);
-    block.resize(count * row_bytes);
-    produce(next_row, block);
-    next_row += count;
+    if (header.bytes() == 0 || next_unit == units) return false;
+    if (progress) progress(static_cast<double>(next_unit) / static_cast<double>(units));
+    const int64_t unit_bytes = header.bytes() / units;
+    const int64_t count = std::min(std::max<int64_t>((1 << 20) / unit_bytes, 1), units - next_unit);
+    block.resize(count * unit_bytes);
+    produce(next_unit, block);
+    next_unit += count;
     at = 0;
     return true;
   }
@@ -255,6 +252,19 @@ NpzWriter::NpzWriter(NpzWriter&&) noexcept = default;
 NpzWriter::~NpzWriter() = default;
 
 void NpzWriter::add(const std::string& name, NpyHeader header, RowProducer produce) {
+  const int64_t rows = header.shape.empty()   ? 1
+                       : header.fortran_order ? header.shape.back()
+                                              : header.shape.front();
+  add_entry(name, std::move(header), rows, std::move(produce));
+}
+
+void NpzWriter::add_values(const std::string& name, NpyHeader header, ValueProducer produce) {
+  const int64_t values = header.size();
+  add_entry(name, std::move(header), values, std::move(produce));
+}
+
+void NpzWriter::add_entry(const std::string& name, NpyHeader header, int64_t units,
+                          RowProducer produce) {
   for (const auto& other : state_->entries) {
     require(other->name != name, "[{}] array '{}' added twice: got a second, expected one",
             state_->path, name);
@@ -264,6 +274,7 @@ void NpzWriter::add(const std::string& name, NpyHeader header, RowProducer produ
   entry->start = encode_npy_header(header);
   entry->header = std::move(header);
   entry->produce = std::move(produce);
+  entry->units = units;
   zip_error_init(&entry->error);
   state_->entries.push_back(std::move(entry));
 }
@@ -286,7 +297,7 @@ DataError write_error(const std::string& path, zip_t* archive) {
   return DataError(fmt::format("[{}] cannot be written: {}", path, zip_strerror(archive)));
 }
 
-void add_entry(zip_t* archive, Entry& entry, zip_int32_t method, const std::string& path) {
+void add_member(zip_t* archive, Entry& entry, zip_int32_t method, const std::string& path) {
   zip_source_t* source = zip_source_function(archive, serve, &entry);
   const std::string name = entry.name + std::string(kSuffix);
   const zip_int64_t at = zip_file_add(archive, name.c_str(), source, ZIP_FL_ENC_UTF_8);
@@ -317,7 +328,7 @@ void NpzWriter::finish(const std::function<void(double)>& progress) {
   const bool deflate = state_->compression == Compression::kDeflate;
   for (const auto& entry : state_->entries) {
     entry->progress = progress;
-    add_entry(archive.get(), *entry, deflate ? ZIP_CM_DEFLATE : ZIP_CM_STORE, state_->path);
+    add_member(archive.get(), *entry, deflate ? ZIP_CM_DEFLATE : ZIP_CM_STORE, state_->path);
   }
   if (zip_close(archive.get()) == 0) {
     archive.release();

@@ -78,6 +78,10 @@ class NpzWriter {
   // least one row. Called in ascending order during finish(); what it throws comes out of finish().
   using RowProducer = std::function<void(int64_t first_row, std::span<std::byte> out)>;
   void add(const std::string& name, NpyHeader header, RowProducer produce);
+  // The same by value: `out` holds values first_value, first_value + 1, ... in the file's order,
+  // for rows too large to be held.
+  using ValueProducer = std::function<void(int64_t first_value, std::span<std::byte> out)>;
+  void add_values(const std::string& name, NpyHeader header, ValueProducer produce);
   // `values` is not copied: it must stay until finish() has returned.
   void add(const std::string& name, NpyHeader header, std::span<const std::byte> values);
   template <std::ranges::contiguous_range Values>
@@ -91,6 +95,8 @@ class NpzWriter {
 
  private:
   struct State;
+  void add_entry(const std::string& name, NpyHeader header, int64_t units, RowProducer produce);
+
   std::unique_ptr<State> state_;
 };
 

@@ -50,8 +50,9 @@ class RowSource {
 class RowSink {
  public:
   virtual ~RowSink() = default;
-  // What this format cannot hold of the schema that the sink was opened with, a sentence each;
-  // empty if the data set can be read back as it was.
+  // What this format cannot hold of the schema that the sink was opened with, a sentence each, and
+  // after finish() also what it did not hold of the values; empty if the data set can be read back
+  // as it was.
   virtual const std::vector<std::string>& losses() const = 0;
   // Appends. DataError that names row and column for a value that the format cannot hold.
   virtual void write(const Rows& rows) = 0;

@@ -1,6 +1,10 @@
-// Makes data for dlrm_train; see README.md.
+// Makes, converts and looks at data for dlrm_train; see README.md.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdio>
 #include <limits>
@@ -12,13 +16,12 @@
 #include "kernels/core/check.h"
 #include "tools/cli/flag_set.h"
 #include "tools/cli/run_main.h"
+#include "tools/data/convert.h"
+#include "tools/data/transcode.h"
 
 namespace hotrow {
 namespace {
 
-constexpr std::string_view kUsage =
-    "usage: dlrm_data COMMAND [flags]\n\n"
-    "  generate   Criteo-shaped clicks with a known best AUC (dlrm_data generate --help)\n";
 constexpr int64_t kMaxRows = int64_t{1} << 40;
 constexpr int64_t kReportLines = 50 * 1024;  // a multiple of the generator's blocks
 
@@ -64,17 +67,46 @@ int generate(int argc, const char* const* argv) {
   return 0;
 }
 
+struct Command {
+  std::string_view name, about;
+  int (*run)(int argc, const char* const* argv);  // argv[0]: "dlrm_data NAME"
+};
+constexpr std::array kCommands = {
+    Command{"convert", "One format to another", run_convert},
+    Command{"gen-csv", "Random CSV files for transcode", run_gen_csv},
+    Command{"generate", "Criteo-shaped clicks with a known best AUC", generate},
+    Command{"transcode", "CSV with feature_spec.yaml to NVIDIA DLRM's split-binary", run_transcode},
+};
+
+std::string usage() {
+  std::string text = "usage: dlrm_data COMMAND [flags]\n\n";
+  for (const Command& command : kCommands) {
+    text += fmt::format("  {:<10} {} (dlrm_data {} --help)\n", command.name, command.about,
+                        command.name);
+  }
+  return text;
+}
+
+std::string command_names() {
+  std::vector<std::string_view> names;
+  for (const Command& command : kCommands) names.push_back(command.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 int run(int argc, const char* const* argv) {
-  const std::string_view command = argc > 1 ? argv[1] : "";
-  if (command == "--help" || command == "-h") {
-    std::fputs(kUsage.data(), stdout);
+  const std::string_view name = argc > 1 ? argv[1] : "";
+  if (name == "--help" || name == "-h") {
+    std::fputs(usage().c_str(), stdout);
     return 0;
   }
-  require(command == "generate", "[command] got {}, expected generate (see dlrm_data --help)",
-          command.empty() ? "none" : fmt::format("'{}'", command));
+  const auto command = std::find_if(kCommands.begin(), kCommands.end(),
+                                    [&](const Command& c) { return c.name == name; });
+  require(command != kCommands.end(), "[command] got {}, expected one of {} (see dlrm_data --help)",
+          name.empty() ? "none" : fmt::format("'{}'", name), command_names());
+  const std::string program = fmt::format("dlrm_data {}", name);
   std::vector<const char*> words(argv + 1, argv + argc);
-  words[0] = "dlrm_data generate";  // the program's name in the help text
-  return generate(argc - 1, words.data());
+  words[0] = program.c_str();  // the program's name in the help text
+  return command->run(argc - 1, words.data());
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "data/rows.h"
+#include "data/formats.h"
 
 namespace hotrow {
 
@@ -26,5 +26,8 @@ std::unique_ptr<RowSource> open_nvidia_bin(const std::string& folder, const std:
 
 // Whether `path` is a folder with a model_size.json.
 bool fits_nvidia_bin(const std::string& path);
+
+// --from=nvidia-bin.
+extern const Format kNvidiaBin;
 
 }  // namespace hotrow

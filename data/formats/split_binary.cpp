@@ -207,7 +207,10 @@ Schema stored_schema(Schema schema) {
 class SplitBinarySink : public RowSink {
  public:
   SplitBinarySink(const std::string& folder, const Schema& schema, const std::string& part)
-      : schema_(schema), spec_(split_binary_spec(stored_schema(schema))), folder_(folder) {
+      : schema_(schema),
+        spec_(split_binary_spec(stored_schema(schema))),
+        folder_(folder),
+        transforms_(schema.numerical.begin(), schema.numerical.end()) {
     for (const CategoricalColumn& column : schema.categorical) {
       require(column.hotness == 1,
               "[split-binary] column {}: got up to {} ids a sample, expected 1 (the format has no "
@@ -355,5 +358,14 @@ std::unique_ptr<RowSink> create_split_binary(const std::string& folder, const Sc
                                              const std::string& part) {
   return std::make_unique<SplitBinarySink>(folder, schema, part);
 }
+
+const Format kSplitBinary = {
+    "split-binary", "NVIDIA DLRM: a folder with feature_spec.yaml", fits_feature_spec,
+    [](const std::string& path, const SourceOptions& options) {
+      return open_feature_spec(path, options.part);
+    },
+    [](const std::string& path, const Schema& schema, const SinkOptions& options) {
+      return create_split_binary(path, schema, options.part);
+    }};
 
 }  // namespace hotrow

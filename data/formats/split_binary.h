@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "data/formats.h"
 #include "data/formats/feature_spec.h"
-#include "data/rows.h"
 
 namespace hotrow {
 
@@ -36,5 +36,8 @@ std::unique_ptr<RowSink> create_split_binary(const std::string& folder, const Sc
 
 // Whether `path` is a folder with a feature_spec.yaml, or that file.
 bool fits_feature_spec(const std::string& path);
+
+// --to=split-binary, --from=split-binary.
+extern const Format kSplitBinary;
 
 }  // namespace hotrow

@@ -134,6 +134,11 @@ void FlagSet::text(const std::string& name, std::string& target, const std::stri
        [&target] { return target; }});
 }
 
+void FlagSet::word(const std::string& name, std::string& target, const std::string& help) {
+  add({name, "PATH", help, [&target](const std::string& text) { target = text; },
+       [&target] { return target; }});
+}
+
 void FlagSet::sizes(const std::string& name, std::vector<int64_t>& target, int64_t max,
                     int64_t min_count, const std::string& help) {
   add({name, "N-N-...", help,
@@ -179,7 +184,8 @@ bool FlagSet::given(const std::string& name) const { return impl_->find(name).op
 std::vector<std::pair<std::string, std::string>> FlagSet::settings() const {
   std::vector<std::pair<std::string, std::string>> out;
   for (const Impl::Entry& e : impl_->entries) {
-    if (!e.refused) out.emplace_back(e.flag.name.substr(2), e.flag.show());
+    if (e.refused || !e.flag.name.starts_with("--")) continue;
+    out.emplace_back(e.flag.name.substr(2), e.flag.show());
   }
   return out;
 }

@@ -36,6 +36,8 @@ class FlagSet {
   void real(const std::string& name, double& target, RealRange range, const std::string& help);
   void boolean(const std::string& name, bool& target, const std::string& help);
   void text(const std::string& name, std::string& target, const std::string& help);
+  // A word without dashes, by its place among those; `name` is for the help text.
+  void word(const std::string& name, std::string& target, const std::string& help);
   void sizes(const std::string& name, std::vector<int64_t>& target, int64_t max, int64_t min_count,
              const std::string& help);
 

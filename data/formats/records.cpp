@@ -1,0 +1,133 @@
+#include "data/formats/records.h"
+
+#include <algorithm>
+#include <bit>
+#include <numeric>
+#include <utility>
+
+#include "data/formats/record_decode.h"
+#include "kernels/core/check.h"
+
+namespace hotrow {
+
+int64_t RecordLayout::words() const {
+  return std::accumulate(hotness.begin(), hotness.end(), 1 + num_dense);
+}
+
+std::string RecordLayout::text() const {
+  return fmt::format("1 label + {} numerical + {} ids", num_dense, words() - 1 - num_dense);
+}
+
+RecordFile::RecordFile(const std::string& path, const RecordLayout& layout)
+    : file_(path), record_bytes_(layout.bytes()) {
+  const int64_t bytes = file_.size(), rest = bytes % record_bytes_;
+  require<DataError>(
+      rest == 0,
+      "[{}] length: got {} bytes = {} samples of {} bytes + {} bytes, expected whole "
+      "samples (each {}, 4 bytes a number)",
+      path, bytes, bytes / record_bytes_, record_bytes_, rest, layout.text());
+}
+
+namespace {
+
+class RecordSource : public RowSource {
+ public:
+  RecordSource(const std::string& path, const Schema& schema, const RecordLayout& layout)
+      : schema_(schema), layout_(layout), file_(path, layout) {
+    require(schema.num_dense() == static_cast<size_t>(layout.num_dense) &&
+                schema.num_tables() == layout.hotness.size(),
+            "[{}] columns: got {} numerical and {} categorical, expected {} and {}", path,
+            schema.num_dense(), schema.num_tables(), layout.num_dense, layout.hotness.size());
+  }
+
+  const Schema& schema() const override { return schema_; }
+  int64_t num_rows() const override { return file_.num_records(); }
+  bool can_seek() const override { return true; }
+  void seek(int64_t row) override {
+    require(row >= 0 && row <= num_rows(), "[{}] row to go to: got {}, expected from 0 to {}",
+            file_.path(), row, num_rows());
+    at_ = row;
+  }
+
+  bool next(Rows& rows, int64_t max_rows) override {
+    const int64_t count = std::min(max_rows, num_rows() - at_);
+    resize(rows, count);
+    for (int64_t done = 0; done < count; done += kDecodeRecords) {
+      decode(rows, done, std::min(kDecodeRecords, count - done));
+    }
+    at_ += count;
+    return count > 0;
+  }
+
+ private:
+  void resize(Rows& rows, int64_t count) const {
+    const auto n = static_cast<size_t>(count);
+    rows.rows = count;
+    rows.source = file_.path();
+    rows.first_row = at_;
+    rows.labels.resize(n);
+    rows.dense.resize(n * schema_.num_dense());
+    rows.sparse.resize(schema_.num_tables());
+    for (size_t t = 0; t < rows.sparse.size(); ++t) {
+      rows.sparse[t].ids.resize(n * static_cast<size_t>(layout_.hotness[t]));
+      fill_offsets(rows.sparse[t].offsets, count, layout_.hotness[t]);
+    }
+  }
+
+  // Records at_ + first, ... to rows first, ...
+  void decode(Rows& rows, int64_t first, int64_t records) {
+    const int64_t stride = layout_.words(), dense = layout_.num_dense;
+    words_.resize(static_cast<size_t>(records * stride));
+    file_.read(at_ + first, words_);
+    const auto as_int = [](uint32_t word) {
+      return static_cast<double>(static_cast<int32_t>(word));
+    };
+    const uint32_t* in = words_.data();
+    take_values(rows.labels.data() + first, in++, records, stride, 1, as_int);
+    double* out = rows.dense.data() + first * dense;
+    if (layout_.dense_type == ColumnType::kInt32) {
+      take_values(out, in, records, stride, dense, as_int);
+    } else {
+      take_values(out, in, records, stride, dense,
+                  [](uint32_t word) { return static_cast<double>(std::bit_cast<float>(word)); });
+    }
+    in += dense;
+    for (size_t t = 0; t < rows.sparse.size(); ++t) {
+      const int64_t hotness = layout_.hotness[t];
+      int64_t* ids = rows.sparse[t].ids.data() + first * hotness;
+      const int64_t largest = take_ids(ids, in, records, stride, hotness);
+      if (largest >= end_of(t)) fail(t, {ids, static_cast<size_t>(records * hotness)}, first);
+      in += hotness;
+    }
+  }
+
+  // Ids of table `t` are below.
+  int64_t end_of(size_t t) const {
+    const int64_t known = schema_.categorical[t].cardinality;
+    return known > 0 ? known : int64_t{1} << (layout_.id_type == ColumnType::kInt32 ? 31 : 32);
+  }
+
+  [[noreturn]] void fail(size_t t, std::span<const int64_t> ids, int64_t first) const {
+    const auto bad =
+        std::find_if(ids.begin(), ids.end(), [&](int64_t id) { return id >= end_of(t); });
+    const int64_t row = at_ + first + (bad - ids.begin()) / layout_.hotness[t];
+    const int64_t id = layout_.id_type == ColumnType::kInt32 ? static_cast<int32_t>(*bad) : *bad;
+    throw DataError(fmt::format("[{}] row {}, column {}: got id {}, expected from 0 to {}",
+                                file_.path(), row, schema_.categorical[t].name, id, end_of(t) - 1));
+  }
+
+  const Schema schema_;
+  const RecordLayout layout_;
+  RecordFile file_;
+  std::vector<uint32_t> words_;
+  int64_t at_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<RowSource> open_records(const std::string& path, const Schema& schema,
+                                        const RecordLayout& layout) {
+  return std::make_unique<RecordSource>(path, schema, layout);
+}
+
+}  // namespace hotrow

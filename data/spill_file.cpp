@@ -1,0 +1,68 @@
+#include "data/spill_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "kernels/core/check.h"
+
+namespace hotrow {
+namespace {
+
+// Named for a moment: not every file system knows files that never had a name.
+int open_nameless(const std::string& folder) {
+  std::string name = folder + "/hotrow-spill-XXXXXX";
+  const int file = mkostemp(name.data(), O_CLOEXEC);
+  if (file >= 0) unlink(name.c_str());
+  return file;
+}
+
+void check(bool ok, const std::string& folder, const char* what) {
+  require<DataError>(ok,
+                     "[{}] a temporary file cannot be {}: got '{}', expected a folder with room to "
+                     "write in (the variable TMPDIR can name another)",
+                     folder, what, std::strerror(errno));
+}
+
+}  // namespace
+
+SpillFile::SpillFile(const std::string& folder) : folder_(folder) {
+  const char* tmpdir = std::getenv("TMPDIR");
+  if (folder_.empty()) folder_ = tmpdir != nullptr && *tmpdir != '\0' ? tmpdir : "/var/tmp";
+  file_ = open_nameless(folder_);
+  check(file_ >= 0, folder_, "made");
+}
+
+SpillFile::~SpillFile() {
+  if (file_ >= 0) close(file_);
+}
+
+SpillFile::SpillFile(SpillFile&& other) noexcept
+    : folder_(std::move(other.folder_)), file_(std::exchange(other.file_, -1)) {}
+
+void SpillFile::write(int64_t offset, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t done = pwrite(file_, bytes.data(), bytes.size(), offset);
+    if (done < 0 && errno == EINTR) continue;
+    check(done > 0, folder_, "written");
+    bytes = bytes.subspan(static_cast<size_t>(done));
+    offset += done;
+  }
+}
+
+void SpillFile::read(int64_t offset, std::span<std::byte> bytes) const {
+  while (!bytes.empty()) {
+    errno = 0;
+    const ssize_t done = pread(file_, bytes.data(), bytes.size(), offset);
+    if (done < 0 && errno == EINTR) continue;
+    check(done > 0, folder_, "read");
+    bytes = bytes.subspan(static_cast<size_t>(done));
+    offset += done;
+  }
+}
+
+}  // namespace hotrow

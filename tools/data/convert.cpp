@@ -1,0 +1,110 @@
+#include "tools/data/convert.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "data/formats.h"
+#include "kernels/core/check.h"
+#include "tools/cli/flag_set.h"
+#include "tools/cli/progress_line.h"
+#include "tools/cli/run_main.h"
+
+namespace hotrow {
+namespace {
+
+constexpr int64_t kBlockRows = 8192;
+
+struct ConvertOptions {
+  std::string from = "auto", to, in, out;
+  SourceOptions source;
+  SinkOptions sink;
+};
+
+std::string format_list() {
+  std::string text = "\nFormats:\n";
+  for (const Format& format : formats()) {
+    text += fmt::format("  {:<16} {}{}\n", format.name, format.about,
+                        format.create == nullptr ? " (read only)" : "");
+  }
+  return text;
+}
+
+// Sets `options`; gives what --help or --version must print instead, or nothing.
+std::string parse(ConvertOptions& options, int argc, const char* const* argv) {
+  FlagSet flags("Converts a data set: dlrm_data convert --to=NAME [--from=NAME] IN OUT",
+                "dlrm_data (Hotrow) " HOTROW_VERSION);
+  flags.group("Convert");
+  flags.word("IN", options.in, "File or folder to read");
+  flags.word("OUT", options.out, "File or folder to write; replaced if it is there");
+  flags.text("--from", options.from, "Format of IN; auto: known by its first bytes");
+  flags.text("--to", options.to, "Format of OUT");
+  flags.text("--part", options.source.part, "Of a data set in parts: train, test or val");
+  flags.text("--schema-file", options.source.schema_file,
+             "Columns of a format that does not tell them");
+  flags.boolean("--compress", options.sink.compress, "Where the format can be either");
+  std::string info = flags.parse(argc, argv);
+  if (!info.empty()) return info + format_list();
+  require(!options.in.empty() && !options.out.empty(),
+          "[IN OUT] is missing: got {}, expected what to read and what to write",
+          options.in.empty() ? "neither" : "only one of both");
+  require(!options.to.empty(), "[--to] is missing: got no format, expected --to=NAME");
+  return "";
+}
+
+void print_losses(const RowSink& sink, size_t from) {
+  for (size_t i = from; i < sink.losses().size(); ++i) {
+    std::printf("lost: %s\n", sink.losses()[i].c_str());
+  }
+}
+
+}  // namespace
+
+int run_convert(int argc, const char* const* argv) {
+  ConvertOptions options;
+  const std::string info = parse(options, argc, argv);
+  if (!info.empty()) {
+    std::fputs(info.c_str(), stdout);
+    return 0;
+  }
+  const Format& to = find_format(options.to);
+  require(to.create != nullptr, "[--to] got '{}', expected a format that can be written", to.name);
+  const Format& from =
+      options.from == "auto" ? detect_format(options.in) : find_format(options.from);
+
+  const std::atomic<bool>& stop = stop_on_signals();
+  ProgressLine line;
+  const auto check_stop = [&] {
+    if (stop) throw Interrupted("interrupted, nothing written");
+  };
+  options.sink.progress = [&](double fraction) {
+    check_stop();
+    line.show("finishing", fraction, -1, "");
+  };
+  const std::unique_ptr<RowSource> source = from.open(options.in, options.source);
+  const std::unique_ptr<RowSink> sink = to.create(options.out, source->schema(), options.sink);
+  const size_t known_losses = sink->losses().size();
+  print_losses(*sink, 0);
+  std::fflush(stdout);
+
+  int64_t done = 0;
+  for (Rows rows; source->next(rows, kBlockRows);) {
+    check_stop();
+    sink->write(rows);
+    done += rows.rows;
+    const auto all = static_cast<double>(source->num_rows());
+    line.show("converting", all > 0 ? static_cast<double>(done) / all : -1.0, done, "rows");
+  }
+  check_stop();
+  sink->finish();
+  print_losses(*sink, known_losses);
+  std::printf("wrote %s as %s: %s rows of %zu numerical and %zu categorical columns in %.1f s\n",
+              options.out.c_str(), std::string(to.name).c_str(), with_commas(done).c_str(),
+              source->schema().num_dense(), source->schema().num_tables(), line.seconds());
+  return 0;
+}
+
+}  // namespace hotrow
