@@ -17,6 +17,7 @@
 #include "tools/cli/flag_set.h"
 #include "tools/cli/run_main.h"
 #include "tools/data/convert.h"
+#include "tools/data/stats.h"
 #include "tools/data/transcode.h"
 
 namespace hotrow {
@@ -75,6 +76,7 @@ constexpr std::array kCommands = {
     Command{"convert", "One format to another", run_convert},
     Command{"gen-csv", "Random CSV files for transcode", run_gen_csv},
     Command{"generate", "Criteo-shaped clicks with a known best AUC", generate},
+    Command{"stats", "Embedding accesses: hot rows, batches, reuse, caches", run_stats},
     Command{"transcode", "CSV with feature_spec.yaml to NVIDIA DLRM's split-binary", run_transcode},
 };
 

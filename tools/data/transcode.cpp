@@ -4,7 +4,7 @@
 #include <limits>
 #include <string>
 
-#include "data/transcode.h"
+#include "data/formats/transcode.h"
 #include "kernels/core/check.h"
 #include "tools/cli/flag_set.h"
 #include "tools/cli/progress_line.h"

@@ -1,4 +1,4 @@
-#include "data/transcode.h"
+#include "data/formats/transcode.h"
 
 #include <fmt/format.h>
 

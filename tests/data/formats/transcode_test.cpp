@@ -1,4 +1,4 @@
-#include "data/transcode.h"
+#include "data/formats/transcode.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
