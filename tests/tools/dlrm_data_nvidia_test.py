@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """NVIDIA's example through dlrm_data, whose path is the first argument: gen-csv, transcode, convert."""
+import json
 import pathlib
 import struct
 import subprocess
@@ -77,11 +78,39 @@ class Nvidia(unittest.TestCase):
         self.assertEqual((self.folder / "bin" / "train" / "label.bin").read_bytes(), labels)
         self.assertEqual(set(labels), {0, 1})
 
+        code, out, err = run("stats", f"{self.folder}/bin", "--batch-size=250", "--cache=100", "--json")
+        self.assertEqual((code, err), (0, ""))
+        stats = json.loads(out)
+        self.assertEqual(stats["samples"], 500)
+        for table, column in zip(stats["tables"], drawn):
+            unique = len(set(column))
+            self.assertEqual((table["accesses"], table["unique_rows"]), (500, unique))
+            batches = [len(set(column[:250])), len(set(column[250:]))]
+            self.assertAlmostEqual(table["unique_rows_per_batch"], sum(batches) / 2)
+            self.assertAlmostEqual(table["caches"][0]["hottest_rows_hits"], 1)
+            self.assertAlmostEqual(table["caches"][0]["lru_hits"], 1 - unique / 500)
+        code, out, err = run("stats", f"{self.folder}/bin", "--part=test")
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn("500 samples, batches of 2,048", out)
+        self.assertIn("all tables", out)
+
     def test_usage_errors(self):
         self.expect(2, "[--input] is missing", "transcode")
         self.expect(2, "[--output] is missing", "transcode", "--input=x")
         self.expect(2, "[--chunk-size] is out of range: got 0", "transcode", "--input=x", "--chunk-size=0")
         self.expect(2, "[--output] is missing", "gen-csv")
+        self.expect(2, "[IN] is missing", "stats")
+        self.expect(2, "[--cache] is out of range: got 0", "stats", "--cache=1,0", "x")
+        self.expect(2, "[trace] got 'draw', expected profile", "trace", "draw")
+        self.expect(2, "[--tables] got a value without --to", "generate", "--out=x", "--tables=3")
+        to = ("generate", f"--out={self.folder}/x", "--to=split-binary")
+        self.expect(2, "[--tables] is missing", *to)
+        self.expect(2, "[--hotness] got 2 numbers, expected one, or one for each of the 3", *to, "--tables=3,4,5",
+                    "--hotness=1,2")
+        self.expect(2, "[--locality-file] is missing", *to, "--tables=3", "--ids=locality")
+        self.expect(2, "[--trace-file] is missing", *to, "--tables=3", "--ids=trace")
+        self.expect(2, "[--to] got 'nvidia-bin', expected a format that can be written", *to, "--to=nvidia-bin")
+        self.expect(2, "column C1: got up to 2 ids", *to, "--tables=3", "--hotness=2")
         self.expect(1, "feature_spec.yaml] cannot be read", "transcode", f"--input={self.folder}", "--output=x")
         self.expect(1, "cannot be read", "gen-csv", f"--feature-spec-in={self.folder}/x", f"--output={self.folder}/y")
 
@@ -92,6 +121,32 @@ class Nvidia(unittest.TestCase):
         self.expect(1, "label.csv:2:1] bad value of label", "transcode", f"--input={self.folder}/csv",
                     f"--output={self.folder}/bin")
         self.assertEqual([f for f in (self.folder / "bin").rglob("*") if f.is_file()], [])
+
+    def test_trace_profile(self):
+        (self.folder / "trace.log").write_text("1, 2, 3, 4, 5, 3, 4, 1, 1, 6, 3")
+        code, out, err = run("trace", "profile", f"--trace-file={self.folder}/trace.log",
+                             f"--dist-file={self.folder}/dist.log", f"--synthetic-file={self.folder}/synthetic.log")
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn("11 accesses of 6 ids, 5 stack distances", out)
+        self.assertEqual((self.folder / "dist.log").read_text().splitlines()[:2], ["1, 2, 3, 4, 5, 6", "0, 1, 3, 4, 5"])
+        # As numpy's generator draws it from seed 123.
+        self.assertEqual((self.folder / "synthetic.log").read_text(), "1, 2, 3, 4, 2, 5, 1, 2, 6, 3, 4")
+
+    def test_generates_any_shape(self):
+        for name in ("one", "two"):
+            code, out, err = run("generate", "--to=split-binary", "--tables=5,200,40000", "--dense=2", "--rows=3000",
+                                 "--test-rows=1000", "--seed=9", f"--out={self.folder}/{name}")
+            self.assertEqual((code, err), (0, ""))
+            self.assertIn("4,000 rows, 0.0 MB", out)
+        for name in ("train/cat_2.bin", "train/numerical.bin", "test/label.bin"):
+            first, second = ((self.folder / n / name).read_bytes() for n in ("one", "two"))
+            self.assertEqual(first, second)
+            self.assertGreater(len(set(first)), 1)
+        self.assertEqual(len((self.folder / "one/train/cat_2.bin").read_bytes()), 4 * 3000)
+        self.assertEqual(len((self.folder / "one/test/numerical.bin").read_bytes()), 2 * 2 * 1000)
+        # Into another format and on: what the generator says is what the data have.
+        code, out, err = run("stats", f"{self.folder}/one", "--json")
+        self.assertEqual([t["rows"] for t in json.loads(out)["tables"]], [5, 200, 40000])
 
 
 if __name__ == "__main__":
