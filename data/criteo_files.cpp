@@ -34,6 +34,9 @@ std::string CriteoFiles::processed_day(int day) const {
   return fmt::format("{}_{}_processed.npz", day_prefix_, day);
 }
 
+std::string CriteoFiles::reordered(int day) const {
+  return fmt::format("{}_{}_reordered.npz", day_prefix_, day);
+}
 std::string CriteoFiles::dictionary(int column) const {
   return fmt::format("{}_fea_dict_{}.npz", stem_, column);
 }

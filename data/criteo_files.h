@@ -34,6 +34,7 @@ class CriteoFiles {
   std::string day_text(int day) const;
   std::string day(int day) const;
   std::string processed_day(int day) const;
+  std::string reordered(int day) const;
   std::string dictionary(int column) const;
   std::string table_counts() const;
   std::string day_counts() const;

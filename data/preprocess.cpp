@@ -70,6 +70,7 @@ class Preprocess {
     log_(fmt::format("Total number of samples: {}", total()));
     log_(fmt::format("Divided into days/splits:\n [{}]", fmt::join(rows_, ", ")));
     write_counts();
+    if (config_.processed_file.empty()) return;
     join_criteo_days(files_, config_.processed_file, rows_, log_, config_.progress);
   }
 

@@ -41,7 +41,7 @@ namespace hotrow {
 
 struct PreprocessConfig {
   CriteoFiles files;
-  std::string processed_file;  // where the final .npz goes
+  std::string processed_file;  // where the final .npz goes; empty: the processed days are enough
   int64_t max_ind_range = -1;  // > 0: categories modulo this, before they are numbered
   double sub_sample_rate = 0;  // in [0, 1]
   // Called often, with the share of the file or array at hand that is behind; it may throw, and no

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -31,8 +32,8 @@ void check(bool ok, const std::string& folder, const char* what) {
 }  // namespace
 
 SpillFile::SpillFile(const std::string& folder) : folder_(folder) {
-  const char* tmpdir = std::getenv("TMPDIR");
-  if (folder_.empty()) folder_ = tmpdir != nullptr && *tmpdir != '\0' ? tmpdir : "/var/tmp";
+  const char* named = std::getenv("TMPDIR");
+  if (folder_.empty()) folder_ = named != nullptr ? named : P_tmpdir;
   file_ = open_nameless(folder_);
   check(file_ >= 0, folder_, "made");
 }

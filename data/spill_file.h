@@ -11,8 +11,8 @@ namespace hotrow {
 
 class SpillFile {
  public:
-  // Lies in `folder`; if that is empty, in $TMPDIR or else /var/tmp. DataError if it cannot be
-  // made.
+  // Lies in `folder`; if that is empty, in the system's temporary folder, which TMPDIR names.
+  // DataError if it cannot be made.
   explicit SpillFile(const std::string& folder = {});
   ~SpillFile();
   SpillFile(SpillFile&& other) noexcept;

@@ -5,22 +5,22 @@ namespace {
 
 constexpr float plus(Transform transform) { return transform == Transform::kLog1p ? 1.0f : 3.0f; }
 
-template <Transform transform, class Small>
-const Small& table() {
-  static const Small small = [] {
-    Small values;
-    for (size_t i = 0; i < values.size(); ++i)
-      values[i] = std::log(static_cast<float>(i) + plus(transform));
-    return values;
-  }();
-  return small;
+// A function by name, not a lambda: g++ works a lambda's logarithms out itself, and the last bits
+// of two of them are not those of the library.
+template <class Small>
+Small logarithms(Transform transform) {
+  Small values;
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = std::log(static_cast<float>(i) + plus(transform));
+  return values;
 }
 
 }  // namespace
 
 const Transformer::Small& Transformer::small_counts(Transform transform) {
-  return transform == Transform::kLog1p ? table<Transform::kLog1p, Small>()
-                                        : table<Transform::kLog3p, Small>();
+  static const Small log1p = logarithms<Small>(Transform::kLog1p);
+  static const Small log3p = logarithms<Small>(Transform::kLog3p);
+  return transform == Transform::kLog1p ? log1p : log3p;
 }
 
 Transformer::Transformer(Transform transform)

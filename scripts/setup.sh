@@ -2,7 +2,7 @@
 # Installs what the build needs on Debian 12 or Ubuntu 22.04 and newer, without a question.
 #
 #   scripts/setup.sh            compilers and libraries
-#   scripts/setup.sh --checks   also what scripts/test.sh checks with on CI: clang 14
+#   scripts/setup.sh --checks   also what scripts/test.sh checks with on CI: clang 14, NumPy
 #
 # Does nothing where everything is there already. Uses sudo unless run as root.
 set -euo pipefail
@@ -12,8 +12,10 @@ needed=(g++ make ninja-build pkg-config python3 libhwy-dev libfmt-dev nlohmann-j
         libzip-dev zlib1g-dev libyaml-cpp-dev libxxhash-dev libgtest-dev libgmock-dev libbenchmark-dev)
 # A build without these works: with floors of its own rate alone, and slower to repeat.
 wanted=(libdnnl-dev ccache)
+checks=no
 if [ "${1:-}" = --checks ]; then
-  wanted+=(clang-14 libomp-14-dev clang-format-14)
+  wanted+=(clang-14 libomp-14-dev clang-format-14 python3-numpy)
+  checks=yes
 elif [ $# -gt 0 ]; then
   fail "got '$1', expected nothing or --checks"
 fi
@@ -80,5 +82,15 @@ install_cmake() {
   quietly pip "$CACHE/cmake/bin/pip" install --quiet "cmake>=$CMAKE_MINIMUM"
 }
 
+# A python3 that is not the system's does not see the system's NumPy.
+install_numpy() {
+  if [ "$checks" = no ] || has_numpy; then
+    return
+  fi
+  say "installing NumPy into $NUMPY"
+  quietly numpy python3 -m pip install --quiet --target "$NUMPY" numpy
+}
+
 install_packages
 install_cmake
+install_numpy

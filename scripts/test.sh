@@ -92,6 +92,7 @@ checks=()
 [ -z "${CI:-}" ] || checks=(--checks)
 scripts/setup.sh "${checks[@]}"
 use_cmake
+has_numpy || say "no NumPy: what is compared with it is skipped"
 for part in "${parts[@]}"; do
   declare -F "part_$part" >/dev/null || fail "no part '$part', expected format, release, plain, asan, tsan or clang"
   start=$SECONDS

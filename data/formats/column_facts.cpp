@@ -16,7 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kEnding = "_fea_count.npz";
-constexpr int64_t kMaxTables = 4096, kMaxCount = int64_t{1} << 32, kMaxHotness = 1 << 16;
+constexpr int64_t kMaxTables = 4096, kMaxCount = int64_t{1} << 62, kMaxHotness = 1 << 16;
+constexpr int64_t kMaxKey = int64_t{1} << 62;
 constexpr int64_t kMaxDense = 1 << 20;
 
 std::string own_path(const std::string& path) {
@@ -25,13 +26,11 @@ std::string own_path(const std::string& path) {
   return stem.replace_extension().string() + std::string(kEnding);
 }
 
-// The file by its name, or the only one of its kind; empty if there is none.
-std::string find_file(const std::string& path) {
-  std::string own = own_path(path);
+// The only file of its kind beside or in `path`; empty if there is none, or more than one.
+std::string only_file(const std::string& path) {
   std::error_code ignored;
-  if (fs::exists(own, ignored)) return own;
   const fs::path folder =
-      fs::is_directory(path, ignored) ? fs::path(path) : fs::path(own).parent_path();
+      fs::is_directory(path, ignored) ? fs::path(path) : fs::path(path).parent_path();
   std::string only;
   for (const auto& entry : fs::directory_iterator(folder.empty() ? "." : folder, ignored)) {
     if (!entry.path().filename().string().ends_with(kEnding)) continue;
@@ -41,34 +40,44 @@ std::string find_file(const std::string& path) {
   return only;
 }
 
-std::vector<int64_t> read_integers(const NpzReader& npz, std::string_view name, int64_t high) {
-  NpzMember member = npz.open(name);
+// A list of whole numbers in [low, high].
+std::vector<int64_t> read_list(const NpzReader& npz, std::string_view name, int64_t low,
+                               int64_t high) {
+  const NpzMember member = npz.open(name);
   const NpyHeader& header = member.header();
   require<DataError>(header.shape.size() == 1 && header.size() <= kMaxTables,
                      "[{}] shape: got {} values in {} dimensions, expected a list of at most {}",
                      member.source(), header.size(), header.shape.size(), kMaxTables);
   std::vector<int64_t> values = npz.read(name).cast<int64_t>();
   for (size_t i = 0; i < values.size(); ++i) {
-    require<DataError>(values[i] >= 1 && values[i] <= high,
-                       "[{}] value {}: got {}, expected a whole number from 1 to {}",
-                       member.source(), i, values[i], high);
+    require<DataError>(values[i] >= low && values[i] <= high,
+                       "[{}] value {}: got {}, expected a whole number from {} to {}",
+                       member.source(), i, values[i], low, high);
   }
   return values;
 }
 
-}  // namespace
+// The same with a value for each table; `missing` without such an array.
+std::vector<int64_t> read_table_list(const NpzReader& npz, std::string_view name, int64_t low,
+                                     int64_t high, size_t tables, int64_t missing) {
+  if (!npz.contains(name)) return std::vector<int64_t>(tables, missing);
+  std::vector<int64_t> values = read_list(npz, name, low, high);
+  require<DataError>(values.size() == tables,
+                     "[{}: array '{}'] values: got {}, expected {} as in counts", npz.path(), name,
+                     values.size(), tables);
+  return values;
+}
 
-std::optional<ColumnFacts> find_column_facts(const std::string& path) {
+ColumnFacts read_facts(const std::string& path) {
   ColumnFacts facts;
-  facts.path = find_file(path);
-  if (facts.path.empty()) return std::nullopt;
-  const NpzReader npz(facts.path);
-  facts.counts = read_integers(npz, "counts", kMaxCount);
-  facts.hotness.assign(facts.counts.size(), 1);
-  if (npz.contains("hotness")) facts.hotness = read_integers(npz, "hotness", kMaxHotness);
-  require<DataError>(facts.hotness.size() == facts.counts.size(),
-                     "[{}: array 'hotness'] values: got {}, expected {} as in counts", facts.path,
-                     facts.hotness.size(), facts.counts.size());
+  facts.path = path;
+  const NpzReader npz(path);
+  facts.counts = read_list(npz, "counts", 1, kMaxCount);
+  const size_t tables = facts.counts.size();
+  facts.hotness = read_table_list(npz, "hotness", 1, kMaxHotness, tables, 1);
+  const std::vector<int64_t> variable = read_table_list(npz, "variable", 0, 1, tables, 0);
+  facts.variable.assign(variable.begin(), variable.end());
+  facts.key_begin = read_table_list(npz, "key_begin", 0, kMaxKey, tables, 0);
   if (npz.contains("num_dense")) {
     const std::vector<int64_t> found = npz.read("num_dense").cast<int64_t>();
     require<DataError>(found.size() == 1 && found[0] >= 0 && found[0] <= kMaxDense,
@@ -87,13 +96,36 @@ std::optional<ColumnFacts> find_column_facts(const std::string& path) {
   return facts;
 }
 
+}  // namespace
+
+std::optional<ColumnFacts> find_column_facts(const std::string& path) {
+  const std::string own = own_path(path);
+  std::error_code ignored;
+  if (!fs::exists(own, ignored)) return std::nullopt;
+  return read_facts(own);
+}
+
 std::vector<int64_t> find_table_sizes(const std::string& path, int64_t num_tables) {
-  const std::optional<ColumnFacts> facts = find_column_facts(path);
+  std::optional<ColumnFacts> facts = find_column_facts(path);
+  const std::string only = facts ? "" : only_file(path);
+  if (!only.empty()) facts = read_facts(only);
   if (!facts) return std::vector<int64_t>(static_cast<size_t>(num_tables), 0);
   require<DataError>(std::ssize(facts->counts) == num_tables,
                      "[{}: array 'counts'] tables: got {}, expected {} as {} has", facts->path,
                      facts->counts.size(), num_tables, path);
   return facts->counts;
+}
+
+ColumnFacts ColumnFacts::of(const Schema& schema) {
+  ColumnFacts facts;
+  for (const CategoricalColumn& column : schema.categorical) {
+    facts.counts.push_back(column.cardinality);
+    facts.hotness.push_back(column.hotness);
+    facts.variable.push_back(column.fixed_hotness ? 0 : 1);
+    facts.key_begin.push_back(0);
+  }
+  facts.num_dense = std::ssize(schema.numerical);
+  return facts;
 }
 
 void write_column_facts(const std::string& path, const ColumnFacts& facts) {
@@ -111,6 +143,9 @@ void write_column_facts(const std::string& path, const ColumnFacts& facts) {
     npz.add("counts", facts.counts, {tables});
   }
   npz.add("hotness", facts.hotness, {tables});
+  npz.add("variable", {NpyType::kBool, 1, {tables}, false},
+          std::as_bytes(std::span(facts.variable)));
+  npz.add("key_begin", facts.key_begin, {tables});
   npz.add("num_dense", num_dense, {});
   npz.add("dense_type", {NpyType::kText, std::ssize(text) * 4, {}, false},
           std::as_bytes(std::span(text)));

@@ -153,9 +153,11 @@ std::unique_ptr<RowSource> open_criteo_npz(const std::string& path, const Source
   return std::make_unique<CriteoNpzSource>(path);
 }
 
-const Format kKaggle = {"kaggle", "facebookresearch/dlrm's processed .npz, cut into 7 days",
-                        is_kaggle, open_criteo_npz, create_kaggle};
-const Format kTerabyte = {"terabyte", "facebookresearch/dlrm's processed .npz, cut into 24 days",
-                          is_terabyte, open_criteo_npz, create_terabyte};
+constinit const Format kKaggle = {"kaggle",
+                                  "facebookresearch/dlrm's processed .npz, cut into 7 days",
+                                  is_kaggle, open_criteo_npz, create_kaggle};
+constinit const Format kTerabyte = {"terabyte",
+                                    "facebookresearch/dlrm's processed .npz, cut into 24 days",
+                                    is_terabyte, open_criteo_npz, create_terabyte};
 
 }  // namespace hotrow

@@ -51,7 +51,8 @@ std::unique_ptr<RowSink> create_mlperf_bin(const std::string& path, const Schema
   return create_records(path, schema, mlperf_layout(), mlperf_schema(sizes));
 }
 
-const Format kMlperfBin = {"mlperf-bin", "MLPerf's binary Criteo: 40 int32 a sample, FILE.bin",
-                           fits, open_mlperf_bin, create_mlperf_bin};
+constinit const Format kMlperfBin = {"mlperf-bin",
+                                     "MLPerf's binary Criteo: 40 int32 a sample, FILE.bin", fits,
+                                     open_mlperf_bin, create_mlperf_bin};
 
 }  // namespace hotrow

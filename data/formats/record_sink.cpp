@@ -24,10 +24,12 @@ uint32_t as_word(double whole) { return static_cast<uint32_t>(static_cast<int32_
 
 }  // namespace
 
-RecordPacker::RecordPacker(const Schema& schema, const RecordLayout& layout, std::string target)
+RecordPacker::RecordPacker(const Schema& schema, const RecordLayout& layout, std::string target,
+                           Transform transform)
     : schema_(schema),
       layout_(layout),
       target_(std::move(target)),
+      transform_(transform),
       largest_(schema.num_tables(), -1) {
   require(schema.num_dense() == static_cast<size_t>(layout.num_dense) &&
               schema.num_tables() == layout.hotness.size(),
@@ -61,29 +63,30 @@ std::span<const uint32_t> RecordPacker::pack(const Rows& rows) {
   return words_;
 }
 
+uint32_t RecordPacker::pack_value(double value, int64_t row, size_t column) {
+  if (std::isnan(value)) {
+    ++missing_;
+    return 0;  // in both types
+  }
+  if (layout_.dense_type == ColumnType::kFloat32) {
+    const float stored = transform_.is_identity() ? static_cast<float>(value) : transform_(value);
+    rounded_ += transform_.is_identity() && static_cast<double>(stored) != value;
+    return std::bit_cast<uint32_t>(stored);
+  }
+  if (!is_int32(value)) {
+    fail(row, schema_.numerical[column].name, fmt::to_string(value), "a whole number of 32 bits");
+  }
+  negative_ += value < 0;
+  return as_word(std::max(value, 0.0));
+}
+
 void RecordPacker::pack_dense(const Rows& rows) {
   const auto stride = static_cast<size_t>(layout_.words());
   const auto columns = static_cast<size_t>(layout_.num_dense);
   for (size_t r = 0; r < static_cast<size_t>(rows.rows); ++r) {
     for (size_t j = 0; j < columns; ++j) {
-      double value = rows.dense[r * columns + j];
-      uint32_t& word = words_[r * stride + 1 + j];
-      if (std::isnan(value)) {
-        ++missing_;
-        value = 0;
-      }
-      if (layout_.dense_type == ColumnType::kFloat32) {
-        const auto stored = static_cast<float>(value);
-        rounded_ += static_cast<double>(stored) != value;
-        word = std::bit_cast<uint32_t>(stored);
-        continue;
-      }
-      if (!is_int32(value)) {
-        fail(rows.first_row + static_cast<int64_t>(r), schema_.numerical[j].name,
-             fmt::to_string(value), "a whole number of 32 bits");
-      }
-      if (value < 0) ++negative_;
-      word = as_word(std::max(value, 0.0));
+      words_[r * stride + 1 + j] =
+          pack_value(rows.dense[r * columns + j], rows.first_row + static_cast<int64_t>(r), j);
     }
   }
 }
@@ -150,10 +153,8 @@ class RecordSink : public RowSink {
   const std::vector<std::string>& losses() const override { return losses_; }
   void write(const Rows& rows) override { file_.write(std::as_bytes(packer_.pack(rows))); }
   void finish() override {
-    ColumnFacts facts;
+    ColumnFacts facts = ColumnFacts::of(packer_.schema());
     facts.counts = packer_.table_sizes();
-    facts.hotness = layout_.hotness;
-    facts.num_dense = layout_.num_dense;
     facts.dense_type = layout_.dense_type;
     file_.close();
     write_column_facts(file_.path(), facts);

@@ -104,7 +104,8 @@ class RecordSource : public RowSource {
   // Ids of table `t` are below.
   int64_t end_of(size_t t) const {
     const int64_t known = schema_.categorical[t].cardinality;
-    return known > 0 ? known : int64_t{1} << (layout_.id_type == ColumnType::kInt32 ? 31 : 32);
+    const int64_t type_end = int64_t{1} << (layout_.id_type == ColumnType::kInt32 ? 31 : 32);
+    return known > 0 ? std::min(known, type_end) : type_end;
   }
 
   [[noreturn]] void fail(size_t t, std::span<const int64_t> ids, int64_t first) const {

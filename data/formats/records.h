@@ -15,6 +15,7 @@
 
 #include "data/binary_file.h"
 #include "data/rows.h"
+#include "data/transform.h"
 
 namespace hotrow {
 
@@ -61,7 +62,11 @@ class RecordPacker {
  public:
   // `target` names the file in error texts. InvalidArgument: a table of another hotness than the
   // layout's, or another number of columns.
-  RecordPacker(const Schema& schema, const RecordLayout& layout, std::string target);
+  // `transform` is applied to numerical values that are stored as float32.
+  RecordPacker(const Schema& schema, const RecordLayout& layout, std::string target,
+               Transform transform = Transform::kNone);
+
+  const Schema& schema() const { return schema_; }
 
   // The records of `rows`, until the next call. DataError that names row and column for a label
   // that is no int32, a value that is no whole number where those are stored, too few or too many
@@ -74,6 +79,7 @@ class RecordPacker {
   std::vector<std::string> losses() const;
 
  private:
+  uint32_t pack_value(double value, int64_t row, size_t column);
   void pack_dense(const Rows& rows);
   void pack_ids(const Rows& rows, size_t table, size_t at);
   [[noreturn]] void fail(int64_t row, const std::string& column, const std::string& found,
@@ -82,6 +88,7 @@ class RecordPacker {
   const Schema schema_;
   const RecordLayout layout_;
   const std::string target_;
+  const Transformer transform_;
   std::vector<uint32_t> words_;
   std::vector<int64_t> largest_;  // id, -1: none yet
   int64_t missing_ = 0, negative_ = 0, rounded_ = 0;

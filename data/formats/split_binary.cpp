@@ -359,7 +359,7 @@ std::unique_ptr<RowSink> create_split_binary(const std::string& folder, const Sc
   return std::make_unique<SplitBinarySink>(folder, schema, part);
 }
 
-const Format kSplitBinary = {
+constinit const Format kSplitBinary = {
     "split-binary", "NVIDIA DLRM: a folder with feature_spec.yaml", fits_feature_spec,
     [](const std::string& path, const SourceOptions& options) {
       return open_feature_spec(path, options.part);

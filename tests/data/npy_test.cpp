@@ -114,7 +114,7 @@ TEST_F(NpyTest, BadHeaders) {
     return error(npy_image(text, "12345678"));
   };
   const std::string rest = "', 'fortran_order': False, 'shape': (1,), }";
-  for (const char* descr : {">f8", "|O", "<f2", "<c8", "<M8[s]", "", "<U", "<Ux", "f8"}) {
+  for (const char* descr : {">f8", "|O", "<f16", "<c8", "<M8[s]", "", "<U", "<Ux", "f8"}) {
     EXPECT_THAT(dictionary("{'descr': '" + std::string(descr) + rest),
                 HasSubstr("unsupported type: got '" + std::string(descr) + "'"));
   }

@@ -37,8 +37,7 @@ WRONG_KIND = [
 ]
 
 REFUSED = ["--use-gpu", "--local_rank=0", "--dist-backend=nccl", "--save-model=m.pt", "--load-model=m.pt", "--save-onnx",
-           "--quantize-mlp-with-bit=8", "--quantize-emb-with-bit=4", "--memory-map", "--mlperf-bin-loader",
-           "--mlperf-bin-shuffle", "--dataset-multiprocessing", "--mlperf-logging", "--enable-profiling",
+           "--quantize-mlp-with-bit=8", "--quantize-emb-with-bit=4", "--dataset-multiprocessing", "--mlperf-logging", "--enable-profiling",
            "--plot-compute-graph", "--tensor-board-filename=x"]
 
 

@@ -100,6 +100,11 @@ void add_data_set_flags(FlagSet& flags, DataOptions& d) {
                 "Ids modulo this; -1: as they are");
   flags.real("--data-sub-sample-rate", d.sub_sample_rate, kShare,
              "Share of label-0 samples to drop");
+  flags.boolean("--memory-map", d.memory_map,
+                "Data beyond memory: shuffled by days, read from MLPerf's binary files");
+  flags.boolean("--mlperf-bin-loader", d.mlperf_bin_loader, "... as --memory-map does anyway");
+  flags.boolean("--mlperf-bin-shuffle", d.mlperf_bin_shuffle,
+                "... batches in another order each pass");
   flags.text("--train-file", d.train_file, "tsv: Criteo lines, plain or .gz");
   flags.text("--test-file", d.test_file, "tsv: as --train-file, for tests");
   flags.integer("--min-frequency", d.min_frequency, {.min = 1, .max = 0xffffffff},
@@ -224,8 +229,6 @@ void add_other_flags(FlagSet& flags) {
   const std::string one = "a run of one process: leave the flag out";
   const std::string fp32 = "32: parameters stay float";
   const std::string preprocess = "preprocessing in one process: leave the flag out";
-  const std::string npz =
-      "data through --processed-data-file or --data-set=tsv: leave the flag out";
   flags.refused("--use-gpu", "false", cpu);
   flags.refused("--local_rank", "-1", one);
   flags.refused("--dist-backend", "", one);
@@ -234,9 +237,6 @@ void add_other_flags(FlagSet& flags) {
   flags.refused("--save-onnx", "false", "a run without an export: leave the flag out");
   flags.refused("--quantize-mlp-with-bit", "32", fp32);
   flags.refused("--quantize-emb-with-bit", "32", fp32);
-  flags.refused("--memory-map", "false", npz);
-  flags.refused("--mlperf-bin-loader", "false", npz);
-  flags.refused("--mlperf-bin-shuffle", "false", npz);
   flags.refused("--dataset-multiprocessing", "false", preprocess);
   flags.refused("--mlperf-logging", "false", "--json-log=FILE instead");
   flags.refused("--enable-profiling", "false", "--print-time and the summary instead");

@@ -80,6 +80,19 @@ void check_criteo_files(const DataOptions& d) {
       "Criteo file (or --data-set=tsv with --train-file)");
 }
 
+void check_memory_map(const DataOptions& d, bool criteo) {
+  require(criteo || !d.memory_map,
+          "[--memory-map] does not go with this data: got it without --data-generation=dataset, "
+          "kaggle or terabyte, expected it only there");
+  require(!d.memory_map || !d.raw_data_file.empty(),
+          "[--raw-data-file] is missing: got --memory-map without it, expected the days' prefix, "
+          "which names all files that are made of them");
+  require(d.memory_map || !d.mlperf_bin_loader,
+          "[--mlperf-bin-loader] does not go alone: got no --memory-map, expected both");
+  require(d.mlperf_bin_loader || !d.mlperf_bin_shuffle,
+          "[--mlperf-bin-shuffle] does not go alone: got no --mlperf-bin-loader, expected both");
+}
+
 void check_tsv(const FlagSet& flags, const DataOptions& d, const TrainingOptions& t) {
   const bool tests_only = t.inference_only;
   require(
@@ -117,6 +130,7 @@ void check_data(const FlagSet& flags, DataOptions& d, const TrainingOptions& t) 
   check_random_data(d, t.mini_batch_size);
   if (dataset && tsv) check_tsv(flags, d, t);
   if (dataset && !tsv) check_criteo_files(d);
+  check_memory_map(d, dataset && !tsv);
 }
 
 // The log is created anew: it must not be one of the files to train on.

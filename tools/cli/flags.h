@@ -74,6 +74,9 @@ struct DataOptions {
   Randomize randomize = Randomize::kTotal;  // --data-randomize
   int64_t max_ind_range = -1;               // --max-ind-range, -1: no limit
   double sub_sample_rate = 0;               // --data-sub-sample-rate in [0, 1]
+  bool memory_map = false;                  // --memory-map
+  bool mlperf_bin_loader = false;           // --mlperf-bin-loader: what memory_map does anyway
+  bool mlperf_bin_shuffle = false;          // --mlperf-bin-shuffle
 
   std::string train_file, test_file;  // --train-file (never empty for kTsv), --test-file
   int64_t min_frequency = 1;          // --min-frequency

@@ -6,6 +6,7 @@
 
 #include "data/criteo_dataset.h"
 #include "data/criteo_tsv.h"
+#include "data/formats/mlperf_reader.h"
 #include "data/prefetch.h"
 #include "data/synthetic.h"
 #include "data/trace.h"
@@ -53,15 +54,41 @@ Readers open_synthetic(const TrainOptions& o, NumpyRandom& stream, const Log& lo
   return readers;
 }
 
+CriteoSet criteo_set(const TrainOptions& o) {
+  return o.data.set == DataOptions::Set::kKaggle ? CriteoSet::kKaggle : CriteoSet::kTerabyte;
+}
+
+CriteoOrder criteo_order(const TrainOptions& o) {
+  return o.data.randomize == DataOptions::Randomize::kTotal ? CriteoOrder::kTotal
+         : o.data.randomize == DataOptions::Randomize::kDay ? CriteoOrder::kDay
+                                                            : CriteoOrder::kNone;
+}
+
+Readers open_memory_map(const TrainOptions& o, NumpyRandom& stream, const Log& log,
+                        const PrepareProgress& progress) {
+  CriteoBinaryConfig c;
+  c.set = criteo_set(o);
+  c.raw_file = o.data.raw_data_file;
+  c.processed_file = o.data.processed_data_file;
+  c.order = criteo_order(o);
+  c.max_ind_range = o.data.max_ind_range;
+  c.sub_sample_rate = o.data.sub_sample_rate;
+  c.batch_size = o.training.mini_batch_size;
+  c.test_batch_size = o.training.test_mini_batch_size;
+  c.shuffle_batches = o.data.mlperf_bin_shuffle;
+  c.seed = o.training.seed;
+  if (progress) c.progress = [&](double fraction) { progress("preprocessing", fraction); };
+  CriteoBinaryReaders opened = open_criteo_binary(c, stream, log);
+  return {std::move(opened.train), std::move(opened.test)};
+}
+
 Readers open_criteo_set(const TrainOptions& o, NumpyRandom& stream, const Log& log,
                         const PrepareProgress& progress) {
   CriteoConfig c;
-  c.set = o.data.set == DataOptions::Set::kKaggle ? CriteoSet::kKaggle : CriteoSet::kTerabyte;
+  c.set = criteo_set(o);
   c.raw_file = o.data.raw_data_file;
   c.processed_file = o.data.processed_data_file;
-  c.order = o.data.randomize == DataOptions::Randomize::kTotal ? CriteoOrder::kTotal
-            : o.data.randomize == DataOptions::Randomize::kDay ? CriteoOrder::kDay
-                                                               : CriteoOrder::kNone;
+  c.order = criteo_order(o);
   c.max_ind_range = o.data.max_ind_range;
   c.sub_sample_rate = o.data.sub_sample_rate;
   c.batch_size = o.training.mini_batch_size;
@@ -107,6 +134,7 @@ Readers open_readers(const TrainOptions& options, NumpyRandom& stream, const Log
   if (options.data.generation != DataOptions::Generation::kDataset)
     return open_synthetic(options, stream, log);
   if (options.data.set == DataOptions::Set::kTsv) return open_tsv(options, log, progress);
+  if (options.data.memory_map) return open_memory_map(options, stream, log, progress);
   return open_criteo_set(options, stream, log, progress);
 }
 

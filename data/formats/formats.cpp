@@ -5,15 +5,19 @@
 #include <vector>
 
 #include "data/formats/criteo_npz.h"
+#include "data/formats/hugectr_norm.h"
+#include "data/formats/hugectr_raw.h"
 #include "data/formats/mlperf_bin.h"
 #include "data/formats/nvidia_bin.h"
 #include "data/formats/split_binary.h"
+#include "data/formats/torchrec.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
 namespace {
 
-const std::vector<Format> kFormats = {kKaggle, kTerabyte, kMlperfBin, kSplitBinary, kNvidiaBin};
+const std::vector<Format> kFormats = {kKaggle,   kTerabyte, kMlperfBin,   kHugectrRaw, kHugectrNorm,
+                                      kTorchrec, kMultiHot, kSplitBinary, kNvidiaBin};
 
 std::string names(std::span<const Format> among) {
   std::string text;
