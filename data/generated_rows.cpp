@@ -17,7 +17,8 @@ constexpr int64_t kBlockRows = 4096;
 constexpr double kQuantum = 0x1p-30;  // powers are cut to its multiples: the same everywhere
 constexpr int64_t kSpread = 1 << 20;  // products with an id stay inside int64
 constexpr int64_t kMaxRows = int64_t{1} << 42;
-constexpr double kOffset = -0.8, kGain = 2.5;  // of the labels' score
+constexpr double kOffset = -0.8;      // of the labels' score, else of mean 0 and deviation 1
+constexpr int64_t kPilotRows = 2000;  // from which mean and deviation are taken
 
 // The rows of a table in groups of equal popularity.
 class PopularIds {
@@ -141,25 +142,41 @@ class GeneratedRows : public RowSource {
   void start() {
     random_.seed(config_.seed);  // of the tables, which all parts share
     popular_.clear();
+    for (const CategoricalColumn& column : schema_.categorical) {
+      if (distributions_.empty()) popular_.emplace_back(groups_of(column), random_);
+    }
+    restart_traces();
+    calibrate();
+    restart_traces();
+    random_.seed(config_.seed + 0x9e3779b9 * (config_.part + 1));  // of the samples
+    row_ = 0;
+  }
+
+  void restart_traces() {
     traces_.clear();
     for (const TraceDistribution& trace : distributions_) traces_.emplace_back(trace, false);
-    for (const CategoricalColumn& column : schema_.categorical) {
-      if (!distributions_.empty()) break;
-      std::vector<std::pair<int64_t, double>> groups = {{column.cardinality, 1.0}};
-      if (config_.ids == GenerateConfig::Ids::kZipf) {
-        groups = zipf_groups(column.cardinality, config_.zipf);
-      } else if (config_.ids == GenerateConfig::Ids::kLocality) {
-        groups = locality_groups(column.cardinality, config_.locality);
-      }
-      popular_.emplace_back(groups, random_);
+  }
+
+  std::vector<std::pair<int64_t, double>> groups_of(const CategoricalColumn& column) const {
+    switch (config_.ids) {
+      case GenerateConfig::Ids::kZipf:
+        return zipf_groups(column.cardinality, config_.zipf);
+      case GenerateConfig::Ids::kLocality:
+        return locality_groups(column.cardinality, config_.locality);
+      default:
+        return {{column.cardinality, 1.0}};
     }
-    row_ = 0;
-    random_.seed(config_.seed + 0x9e3779b9 * (config_.part + 1));  // of the samples
   }
 
   void draw(Rows& rows) {
     for (const NumericalColumn& column : schema_.numerical)
       rows.dense.push_back(draw_number(column));
+    const double score = (draw_ids(rows) - mean_score_) / score_deviation_;
+    rows.labels.push_back(random_.uniform() < squash(kOffset + score) ? 1 : 0);
+  }
+
+  // Gives the sum of the effects of the first ids.
+  double draw_ids(Rows& rows) {
     double score = 0;
     for (size_t t = 0; t < schema_.num_tables(); ++t) {
       SparseFeature& feature = rows.sparse[t];
@@ -167,9 +184,22 @@ class GeneratedRows : public RowSource {
       draw_bag(feature, t);
       score += effect(t, static_cast<uint64_t>(feature.ids[first]));
     }
-    const double tables = std::max(1.0, static_cast<double>(schema_.num_tables()));
-    score = kOffset + kGain * score / std::sqrt(tables);
-    rows.labels.push_back(random_.uniform() < squash(score) ? 1 : 0);
+    return score;
+  }
+
+  // Popular ids would else decide the click rate of the whole data set.
+  void calibrate() {
+    Rows pilot;
+    pilot.start(schema_);
+    double sum = 0, squares = 0;  // of small integers: exact in any order
+    for (int64_t row = 0; row < kPilotRows; ++row) {
+      const double score = draw_ids(pilot);
+      sum += score;
+      squares += score * score;
+    }
+    mean_score_ = sum / kPilotRows;
+    const double variance = squares / kPilotRows - mean_score_ * mean_score_;
+    score_deviation_ = variance > 0 ? std::sqrt(variance) : 1;
   }
 
   double draw_number(const NumericalColumn& column) {
@@ -208,6 +238,7 @@ class GeneratedRows : public RowSource {
   NumpyRandom random_{1};
   std::vector<PopularIds> popular_;  // one a table, or
   std::vector<TraceGenerator> traces_;
+  double mean_score_ = 0, score_deviation_ = 1;
   int64_t row_ = 0;
 };
 

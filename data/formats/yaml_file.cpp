@@ -59,7 +59,9 @@ std::vector<YamlValue> YamlValue::fields(std::string_view subject,
   std::vector<bool> found(keys.size(), false);
   std::string names;
   for (std::string_view key : keys) names += fmt::format("{}{}", names.empty() ? "" : ", ", key);
-  for (auto& [name, value] : entries(subject)) {
+  for (auto& entry : entries(subject)) {
+    const std::string& name = entry.first;
+    YamlValue& value = entry.second;
     const auto key = std::find_if(keys.begin(), keys.end(), [&](std::string_view k) {
       return k == name || (k.ends_with('?') && k.substr(0, k.size() - 1) == name);
     });

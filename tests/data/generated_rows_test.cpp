@@ -89,7 +89,7 @@ TEST(GeneratedRows, TheSameForTheSameSeedInAnyPieces) {
   config.rows = 5000;
   config.seed = 17;
   const uint64_t first = digest(generated(schema, config));
-  EXPECT_EQ(first, 0u);  // recorded: every machine makes this
+  EXPECT_EQ(first, 14119378656031403250u);  // recorded: every machine makes this
   EXPECT_EQ(digest(generated(schema, config, 37)), first);
   const auto source = generate_rows(schema, config);
   Rows once, again;
@@ -143,8 +143,7 @@ TEST(GeneratedRows, LabelsFollowTheIds) {
       generated(shape({2, 2, 2, 2}), {.rows = 20000, .seed = 5, .ids = Ids::kUniform});
   const double rate =
       std::accumulate(rows.labels.begin(), rows.labels.end(), 0.0) / static_cast<double>(rows.rows);
-  EXPECT_GT(rate, 0.1);
-  EXPECT_LT(rate, 0.6);
+  EXPECT_NEAR(rate, 0.28, 0.06);
   std::map<std::vector<int64_t>, std::pair<double, double>> groups;
   for (size_t b = 0; b < 20000; ++b) {
     std::vector<int64_t> key;
@@ -270,7 +269,7 @@ TEST(Locality, ThePublishedFile) {
   const Locality locality = read_locality(std::string(shared) + "/data/locality_2022.txt");
   EXPECT_NEAR(locality.mean_pooling, 13.6, 0.05);
   ASSERT_EQ(locality.classes.size(), 17u);
-  EXPECT_NEAR(locality.classes[0].accesses, 0.076, 0.001);  // rows of more than 32,768 accesses
+  EXPECT_NEAR(locality.classes[0].accesses, 0.075, 0.002);  // rows of more than 32,768 accesses
   EXPECT_LT(locality.classes[0].rows, 1e-4);
   EXPECT_NEAR(locality.classes[16].rows, 0.342, 0.01);
 }

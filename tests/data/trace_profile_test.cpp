@@ -5,8 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
-#include <list>
 #include <random>
 
 #include "kernels/core/check.h"
@@ -65,6 +65,8 @@ TEST_F(TraceProfileTest, AsTheReferenceWrites) {
   EXPECT_EQ(distribution("4, 5, 6", true), "4, 5, 6\n0\n1.0\n");  // nothing to pad by
 }
 
+// Once as many ids are out as the largest distance asks for: before that the rule prefers short
+// distances.
 TEST_F(TraceProfileTest, ALongTraceKeepsItsProfile) {
   std::mt19937 random(3);
   std::vector<int64_t> trace(30000);
@@ -75,14 +77,20 @@ TEST_F(TraceProfileTest, ALongTraceKeepsItsProfile) {
   const TraceDistribution given = profile_trace(trace, false);
   TraceGenerator generator(given, false);
   NumpyRandom draws(9);
-  for (int64_t& id : trace) id = generator.next(draws);
-  const TraceDistribution again = profile_trace(trace, false);
-  const auto share_within = [](const TraceDistribution& d, int64_t distance) {
-    const auto end = std::upper_bound(d.distances.begin(), d.distances.end(), distance);
-    return d.probabilities[static_cast<size_t>(end - d.distances.begin() - 1)];
-  };
-  for (int64_t distance : {1, 10, 50, 100, 200}) {
-    EXPECT_NEAR(share_within(again, distance), share_within(given, distance), 0.02) << distance;
+  StackDistances distances;
+  std::vector<int64_t> got;
+  for (int i = 0; i < 130000; ++i) {
+    const int64_t distance = distances.access(static_cast<size_t>(generator.next(draws)));
+    if (i >= 100000) got.push_back(distance);
+  }
+  for (int64_t most : {1, 10, 50, 100, 200}) {
+    const auto end = std::upper_bound(given.distances.begin(), given.distances.end(), most);
+    const double want =
+        given.probabilities[static_cast<size_t>(end - given.distances.begin() - 1)] -
+        given.probabilities[0];
+    const auto within =
+        std::count_if(got.begin(), got.end(), [&](int64_t d) { return d >= 1 && d <= most; });
+    EXPECT_NEAR(static_cast<double>(within) / 30000, want, 0.02) << most;
   }
 }
 
@@ -117,8 +125,8 @@ TEST_F(TraceProfileTest, BinaryTraces) {
 }
 
 TEST_F(TraceProfileTest, BadText) {
-  const auto bad = [&](const std::string& text, const std::string& words) {
-    write("t.log", text);
+  const auto bad = [&](const std::string& trace, const std::string& words) {
+    write("t.log", trace);
     EXPECT_THROWS(DataError, words, read_trace(path("t.log"), false));
   };
   bad("", "the file is empty");
