@@ -26,6 +26,9 @@ struct BatchShape {
   std::vector<CategoricalShape> categorical;  // one a table, in table order
 };
 
+// Bytes of a batch of `rows` samples, every bag full.
+int64_t max_batch_bytes(const BatchShape& shape, int64_t rows);
+
 // A reader reuses one Batch for a whole pass, so that nothing is allocated once its vectors have
 // grown.
 struct Batch {

@@ -1,6 +1,7 @@
 // The formats of data sets by name: one entry each, in one list.
 //
-// A new format is a RowSource, a RowSink where it can be written, and a line in formats.cpp.
+// A new format is a RowSource, a RowSink where it can be written, and a line in
+// formats/formats.cpp.
 #pragma once
 
 #include <functional>

@@ -51,23 +51,28 @@ PrefetchReader::~PrefetchReader() {
 }
 
 int64_t PrefetchReader::max_bytes() const {
-  const auto size = [](int64_t items, size_t bytes) { return items * static_cast<int64_t>(bytes); };
-  const int64_t rows = batch_size();
-  int64_t batch = size(rows * (shape().num_dense + 1), sizeof(float));
-  for (const CategoricalShape& column : shape().categorical)
-    batch += size(rows * (column.max_ids_per_bag + 1) + 1, sizeof(int64_t));
-  return std::ssize(ring_) * batch;
+  return std::ssize(ring_) * max_batch_bytes(shape(), batch_size()) + reader_->max_bytes();
 }
 
-void PrefetchReader::rewind() {
+template <class Start>
+void PrefetchReader::restart(int64_t first, const Start& start) {
   std::unique_lock lock(mutex_);
   reading_ = false;
   wake_caller_.wait(lock, [&] { return !busy_; });
-  reader_->rewind();
+  start();
   num_batches_ = reader_->num_batches();
+  first_ = first;
   read_ = taken_ = asked_ = 0;
   reading_ = true;
   wake_reader_.notify_one();
+}
+
+void PrefetchReader::rewind() {
+  restart(0, [&] { reader_->rewind(); });
+}
+
+void PrefetchReader::seek(int64_t pass, int64_t batch) {
+  restart(batch, [&] { reader_->seek(pass, batch); });
 }
 
 bool PrefetchReader::next(Batch& batch) {
@@ -87,7 +92,7 @@ bool PrefetchReader::next(Batch& batch) {
 }
 
 bool PrefetchReader::may_read() const {
-  const bool paused = pause_every_ > 0 && read_ % pause_every_ == 0 && read_ >= asked_;
+  const bool paused = pause_every_ > 0 && (first_ + read_) % pause_every_ == 0 && read_ >= asked_;
   return reading_ && !paused && read_ - taken_ < std::ssize(ring_);
 }
 

@@ -37,11 +37,13 @@ class PrefetchReader : public Reader {
   int64_t batch_size() const override { return reader_->batch_size(); }
   // As the wrapped reader knew it after the batch that next() returned last.
   int64_t num_batches() const override { return num_batches_; }
-  // Bytes of all that it may have read ahead, every bag full.
-  int64_t max_bytes() const;
+  // Before the first pass.
+  int64_t max_bytes() const override;
   // Waits for the batch that is being read, and forgets what was read ahead.
   void rewind() override;
-  // InvalidArgument before the first rewind().
+  // As rewind(): batch k * pause_every of the pass is counted from its beginning.
+  void seek(int64_t pass, int64_t batch) override;
+  // InvalidArgument before the first rewind() or seek().
   bool next(Batch& batch) override;
 
  private:
@@ -52,6 +54,8 @@ class PrefetchReader : public Reader {
     int64_t num_batches = 0;
   };
   Slot& slot(int64_t index) { return ring_[static_cast<size_t>(index) % ring_.size()]; }
+  template <class Start>
+  void restart(int64_t first, const Start& start);
   bool may_read() const;
   void fill(Slot& slot);
   void run();
@@ -63,6 +67,7 @@ class PrefetchReader : public Reader {
   std::mutex mutex_;  // guards what follows, but for the slots in [read_, read_ + 1) while busy_
   std::condition_variable wake_reader_, wake_caller_;
   std::vector<Slot> ring_;
+  int64_t first_ = 0;  // batch of the pass that slot 0 is
   int64_t read_ = 0;   // slots filled in this pass; the last may be its end
   int64_t taken_ = 0;  // batches that next() returned in this pass
   int64_t asked_ = 0;  // batches that next() was asked for in this pass

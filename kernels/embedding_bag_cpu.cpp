@@ -148,7 +148,9 @@ HWY_EXPORT(pool_int64);
 HWY_EXPORT(dot_with_rows_int32);
 HWY_EXPORT(dot_with_rows_int64);
 
-constexpr int64_t kTaskBytes = 64 * 1024;  // of rows read
+// Of rows read: enough that a task's first rows, which nothing has fetched ahead, do not count.
+constexpr int64_t kTaskBytes = 64 * 1024, kMostTaskBytes = 256 * 1024;
+constexpr int64_t kTasks = 256;  // where they are not too small
 
 // Bytes that the first `batch` bags of a table read and write.
 template <class Id>
@@ -160,7 +162,8 @@ int64_t table_bytes(const TableLookup<Id>& table, int64_t batch) {
 
 // Bags (over all tables) a task, from shapes alone.
 int64_t bags_per_task(int64_t num_bags, int64_t bytes) {
-  return std::max<int64_t>(1, num_bags * kTaskBytes / std::max<int64_t>(bytes, 1));
+  const int64_t task = std::clamp(bytes / kTasks, kTaskBytes, kMostTaskBytes);
+  return std::max<int64_t>(1, num_bags * task / std::max<int64_t>(bytes, 1));
 }
 
 template <class Id>

@@ -114,11 +114,12 @@ HWY_INLINE void for_each_vector(int64_t width, const F& f) {
 template <class T>
 constexpr int64_t kCacheLine = 64 / sizeof(T);
 
-// How many rows of T ahead to ask: about 64 lines on their way hide a trip to memory.
+// How many rows of T ahead to ask for: 256 lines keep memory busy through hits and misses alike, and
+// fit into every second cache.
 template <class T>
 HWY_INLINE int64_t rows_ahead(int64_t dim) {
   const int64_t lines = std::max<int64_t>(1, (dim + kCacheLine<T> - 1) / kCacheLine<T>);
-  return std::max<int64_t>(16, 64 / lines);
+  return std::max<int64_t>(16, 256 / lines);
 }
 
 // Asks for every line of a row; one of odd width or address may end a line later than it seems.

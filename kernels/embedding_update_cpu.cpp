@@ -21,7 +21,7 @@
 namespace hotrow {
 namespace {
 
-constexpr int64_t kIdsPerBucket = 4096;
+constexpr int64_t kIdsPerBucket = 1024;
 constexpr int kMaxBucketBits = 10;
 constexpr int64_t kIdsPerSlice = 16384;
 constexpr int64_t kMaxSlices = 64;

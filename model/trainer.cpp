@@ -61,7 +61,7 @@ void Trainer::train() {
 
 // False: training is over before its last epoch.
 bool Trainer::epoch(int64_t k) {
-  train_reader_->rewind();
+  train_reader_->seek(k, 0);
   Position at{.iteration = 0, .iterations = iterations(), .epoch = k};
   Stopwatch clock;
   for (auto group = next_group(at); !group.empty(); group = next_group(at)) {

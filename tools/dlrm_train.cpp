@@ -54,6 +54,11 @@ DlrmConfig model_config(const TrainOptions& options, const BatchShape& shape) {
   for (const CategoricalShape& column : shape.categorical) c.table_rows.push_back(column.rows);
   c.dim = m.sparse_feature_size;
   c.table_type = m.table_type;
+  const int64_t first = m.mlp_bot.front();
+  require(first == 0 || first == shape.num_dense,
+          "ERROR: arch-dense-feature-size {} does not match first dim of bottom mlp {} (the data "
+          "has {} dense features; set the first size of --arch-mlp-bot)",
+          shape.num_dense, first, shape.num_dense);
   c.bottom = m.mlp_bot;
   c.bottom.front() = shape.num_dense;  // as the reference: a data set knows its dense features
   c.top = m.mlp_top;
@@ -91,7 +96,7 @@ TrainerConfig trainer_config(const TrainOptions& o) {
   c.print_freq = o.output.print_freq;
   c.test_freq = t.test_freq;
   c.test_at_end = o.data.generation == DataOptions::Generation::kDataset &&
-                  o.data.set == DataOptions::Set::kTsv;
+                  (o.data.set == DataOptions::Set::kTsv || !o.data.train_data.empty());
   c.accuracy_threshold = t.accuracy_threshold;
   c.auc_threshold = t.auc_threshold;
   c.plan.mode = t.inference_only ? Mode::kServe : Mode::kTrain;
@@ -148,8 +153,8 @@ void run(const TrainOptions& options, const std::atomic<bool>& stop) {
   if (options.output.debug_mode)
     print_parameters("initial", model, options.output.print_precision, print);
 
-  const MemoryUse ahead{"batches read ahead, at most",
-                        static_cast<size_t>(read_ahead(readers, options))};
+  read_ahead(readers, options);
+  const MemoryUse ahead{"batches read ahead, at most", static_cast<size_t>(max_bytes(readers))};
   Trainer trainer(model, config, *readers.train, readers.test.get(), report, stop);
   std::vector<MemoryUse> memory = model.memory();
   for (const MemoryUse& use : trainer.memory()) memory.push_back(use);

@@ -8,6 +8,7 @@
 #include "data/formats/hugectr_norm.h"
 #include "data/formats/hugectr_raw.h"
 #include "data/formats/mlperf_bin.h"
+#include "data/formats/native.h"
 #include "data/formats/nvidia_bin.h"
 #include "data/formats/split_binary.h"
 #include "data/formats/torchrec.h"
@@ -16,8 +17,18 @@
 namespace hotrow {
 namespace {
 
-const std::vector<Format> kFormats = {kKaggle,   kTerabyte, kMlperfBin,   kHugectrRaw, kHugectrNorm,
-                                      kTorchrec, kMultiHot, kSplitBinary, kNvidiaBin};
+const std::vector<Format> kFormats = {
+    {"native", "blocks of columns, mapped (.hotrow)", is_native, open_native, create_native},
+    kKaggle,
+    kTerabyte,
+    kMlperfBin,
+    kHugectrRaw,
+    kHugectrNorm,
+    kTorchrec,
+    kMultiHot,
+    kSplitBinary,
+    kNvidiaBin,
+};
 
 std::string names(std::span<const Format> among) {
   std::string text;

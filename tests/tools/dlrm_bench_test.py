@@ -192,6 +192,14 @@ class Suite(unittest.TestCase):
         found = self.run_suite("interaction.*gaudi-cat")
         self.assertEqual([b["bytes"] for b in found["benchmarks"]], [2 * 4 * 512 * 2 * 64] * 2)
 
+    def test_read(self):
+        found = self.run_suite("^read.*/native")
+        self.assertEqual([b["name"] for b in found["benchmarks"]],
+                         ["read/native/real_time", "read_shuffled/native/real_time"])
+        for b in found["benchmarks"]:
+            self.assertGreater(b["bytes"] / 500_000, 20)  # a row
+            self.assertAlmostEqual(b["gb_per_s"] * 1e9 / b["bytes"], b["samples_per_s"] / 500_000, places=3)
+
 
 class BadInput(unittest.TestCase):
     def test_usage_errors(self):

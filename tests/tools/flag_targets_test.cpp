@@ -79,6 +79,30 @@ TEST(FlagTargets, DataSets) {
   EXPECT_EQ(tsv.prefetch_batches, 14);
 }
 
+TEST(FlagTargets, FilesOfAnyFormat) {
+  const TrainOptions o =
+      parse({"--train-data=a", "--test-data=b", "--data-format=native", "--schema-file=c",
+             "--shuffle=blocks", "--drop-last-batch", "--reuse-batches=7", "--max-ind-range=8"});
+  EXPECT_EQ(o.data.generation, DataOptions::Generation::kDataset);
+  EXPECT_EQ(o.data.train_data, "a");
+  EXPECT_EQ(o.data.test_data, "b");
+  EXPECT_EQ(o.data.format, "native");
+  EXPECT_EQ(o.data.schema_file, "c");
+  EXPECT_EQ(o.data.shuffle, Shuffle::kBlocks);
+  EXPECT_TRUE(o.data.drop_last);
+  EXPECT_EQ(o.data.reuse_batches, 7);
+  EXPECT_EQ(o.data.max_ind_range, 8);
+  EXPECT_EQ(o.model.mlp_bot.front(), 0) << "as wide as the data";
+  EXPECT_EQ(parse({"--train-data=a", "--arch-mlp-bot=5-2"}).model.mlp_bot.front(), 5);
+
+  const DataOptions none = parse({}).data;
+  EXPECT_EQ(none.train_data + none.test_data + none.schema_file, "");
+  EXPECT_EQ(none.format, "auto");
+  EXPECT_EQ(none.shuffle, Shuffle::kNone);
+  EXPECT_FALSE(none.drop_last);
+  EXPECT_EQ(none.reuse_batches, 0);
+}
+
 TEST(FlagTargets, ReadsAheadAtLeastWhatAnUpdateTakes) {
   EXPECT_EQ(parse({"--mini-batch-size=128"}).data.prefetch_batches, 32);
   EXPECT_EQ(parse({"--mini-batch-size=8192"}).data.prefetch_batches, 1);

@@ -105,7 +105,8 @@ TEST(Flags, HaveTheNamesAndDefaultsOfTheReference) {
       {"max-ids-per-field", "32"},
       {"prefetch-batches", "4096"}};  // -1 stands for 4096 samples
   for (const auto& [name, value] : defaults) EXPECT_EQ(setting(o, name), value) << name;
-  EXPECT_EQ(o.settings.size(), defaults.size() + 1) << "and --num-threads";
+  EXPECT_EQ(o.settings.size(), defaults.size() + 8)
+      << "and --num-threads, and those of --train-data (flag_targets_test.cpp)";
   EXPECT_EQ(o.training.num_threads, usable_cores());
 }
 
@@ -321,7 +322,7 @@ TEST(Flags, FlagsThatDoNotGoTogether) {
        "--data-generation=random"},
       {{"--data-generation=dataset"},
        "[--raw-data-file] is missing: got neither it nor --processed-data-file, expected the raw "
-       "Criteo file (or --data-set=tsv with --train-file)"},
+       "Criteo file (or --data-set=tsv with --train-file, or --train-data with any other file)"},
       {{"--data-set=tsv"},
        "[--train-file] is missing: got --data-set=tsv without it, expected a file of Criteo lines"},
       {{"--data-set=tsv", "--train-file=f", "--test-freq=8"},

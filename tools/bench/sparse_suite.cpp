@@ -202,6 +202,7 @@ void register_suite(Suite& suite) {
     register_dense_benchmarks(suite, config);
     register_sparse_benchmarks(suite, config);
   }
+  register_read_benchmarks(suite);
 }
 
 }  // namespace hotrow

@@ -9,8 +9,13 @@
 //   embedding_update/CONFIG/OPTIMIZER/IDS
 //   step/CONFIG/train/OPTIMIZER/IDS, step/CONFIG/inference/IDS
 //
+//   read/FORMAT, read_shuffled/FORMAT                 a pass over a file of Criteo's columns in the
+//                                                     page cache, for each format that is written;
+//                                                     each thread as a rank with a loader of its
+//                                                     own
+//
 // Counters of each: bytes, flops, floor_s and percent_of_floor (100: as fast as the floor); steps
-// also samples_per_s.
+// also samples_per_s, and readers samples_per_s and gb_per_s, gigabytes of the file a second.
 #pragma once
 
 #include <benchmark/benchmark.h>
@@ -39,6 +44,7 @@ struct Suite {
 // `suite` must outlive the benchmarks' run.
 void register_dense_benchmarks(Suite& suite, const BenchConfig& config);
 void register_sparse_benchmarks(Suite& suite, const BenchConfig& config);
+void register_read_benchmarks(Suite& suite);
 void register_suite(Suite& suite);
 
 // "sgd", "adagrad" or "rwsadagrad"; "fp32" or "bf16".

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "data/formats.h"
 #include "kernels/core/check.h"
 #include "tools/cli/table_types.h"
 
@@ -83,10 +84,26 @@ void add_random_data_flags(FlagSet& flags, DataOptions& d) {
                 "No first references from the trace's profile");
 }
 
+void add_file_flags(FlagSet& flags, DataOptions& d) {
+  flags.group("Data files of any format");
+  flags.text("--train-data", d.train_data, "A file or folder to train on");
+  flags.text("--test-data", d.test_data,
+             "... to test on; by default the folder of --train-data, if it is one");
+  FlagSet::Choices<std::string> names = {{"auto", "auto"}};
+  for (const Format& format : formats()) names.emplace_back(format.name, format.name);
+  flags.choice<std::string>("--data-format", d.format, names,
+                            "Of both; auto: by their first bytes");
+  flags.text("--schema-file", d.schema_file, "Columns of a format that does not say them itself");
+  flags.choice<Shuffle>("--shuffle", d.shuffle,
+                        {{"none", Shuffle::kNone}, {"blocks", Shuffle::kBlocks}},
+                        "Order of the training samples; blocks: another in each pass, by the seed");
+  flags.boolean("--drop-last-batch", d.drop_last, "Train on no batch that is shorter than others");
+}
+
 void add_data_set_flags(FlagSet& flags, DataOptions& d) {
   using Set = DataOptions::Set;
   using Randomize = DataOptions::Randomize;
-  flags.group("Data sets");
+  flags.group("Criteo's data sets");
   flags.choice<Set>("--data-set", d.set,
                     {{"kaggle", Set::kKaggle}, {"terabyte", Set::kTerabyte}, {"tsv", Set::kTsv}},
                     "Which");
@@ -97,7 +114,7 @@ void add_data_set_flags(FlagSet& flags, DataOptions& d) {
       {{"total", Randomize::kTotal}, {"day", Randomize::kDay}, {"none", Randomize::kNone}},
       "Shuffle training samples");
   flags.integer("--max-ind-range", d.max_ind_range, {.min = 1, .max = kMaxRows, .unset = -1},
-                "Ids modulo this; -1: as they are");
+                "Ids modulo this, with --train-data too; -1: as they are");
   flags.real("--data-sub-sample-rate", d.sub_sample_rate, kShare,
              "Share of label-0 samples to drop");
   flags.boolean("--memory-map", d.memory_map,
@@ -167,6 +184,10 @@ void add_data_flags(FlagSet& flags, DataOptions& d) {
                 {.min = 0, .max = kMaxPrefetch, .unset = -1},
                 "Batches read ahead by a thread of its own; 0: none, the same results; -1: about "
                 "4,096 samples and at least an update");
+  flags.integer("--reuse-batches", d.reuse_batches, kAtLeast0,
+                "Train on the first so many batches again and again, to time training without "
+                "reading; 0: on all");
+  add_file_flags(flags, d);
   add_random_data_flags(flags, d);
   add_data_set_flags(flags, d);
 }

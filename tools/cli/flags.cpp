@@ -19,6 +19,10 @@ constexpr int64_t kPrefetchSamples = 4096;
 // The reference's words come first; what follows names the flags.
 void check_dense_size(ModelOptions& m, const DataOptions& d, bool mlp_bot_given) {
   if (d.generation != DataOptions::Generation::kDataset) return;
+  if (!d.train_data.empty()) {  // how many it has shows when it is opened
+    if (!mlp_bot_given) m.mlp_bot.front() = 0;
+    return;
+  }
   if (!mlp_bot_given) m.mlp_bot.front() = kCriteoDense;
   require(m.mlp_bot.front() == kCriteoDense,
           "ERROR: arch-dense-feature-size {} does not match first dim of bottom mlp {} (the data "
@@ -77,7 +81,7 @@ void check_criteo_files(const DataOptions& d) {
   require(
       !d.raw_data_file.empty() || !d.processed_data_file.empty(),
       "[--raw-data-file] is missing: got neither it nor --processed-data-file, expected the raw "
-      "Criteo file (or --data-set=tsv with --train-file)");
+      "Criteo file (or --data-set=tsv with --train-file, or --train-data with any other file)");
 }
 
 void check_memory_map(const DataOptions& d, bool criteo) {
@@ -107,7 +111,37 @@ void check_tsv(const FlagSet& flags, const DataOptions& d, const TrainingOptions
       "values)");
 }
 
+// Flags of data that is not what --train-data names, and the other way round.
+void check_train_data(const FlagSet& flags, const DataOptions& d) {
+  const bool given = !d.train_data.empty();
+  if (given) {
+    require(d.generation == DataOptions::Generation::kDataset,
+            "[--train-data] does not go with --data-generation: got another than dataset, expected "
+            "dataset or none");
+  }
+  constexpr const char* kOthers[] = {
+      "--data-set",         "--raw-data-file",        "--processed-data-file",
+      "--data-randomize",   "--data-sub-sample-rate", "--train-file",
+      "--test-file",        "--min-frequency",        "--hash-size",
+      "--max-ids-per-field"};
+  for (const char* name : kOthers) {
+    require(!given || !flags.given(name),
+            "[{}] does not go with --train-data: got both, expected one of them", name);
+  }
+  constexpr const char* kOwn[] = {"--test-data", "--data-format", "--schema-file", "--shuffle",
+                                  "--drop-last-batch"};
+  for (const char* name : kOwn) {
+    require(given || !flags.given(name),
+            "[{}] does not go with this data: got it without --train-data, expected it only there",
+            name);
+  }
+}
+
 void check_data(const FlagSet& flags, DataOptions& d, const TrainingOptions& t) {
+  const bool files = !d.train_data.empty();
+  if (files && !flags.given("--data-generation")) d.generation = DataOptions::Generation::kDataset;
+  check_train_data(flags, d);
+  if (files) return check_random_data(d, t.mini_batch_size);
   const bool tsv = d.set == DataOptions::Set::kTsv;
   if (tsv && !flags.given("--data-generation")) d.generation = DataOptions::Generation::kDataset;
   const bool dataset = d.generation == DataOptions::Generation::kDataset;
@@ -135,8 +169,8 @@ void check_data(const FlagSet& flags, DataOptions& d, const TrainingOptions& t) 
 
 // The log is created anew: it must not be one of the files to train on.
 void check_log(const OutputOptions& out, const DataOptions& d) {
-  for (const std::string& file :
-       {d.train_file, d.test_file, d.raw_data_file, d.processed_data_file}) {
+  for (const std::string& file : {d.train_file, d.test_file, d.raw_data_file, d.processed_data_file,
+                                  d.train_data, d.test_data, d.schema_file}) {
     std::error_code missing;
     const bool same = !file.empty() && (file == out.json_log ||
                                         std::filesystem::equivalent(file, out.json_log, missing));

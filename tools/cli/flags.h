@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/loader.h"
 #include "kernels/core/precision.h"
 #include "kernels/core/table_rows.h"
 
@@ -24,7 +25,8 @@ struct ModelOptions {
   int64_t sparse_feature_size = 2;  // --arch-sparse-feature-size
   std::vector<int64_t> embedding_size = {
       4, 3, 2};  // --arch-embedding-size: rows of each table; a data set brings its own
-  std::vector<int64_t> mlp_bot = {4, 3, 2};  // --arch-mlp-bot, >= 2 sizes
+  std::vector<int64_t> mlp_bot = {
+      4, 3, 2};  // --arch-mlp-bot, >= 2 sizes; the first is 0 where the data's width is to be taken
   std::vector<int64_t> mlp_top = {
       4, 2, 1};  // --arch-mlp-top, >= 1 size, the last is 1; the model puts its input size before
   Interaction interaction = Interaction::kDot;  // --arch-interaction-op
@@ -56,11 +58,11 @@ struct DataOptions {
   enum class Randomize { kTotal, kDay, kNone };
 
   Generation generation =
-      Generation::kRandom;              // --data-generation; --data-set=tsv alone implies dataset
-  int64_t data_size = 1;                // --data-size
-  int64_t num_batches = 0;              // --num-batches, 0: all; random data: already in data_size
-  bool round_targets = false;           // --round-targets
-  int64_t num_indices_per_lookup = 10;  // --num-indices-per-lookup
+      Generation::kRandom;     // --data-generation; --data-set=tsv or --train-data implies dataset
+  int64_t data_size = 1;       // --data-size
+  int64_t num_batches = 0;     // --num-batches, 0: all; random data: already in data_size
+  bool round_targets = false;  // --round-targets
+  int64_t num_indices_per_lookup = 10;                 // --num-indices-per-lookup
   bool num_indices_per_lookup_fixed = false;           // --num-indices-per-lookup-fixed
   Distribution distribution = Distribution::kUniform;  // --rand-data-dist
   double rand_min = 0, rand_max = 1, rand_mu = -1, rand_sigma = 1;  // --rand-data-*, for gaussian
@@ -82,6 +84,14 @@ struct DataOptions {
   int64_t min_frequency = 1;          // --min-frequency
   int64_t hash_size = 0;              // --hash-size, 0: a vocabulary
   int64_t max_ids_per_field = 32;     // --max-ids-per-field
+
+  std::string train_data, test_data;  // --train-data, --test-data: of any format; empty: another
+                                      // flag says what to read, no test data
+  std::string format = "auto";        // --data-format
+  std::string schema_file;            // --schema-file, of formats that do not describe themselves
+  Shuffle shuffle = Shuffle::kNone;   // --shuffle
+  bool drop_last = false;             // --drop-last-batch
+  int64_t reuse_batches = 0;          // --reuse-batches, 0: all are read
 
   // --prefetch-batches, 0: none; unset: about 4,096 samples, and those of an update
   int64_t prefetch_batches = 0;

@@ -3,13 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "data/criteo_dataset.h"
 #include "data/criteo_tsv.h"
+#include "data/formats.h"
 #include "data/formats/mlperf_reader.h"
+#include "data/loader.h"
 #include "data/prefetch.h"
+#include "data/reuse.h"
 #include "data/synthetic.h"
 #include "data/trace.h"
+#include "kernels/core/check.h"
 
 namespace hotrow {
 namespace {
@@ -127,36 +132,93 @@ Readers open_tsv(const TrainOptions& o, const Log& log, const PrepareProgress& p
   return readers;
 }
 
-}  // namespace
+std::unique_ptr<Reader> open_part(const DataOptions& d, const std::string& path,
+                                  const std::string& part, const LoaderConfig& config,
+                                  const Log& log) {
+  const Format& format = d.format == "auto" ? detect_format(path) : find_format(d.format);
+  SourceOptions options;
+  options.part = part;
+  options.schema_file = d.schema_file;
+  auto source = format.open(path, options);
+  const int64_t rows = source->num_rows();
+  log(fmt::format("Reading {} data={}: {} rows, {} dense and {} categorical columns", format.name,
+                  path, rows == RowSource::kUnknown ? "unknown" : std::to_string(rows),
+                  source->schema().num_dense(), source->schema().num_tables()));
+  return std::make_unique<Loader>(std::move(source), config, path);
+}
 
-Readers open_readers(const TrainOptions& options, NumpyRandom& stream, const Log& log,
-                     const PrepareProgress& progress) {
+// The model is made for the training data; ids beyond its tables are found one by one.
+void check_test_shape(const BatchShape& train, const BatchShape& test) {
+  require(
+      train.num_dense == test.num_dense && train.categorical.size() == test.categorical.size(),
+      "[--test-data] has other columns than --train-data: got {} dense and {} categorical ones, "
+      "expected {} and {}",
+      test.num_dense, test.categorical.size(), train.num_dense, train.categorical.size());
+}
+
+Readers open_files(const TrainOptions& o, const Log& log) {
+  const DataOptions& d = o.data;
+  Readers readers;
+  readers.train = open_part(d, d.train_data, "train",
+                            {.batch_size = o.training.mini_batch_size,
+                             .drop_last = d.drop_last,
+                             .shuffle = d.shuffle,
+                             .seed = o.training.seed,
+                             .max_ind_range = d.max_ind_range},
+                            log);
+  if (d.test_data.empty() && o.training.test_freq <= 0 && !o.training.inference_only)
+    return readers;
+  // A file that happens to lie beside the training data is nobody's wish, a part of its folder is.
+  require(!d.test_data.empty() || std::filesystem::is_directory(d.train_data),
+          "[--test-data] is missing: got {} without it, expected data to test on",
+          o.training.inference_only ? "--inference-only" : "--test-freq");
+  readers.test = open_part(
+      d, d.test_data.empty() ? d.train_data : d.test_data, "test",
+      {.batch_size = o.training.test_mini_batch_size, .max_ind_range = d.max_ind_range}, log);
+  check_test_shape(readers.train->shape(), readers.test->shape());
+  return readers;
+}
+
+Readers open_any(const TrainOptions& options, NumpyRandom& stream, const Log& log,
+                 const PrepareProgress& progress) {
   if (options.data.generation != DataOptions::Generation::kDataset)
     return open_synthetic(options, stream, log);
+  if (!options.data.train_data.empty()) return open_files(options, log);
   if (options.data.set == DataOptions::Set::kTsv) return open_tsv(options, log, progress);
   if (options.data.memory_map) return open_memory_map(options, stream, log, progress);
   return open_criteo_set(options, stream, log, progress);
 }
 
-int64_t read_ahead(Readers& readers, const TrainOptions& options) {
+}  // namespace
+
+Readers open_readers(const TrainOptions& options, NumpyRandom& stream, const Log& log,
+                     const PrepareProgress& progress) {
+  Readers readers = open_any(options, stream, log, progress);
+  if (options.data.reuse_batches > 0) {
+    readers.train =
+        std::make_unique<ReuseReader>(std::move(readers.train), options.data.reuse_batches);
+  }
+  return readers;
+}
+
+void read_ahead(Readers& readers, const TrainOptions& options) {
   const int64_t ahead = options.data.prefetch_batches;
-  if (ahead == 0) return 0;
+  if (ahead == 0) return;
   // Random training and test data are drawn from one stream, in the order of a run that reads
   // nothing ahead: no training batch is drawn before a test pass that comes before it.
   const bool random = options.data.generation != DataOptions::Generation::kDataset;
   const int64_t pause_every = random ? std::max<int64_t>(options.training.test_freq, 0) : 0;
   // The batches of an update are read together, some of them past a test.
-  if (pause_every > 0 && options.training.accumulate > 1) return 0;
-  int64_t bytes = 0;
+  if (pause_every > 0 && options.training.accumulate > 1) return;
   const auto wrap = [&](std::unique_ptr<Reader>& reader, int64_t pause) {
-    if (!reader) return;
-    auto prefetch = std::make_unique<PrefetchReader>(std::move(reader), ahead, pause);
-    bytes += prefetch->max_bytes();
-    reader = std::move(prefetch);
+    if (reader) reader = std::make_unique<PrefetchReader>(std::move(reader), ahead, pause);
   };
-  wrap(readers.train, pause_every);
+  if (options.data.reuse_batches == 0) wrap(readers.train, pause_every);
   wrap(readers.test, 0);
-  return bytes;
+}
+
+int64_t max_bytes(const Readers& readers) {
+  return readers.train->max_bytes() + (readers.test ? readers.test->max_bytes() : 0);
 }
 
 }  // namespace hotrow

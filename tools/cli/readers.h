@@ -29,9 +29,12 @@ Readers open_readers(const TrainOptions& options, NumpyRandom& stream,
                      const std::function<void(std::string_view)>& log,
                      const PrepareProgress& progress = {});
 
-// Puts a PrefetchReader around both, unless --prefetch-batches=0 or each update of random data may
-// have a test in its middle. From here on the random stream that open_readers was given belongs to
-// the readers. Gives the bytes that what is read ahead has at the most.
-int64_t read_ahead(Readers& readers, const TrainOptions& options);
+// Puts a PrefetchReader around both, unless --prefetch-batches=0, --reuse-batches (training), or
+// each update of random data may have a test in its middle. From here on the random stream that
+// open_readers was given belongs to the readers.
+void read_ahead(Readers& readers, const TrainOptions& options);
+
+// Reader::max_bytes() of both.
+int64_t max_bytes(const Readers& readers);
 
 }  // namespace hotrow

@@ -1,0 +1,56 @@
+// Writes a native file (data/formats/native_layout.h), a block of rows at a time.
+#pragma once
+
+#include <cstdint>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "data/formats/native_layout.h"
+#include "data/pending_file.h"
+#include "data/rows.h"
+
+namespace hotrow {
+
+// Rows of a block where nobody says: some 2 MiB of Criteo's columns, enough for long copies and
+// little to hold.
+inline constexpr int64_t kNativeBlockRows = 16384;
+
+// Holds one block in memory: 8 bytes a value, 8 more a bag, and the bytes that it becomes.
+//
+// The file is a function of the schema, block_rows and the rows: not of the runs that write() gets.
+class NativeWriter : public RowSink {
+ public:
+  // Creates the file under a temporary name. InvalidArgument: block_rows outside [1, 2^24].
+  // DataError: it cannot be written.
+  NativeWriter(const std::string& path, const Schema& schema,
+               int64_t block_rows = kNativeBlockRows);
+
+  // None: any schema and all values of Rows can be held.
+  const std::vector<std::string>& losses() const override { return losses_; }
+  // DataError: an id that is negative or not below its column's cardinality (where that is known),
+  // a bag of another size than the schema says. InvalidArgument: vectors that do not fit the schema
+  // or each other.
+  void write(const Rows& rows) override;
+  void finish() override;
+
+ private:
+  void check_shape(const Rows& rows) const;
+  void check_ids(const Rows& rows) const;
+  void append(const Rows& rows, int64_t begin, int64_t count);
+  void write_block();
+  void write_bytes(const void* bytes, size_t size);
+
+  Schema schema_;
+  std::vector<std::string> losses_;
+  int64_t block_rows_;
+  PendingFile file_;
+  std::ofstream out_;
+  uint64_t written_ = 0, rows_ = 0;
+  uint64_t header_checksum_ = 0;
+  Rows block_;  // rows of the block that is not full yet
+  std::vector<std::byte> bytes_;
+  std::vector<native::BlockEntry> blocks_;
+};
+
+}  // namespace hotrow

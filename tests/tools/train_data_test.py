@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""dlrm_train on files of the list of formats: --train-data and what goes with it.
+
+  train_data_test.py DLRM_TRAIN MAKE_NATIVE
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+
+import native_reader
+import program
+from program import USAGE, WORLD, check, losses, path, refused, run, trains
+
+MAKER = os.path.abspath(sys.argv.pop(2))
+MODEL = ("--arch-sparse-feature-size=8", "--arch-mlp-bot=2-16-8", "--arch-mlp-top=16-1", "--loss-function=bce",
+         "--optimizer=adagrad", "--learning-rate=0.05", "--mini-batch-size=64", "--num-threads=1", "--print-freq=100")
+
+
+def make(kind, name):
+    if kind == "mixed" or not os.path.exists(path(name)):
+        return subprocess.run([MAKER, kind, path(name)], capture_output=True, text=True, check=True).stdout
+    return ""
+
+
+def clicks():
+    make("clicks", "clicks")
+    return path("clicks")
+
+
+def auc(output):
+    return float(re.findall(r"auc ([0-9.]+)", output, re.I)[-1])
+
+
+def test_a_reader_in_python():
+    expected = json.loads(make("mixed", "mixed.hotrow"))
+    schema, numbers, bags = native_reader.read(path("mixed.hotrow"))
+    check([c["name"] for c in schema["categorical"]] == ["tiny", "byte", "two_bytes", "bags", "eight_bytes"], schema)
+    check(bags == expected["bags"], "ids read in Python differ")
+    found = [[None if x != x else x for x in column] for column in numbers]
+    check(found == expected["numbers"], "numbers read in Python differ")
+    check(any(x is None for column in found for x in column), "expected missing numbers in the test's data")
+
+
+def test_trains_on_a_folder():
+    output = trains("--train-data=" + clicks(), *MODEL, "--test-freq=100")
+    check(f"Reading native data={clicks()}: 20000 rows, 2 dense and 3 categorical columns" in output, output)
+    check(f"Reading native data={clicks()}: 4000 rows" in output, "expected the test data in " + output)
+    check("it 313/313 of epoch 0" in output, output)
+    check(auc(output) > 0.72, output)
+    alike = trains("--data-generation=dataset", "--data-format=native", f"--train-data={clicks()}/train.hotrow",
+                   f"--test-data={clicks()}/test.hotrow", *MODEL, "--test-freq=100", "--prefetch-batches=0")
+    check(losses(alike) == losses(output), "files by name train to other losses than their folder")
+
+
+def test_order_of_samples():
+    def run_of(*flags):
+        return losses(trains("--train-data=" + clicks(), *MODEL, "--nepochs=2", *flags))
+    plain, shuffled = run_of(), run_of("--shuffle=blocks")
+    check(plain != shuffled, "--shuffle=blocks changes nothing")
+    check(shuffled == run_of("--shuffle=blocks", "--prefetch-batches=0", "--num-threads=2"),
+          "the order depends on threads or on reading ahead")
+    check(shuffled != run_of("--shuffle=blocks", "--numpy-rand-seed=5"), "the order does not depend on the seed")
+    check(shuffled == run_of("--shuffle=blocks", "--debug-mode"), "--debug-mode changes the order")
+    dropped = run_of("--drop-last-batch")
+    check([i for i, _, _ in dropped][-1] == "312/312", dropped)
+    again = run_of("--reuse-batches=3")
+    check(len(again) == len(plain) and again != plain, "--reuse-batches=3 trains on other data")
+
+
+def test_bottom_mlp():
+    output = trains("--train-data=" + clicks(), "--arch-sparse-feature-size=2", "--num-batches=3")
+    check("it 3/3 of epoch 0" in output, output)
+    refused(USAGE, "ERROR: arch-dense-feature-size 2 does not match first dim of bottom mlp 3",
+            "--train-data=" + clicks(), "--arch-mlp-bot=3-2", "--num-batches=3")
+
+
+def test_max_ind_range():
+    output = trains("--train-data=" + clicks(), *MODEL, "--max-ind-range=50", "--num-batches=3", "--debug-mode")
+    check(re.search(r"^\[ ?50 +50 +7\]$", output, re.M) is not None, "expected tables of 50, 50 and 7 rows: " + output[:2000])
+
+
+def test_refused():
+    data = "--train-data=" + clicks()
+    one = f"--train-data={clicks()}/train.hotrow"
+    refused(USAGE, "[--test-data] is missing: got --test-freq without it", one, *MODEL, "--test-freq=10")
+    refused(USAGE, "[--test-data] is missing: got --inference-only without it", one, *MODEL, "--inference-only")
+    for flag in ("--data-set=kaggle", "--train-file=x", "--raw-data-file=x", "--hash-size=5", "--data-randomize=none"):
+        refused(USAGE, f"[{flag.split('=')[0]}] does not go with --train-data", data, flag)
+    for flag in ("--test-data=x", "--data-format=native", "--shuffle=blocks", "--drop-last-batch", "--schema-file=x"):
+        refused(USAGE, f"[{flag.split('=')[0]}] does not go with this data: got it without --train-data", flag)
+    refused(USAGE, "[--train-data] does not go with --data-generation", data, "--data-generation=random")
+    refused(USAGE, ("--data-format", "auto or native" if len(formats()) == 2 else "native"), data, "--data-format=nativ")
+    refused(USAGE, "[--json-log] would overwrite data", one, f"--json-log={clicks()}/train.hotrow")
+    make("mixed", "mixed.hotrow")
+    refused(USAGE, "[--test-data] has other columns than --train-data: got 6 dense and 5 categorical ones, expected 2 and 3",
+            data, "--test-data=" + path("mixed.hotrow"), *MODEL)
+    refused(WORLD, "no known format fits", "--train-data=" + __file__)
+    refused(WORLD, "No such file", "--data-format=native", "--train-data=" + path("none.hotrow"))
+
+
+def formats():
+    return re.search(r"--data-format NAME.*?\((.*?)\)", run("--help").stdout, re.S).group(1).replace(" or ", ", ").split(", ")
+
+
+def test_damaged_files():
+    with open(path("clicks/train.hotrow"), "rb") as file:
+        good = file.read()
+    flags = ("--data-format=native", "--train-data=" + path("bad.hotrow"), *MODEL)
+
+    def with_bytes(data):
+        with open(path("bad.hotrow"), "wb") as file:
+            file.write(data)
+    with_bytes(good[:len(good) // 2])
+    refused(WORLD, "was cut short", *flags)
+    with_bytes(good[:70000] + bytes([good[70000] ^ 1]) + good[70001:])
+    refused(WORLD, ("block", "is damaged", "do not match their checksum"), *flags)
+    with_bytes(good)
+    check(len(losses(trains(*flags))) == 4, "a whole file trains")
+
+
+if __name__ == "__main__":
+    program.main(globals(), __doc__)

@@ -1,0 +1,142 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/formats.h"
+#include "data/loader.h"
+#include "engine/rng.h"
+#include "kernels/core/parallel.h"
+#include "tools/bench/suite.h"
+
+namespace hotrow {
+namespace {
+
+constexpr int64_t kRows = 500'000, kRowsPerWrite = 8192, kReadBatch = 2048;
+
+// A folder that is gone when the benchmark is over.
+class ScratchFolder {
+ public:
+  ScratchFolder()
+      : path_(std::filesystem::temp_directory_path() / fmt::format("dlrm_bench_{}", getpid())) {
+    std::filesystem::create_directories(path_);
+  }
+  ~ScratchFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  std::string path(std::string_view name) const { return (path_ / name).string(); }
+  int64_t bytes() const {
+    int64_t sum = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(path_))
+      if (entry.is_regular_file()) sum += static_cast<int64_t>(entry.file_size());
+    return sum;
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// Criteo's columns: 13 counts of which most are small, and one id in each of `config`'s tables.
+Schema click_schema(const BenchConfig& config) {
+  const std::vector<int64_t>& tables = config.model.table_rows;
+  Schema schema = criteo_schema(13, std::ssize(tables));
+  for (size_t t = 0; t < tables.size(); ++t) {
+    schema.categorical[t].type = ColumnType::kInt32;
+    schema.categorical[t].cardinality = tables[t];
+  }
+  return schema;
+}
+
+void draw_rows(Rows& rows, const Schema& schema, int64_t count, NumpyRandom& random) {
+  rows.start(schema);
+  rows.rows = count;
+  for (int64_t b = 0; b < count; ++b) {
+    rows.labels.push_back(random.uniform() < 0.25 ? 1 : 0);
+    for (size_t i = 0; i < schema.num_dense(); ++i) {
+      const double u = random.uniform();
+      rows.dense.push_back(std::floor(1 / (u * u + 1e-4)) - 1);  // up to 9,999
+    }
+    for (size_t t = 0; t < schema.num_tables(); ++t) {
+      rows.sparse[t].ids.push_back(draw_id(random, schema.categorical[t].cardinality, 0));
+      rows.sparse[t].offsets.push_back(b + 1);
+    }
+  }
+}
+
+void write_clicks(const Format& format, const std::string& path, const Schema& schema) {
+  NumpyRandom random(1);
+  const auto sink = format.create(path, schema, {});
+  Rows rows;
+  for (int64_t row = 0; row < kRows; row += kRowsPerWrite) {
+    draw_rows(rows, schema, std::min(kRowsPerWrite, kRows - row), random);
+    sink->write(rows);
+  }
+  sink->finish();
+}
+
+// One loader a thread, each a rank that takes its part of every batch. False: the format cannot.
+bool open_loaders(std::vector<std::unique_ptr<Loader>>& loaders, const Format& format,
+                  const std::string& path, Shuffle shuffle) {
+  const int64_t ranks = num_threads();
+  for (int64_t rank = 0; rank < ranks; ++rank) {
+    auto source = format.open(path, {});
+    const bool sought = shuffle != Shuffle::kNone || ranks > 1;
+    if (sought && !source->can_seek()) return false;
+    LoaderConfig config{.batch_size = kReadBatch * ranks, .shuffle = shuffle};
+    config.rank = rank, config.ranks = ranks;
+    loaders.push_back(std::make_unique<Loader>(std::move(source), config, path));
+  }
+  return true;
+}
+
+// Whole passes over a file that is in the page cache. `bytes` are the file's.
+void time_read(benchmark::State& state, const Suite& suite, const Format& format, Shuffle shuffle) {
+  const ScratchFolder folder;
+  const std::string path = folder.path("clicks");
+  write_clicks(format, path, click_schema(bench_config("kaggle", suite.max_rows)));
+  std::vector<std::unique_ptr<Loader>> loaders;
+  if (!open_loaders(loaders, format, path, shuffle))
+    return state.SkipWithError("the format is read from its beginning only, by one thread");
+  std::vector<Batch> batches(loaders.size());
+  Cost cost;
+  cost.read = static_cast<double>(folder.bytes());
+  const double seconds = time_op(state, sum_floor(cost, suite.machine), [&] {
+    parallel_for(std::ssize(loaders), [&](int64_t rank) {
+      const auto p = static_cast<size_t>(rank);
+      loaders[p]->rewind();
+      while (loaders[p]->next(batches[p])) benchmark::DoNotOptimize(batches[p].dense.data());
+    });
+  });
+  state.counters["samples_per_s"] = static_cast<double>(kRows) / seconds;
+  state.counters["gb_per_s"] = cost.read / seconds / 1e9;
+}
+
+void add(Suite& suite, const char* name, const Format& format, Shuffle shuffle) {
+  register_op(fmt::format("{}/{}", name, format.name), [&, shuffle](benchmark::State& state) {
+    try {
+      time_read(state, suite, format, shuffle);
+    } catch (const std::exception& e) {  // a format that cannot hold such columns, a full disk
+      state.SkipWithError(e.what());
+    }
+  });
+}
+
+}  // namespace
+
+void register_read_benchmarks(Suite& suite) {
+  for (const Format& format : formats()) {
+    if (format.create == nullptr) continue;
+    add(suite, "read", format, Shuffle::kNone);
+    add(suite, "read_shuffled", format, Shuffle::kBlocks);
+  }
+}
+
+}  // namespace hotrow
