@@ -2,24 +2,27 @@
 //
 //   id_of(v) = ids.setdefault(v, len(ids))
 //
-// A flat table with linear probing, at most half full: 20 to 36 bytes a distinct value, one cache
-// line a lookup in the usual case. The result depends on the order of the calls alone.
+// A flat table with linear probing, at most half full: 20 to 36 bytes a distinct value (of 64 bits
+// 40 to 72), one cache line a lookup in the usual case. The result depends on the order of the
+// calls alone.
 #pragma once
 
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/core/check.h"
 
 namespace hotrow {
 
-class FirstSeenIds {
+template <class Value>  // int32_t or int64_t
+class BasicFirstSeenIds {
  public:
-  FirstSeenIds() : slots_(size_t{1} << kFirstBits), shift_(64 - kFirstBits) {}
+  BasicFirstSeenIds() : slots_(size_t{1} << kFirstBits), shift_(64 - kFirstBits) {}
 
   // The id of `value`, a new one if it was never seen. DataError beyond 2^31 - 1 distinct values.
-  int32_t id_of(int32_t value) {
+  int32_t id_of(Value value) {
     Slot* slot = find(value);
     if (slot->id < 0) {
       *slot = {value, next_id()};
@@ -31,18 +34,19 @@ class FirstSeenIds {
   }
 
   // values()[id] is the value that has that id.
-  const std::vector<int32_t>& values() const { return values_; }
+  const std::vector<Value>& values() const { return values_; }
 
  private:
   struct Slot {
-    int32_t value = 0;
+    Value value = 0;
     int32_t id = -1;  // below 0: free
   };
   static constexpr int kFirstBits = 6;
 
   // The slot that holds `value`, or the free one where it belongs.
-  Slot* find(int32_t value) {
-    size_t at = static_cast<uint32_t>(value) * uint64_t{0x9e3779b97f4a7c15} >> shift_;
+  Slot* find(Value value) {
+    size_t at =
+        static_cast<std::make_unsigned_t<Value>>(value) * uint64_t{0x9e3779b97f4a7c15} >> shift_;
     while (slots_[at].id >= 0 && slots_[at].value != value) at = (at + 1) & (slots_.size() - 1);
     return &slots_[at];
   }
@@ -65,7 +69,9 @@ class FirstSeenIds {
 
   std::vector<Slot> slots_;  // a power of two, at most half of them taken
   int shift_;                // 64 - log2(slots_.size())
-  std::vector<int32_t> values_;
+  std::vector<Value> values_;
 };
+
+using FirstSeenIds = BasicFirstSeenIds<int32_t>;
 
 }  // namespace hotrow

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "data/binary_file.h"
 #include "data/line_file.h"
 #include "kernels/core/check.h"
 
@@ -14,14 +14,6 @@ namespace hotrow {
 namespace {
 
 constexpr int64_t kBlockLines = 1024;
-
-void make_folder(const std::string& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  require<DataError>(std::filesystem::is_directory(folder),
-                     "[{}] cannot be used as the output folder: got '{}', expected a folder",
-                     folder, error ? error.message() : "a file");
-}
 
 using Drawn = std::vector<std::pair<double, int>>;
 

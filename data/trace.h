@@ -41,6 +41,14 @@ struct TraceDistribution {
 // distribution.
 TraceDistribution read_trace_distribution(const std::string& path);
 
+// One step of the rule above: the stack distance that the draw u in [0, 1) means after `new_ids`
+// first accesses.
+int64_t draw_trace_distance(const TraceDistribution& trace, int64_t new_ids, bool padding,
+                            double u);
+
+// Replaces the last "j" of the file's name by the table's number; a name without one stays.
+std::string trace_file_of_table(const std::string& pattern, size_t table);
+
 struct TraceConfig {
   // The distribution files. The last "j" of the file's name stands for the table's number; without
   // one, all tables share the file.

@@ -1,74 +1,28 @@
 // Makes, converts and looks at data for dlrm_train; see README.md.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstdio>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "data/planted_files.h"
 #include "kernels/core/check.h"
-#include "tools/cli/flag_set.h"
 #include "tools/cli/run_main.h"
 #include "tools/data/check.h"
 #include "tools/data/convert.h"
 #include "tools/data/encode.h"
+#include "tools/data/generate.h"
 #include "tools/data/inspect.h"
 #include "tools/data/split.h"
+#include "tools/data/stats.h"
+#include "tools/data/trace.h"
+#include "tools/data/transcode.h"
 
 namespace hotrow {
 namespace {
-
-constexpr int64_t kMaxRows = int64_t{1} << 40;
-constexpr int64_t kReportLines = 50 * 1024;  // a multiple of the generator's blocks
-
-// One line in place on a terminal, nothing in a file: the run takes seconds.
-void show_progress(int64_t lines, int64_t all) {
-  if (lines % kReportLines != 0 && lines != all) return;
-  std::fprintf(stderr, "\rgenerating: %lld of %lld lines%s", static_cast<long long>(lines),
-               static_cast<long long>(all), lines == all ? "\n" : "");
-}
-
-int generate(int argc, const char* const* argv) {
-  PlantedConfig config;
-  FlagSet flags(
-      "Writes train.tsv, test.tsv and planted.json: Criteo-shaped clicks with a known best AUC",
-      "dlrm_data (Hotrow) " HOTROW_VERSION);
-  flags.group("Generate");
-  flags.integer("--rows", config.rows, {1, kMaxRows}, "Lines of the training file");
-  flags.integer("--test-rows", config.test_rows, {2, kMaxRows}, "Lines of the test file");
-  flags.integer("--seed", config.seed, {0, std::numeric_limits<uint32_t>::max()},
-                "The same seed writes the same files");
-  flags.text("--out", config.folder, "Folder for the files; made if it is not there");
-  flags.boolean("--gz", config.gzip, "Write train.tsv.gz and test.tsv.gz instead");
-  const std::string info = flags.parse(argc, argv);
-  if (!info.empty()) {
-    std::fputs(info.c_str(), stdout);
-    return 0;
-  }
-  require(!config.folder.empty(), "[--out] is missing: got no folder, expected --out=FOLDER");
-
-  const bool terminal = isatty(STDERR_FILENO) != 0;
-  const std::atomic<bool>& stop = stop_on_signals();
-  const PlantedFiles files = write_planted(config, [&](int64_t lines) {
-    if (stop) {
-      if (terminal) std::fputc('\n', stderr);  // ends the progress line
-      throw Interrupted("interrupted, nothing written");
-    }
-    if (terminal) show_progress(lines, config.rows + config.test_rows);
-  });
-  std::printf(
-      "wrote %s, %s and %s\nbest AUC %.4f, best log loss %.4f, base rate %.4f (test file)\n",
-      files.train.c_str(), files.test.c_str(), files.facts.c_str(), files.truth.best_auc,
-      files.truth.best_log_loss, files.truth.base_rate);
-  return 0;
-}
 
 struct Command {
   std::string_view name, about;
@@ -78,9 +32,14 @@ constexpr std::array kCommands = {
     Command{"check", "Whether a data set can be read to its end and is what it says", run_check},
     Command{"convert", "One format to another", run_convert},
     Command{"encode", "Text to row ids, in bounded memory; goes on after a kill", run_encode},
-    Command{"generate", "Criteo-shaped clicks with a known best AUC", generate},
+    Command{"gen-csv", "Random CSV files for transcode", run_gen_csv},
+    Command{"generate", "Criteo-shaped clicks with a known best AUC, or any shape and format",
+            run_generate},
     Command{"inspect", "What is in a data set: columns, counts, skew, first rows", run_inspect},
     Command{"split", "A text file into a part to train on and one to test on", run_split},
+    Command{"stats", "Embedding accesses: hot rows, batches, reuse, caches", run_stats},
+    Command{"trace", "Profiles access traces for --data-trace-file", run_trace},
+    Command{"transcode", "CSV with feature_spec.yaml to NVIDIA DLRM's split-binary", run_transcode},
 };
 
 std::string usage() {

@@ -9,6 +9,8 @@
 #include "data/formats/hugectr_raw.h"
 #include "data/formats/mlperf_bin.h"
 #include "data/formats/native.h"
+#include "data/formats/nvidia_bin.h"
+#include "data/formats/split_binary.h"
 #include "data/formats/torchrec.h"
 #include "data/text_rows.h"
 #include "kernels/core/check.h"
@@ -27,6 +29,8 @@ const std::vector<Format> kFormats = {
     kHugectrNorm,
     kTorchrec,
     kMultiHot,
+    kSplitBinary,
+    kNvidiaBin,
 };
 
 std::string names(std::span<const Format> among) {

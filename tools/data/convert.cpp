@@ -52,6 +52,7 @@ std::string parse(ConvertOptions& options, int argc, const char* const* argv) {
   require(!options.in.empty() && !options.out.empty(),
           "[IN OUT] is missing: got {}, expected what to read and what to write",
           options.in.empty() ? "neither" : "only one of both");
+  options.sink.part = options.source.part;
   require(!options.to.empty(), "[--to] is missing: got no format, expected --to=NAME");
   return "";
 }

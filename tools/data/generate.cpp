@@ -1,0 +1,210 @@
+#include "tools/data/generate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/formats.h"
+#include "data/generated_rows.h"
+#include "data/planted_files.h"
+#include "kernels/core/check.h"
+#include "tools/cli/flag_set.h"
+#include "tools/cli/progress_line.h"
+#include "tools/cli/run_main.h"
+#include "tools/cli/values.h"
+
+namespace hotrow {
+namespace {
+
+constexpr int64_t kMaxRows = int64_t{1} << 40;
+constexpr int64_t kMaxDense = 4096, kMaxHotness = 4096;
+constexpr int64_t kBlockRows = 4096;
+
+struct GenerateOptions {
+  PlantedConfig planted;  // rows, test_rows, seed and folder count for both kinds
+  std::string to;         // a format; empty: planted
+  std::string tables, hotness, locality_file;
+  bool variable_hotness = false;
+  int64_t num_dense = 13;
+  GenerateConfig random;
+};
+
+void add_flags(FlagSet& flags, GenerateOptions& options) {
+  using Ids = GenerateConfig::Ids;
+  PlantedConfig& planted = options.planted;
+  flags.group("Generate");
+  flags.integer("--rows", planted.rows, {1, kMaxRows}, "Samples of the training data");
+  flags.integer("--test-rows", planted.test_rows, {2, kMaxRows}, "Samples of the test data");
+  flags.integer("--seed", planted.seed, {0, std::numeric_limits<uint32_t>::max()},
+                "The same seed writes the same files");
+  flags.text("--out", planted.folder, "Folder for the files; made if it is not there");
+  flags.boolean("--gz", planted.gzip, "Write train.tsv.gz and test.tsv.gz instead");
+  flags.group("Any shape and format");
+  flags.text("--to", options.to, "Format to write; empty: Criteo's, with a known best AUC");
+  flags.text("--tables", options.tables, "Rows of each table: 1000,50,2000000");
+  flags.integer("--dense", options.num_dense, {0, kMaxDense}, "Numerical columns");
+  flags.text("--hotness", options.hotness, "Ids of a sample in each table: 1,1,20, or one for all");
+  flags.boolean("--variable-hotness", options.variable_hotness,
+                "Samples have one to --hotness ids, not exactly so many");
+  flags.choice("--ids", options.random.ids,
+               {{"uniform", Ids::kUniform},
+                {"zipf", Ids::kZipf},
+                {"locality", Ids::kLocality},
+                {"trace", Ids::kTrace}},
+               "How popular the rows of a table are");
+  flags.real("--zipf", options.random.zipf, {0, 4},
+             "Popularity falls as rank to the power of -this");
+  flags.text("--locality-file", options.locality_file, "Histograms of accesses, for locality");
+  flags.text("--trace-file", options.random.trace_file,
+             "Profiles of dlrm_data trace, for trace; j stands for the table's number");
+}
+
+// "3,1,20".
+std::vector<int64_t> parse_list(const std::string& flag, const std::string& text, int64_t most) {
+  std::vector<int64_t> numbers;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    numbers.push_back(parse_integer(flag, text.substr(begin, end - begin), {1, most}));
+    begin = end + 1;
+  }
+  return numbers;
+}
+
+// `locality` gives tables their hotness where no flag does.
+Schema make_schema(const GenerateOptions& options) {
+  require(!options.tables.empty(), "[--tables] is missing: got none, expected --tables=ROWS,...");
+  const std::vector<int64_t> rows = parse_list("--tables", options.tables, kMaxRows);
+  std::vector<int64_t> hotness = {1};
+  if (!options.hotness.empty()) {
+    hotness = parse_list("--hotness", options.hotness, kMaxHotness);
+  } else if (options.random.ids == GenerateConfig::Ids::kLocality) {
+    hotness = {std::max<int64_t>(1, static_cast<int64_t>(options.random.locality.mean_pooling))};
+  }
+  require(hotness.size() == 1 || hotness.size() == rows.size(),
+          "[--hotness] got {} numbers, expected one, or one for each of the {} tables",
+          hotness.size(), rows.size());
+  Schema schema = criteo_schema(options.num_dense, std::ssize(rows));
+  for (size_t t = 0; t < rows.size(); ++t) {
+    CategoricalColumn& column = schema.categorical[t];
+    column.type = ColumnType::kInt32;
+    column.cardinality = rows[t];
+    column.hotness = hotness[hotness.size() == 1 ? 0 : t];
+    column.fixed_hotness = !options.variable_hotness;
+  }
+  return schema;
+}
+
+void check_stop() {
+  if (stop_on_signals()) throw Interrupted("interrupted, nothing written");
+}
+
+int64_t file_bytes(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(path, ignored)) {
+    const auto bytes = std::filesystem::file_size(path, ignored);
+    return ignored ? 0 : static_cast<int64_t>(bytes);
+  }
+  int64_t bytes = 0;
+  for (const auto& file : std::filesystem::recursive_directory_iterator(path, ignored)) {
+    if (file.is_regular_file()) bytes += static_cast<int64_t>(file.file_size());
+  }
+  return bytes;
+}
+
+int64_t write_part(const Format& format, const Schema& schema, const GenerateOptions& options,
+                   const GenerateConfig& config, ProgressLine& line) {
+  SinkOptions sink_options;
+  sink_options.part = config.part == 0 ? "train" : "test";
+  const auto source = generate_rows(schema, config);
+  const auto sink = format.create(options.planted.folder, schema, sink_options);
+  int64_t done = 0;
+  for (Rows rows; source->next(rows, kBlockRows);) {
+    check_stop();
+    sink->write(rows);
+    done += rows.rows;
+    line.show(fmt::format("generating {}", sink_options.part),
+              static_cast<double>(done) / static_cast<double>(config.rows), done, "rows");
+  }
+  sink->finish();
+  for (const std::string& loss : sink->losses()) std::printf("lost: %s\n", loss.c_str());
+  return done;
+}
+
+int generate_format(GenerateOptions& options, bool with_test) {
+  const Format& format = find_format(options.to);
+  require(format.create != nullptr, "[--to] got '{}', expected a format that can be written",
+          format.name);
+  GenerateConfig& config = options.random;
+  if (config.ids == GenerateConfig::Ids::kLocality) {
+    require(!options.locality_file.empty(),
+            "[--locality-file] is missing: got none, expected one for --ids=locality");
+    config.locality = read_locality(options.locality_file);
+  }
+  require(config.ids != GenerateConfig::Ids::kTrace || !config.trace_file.empty(),
+          "[--trace-file] is missing: got none, expected one for --ids=trace");
+  const Schema schema = make_schema(options);
+  config.seed = options.planted.seed;
+  config.rows = options.planted.rows;
+  ProgressLine line;
+  int64_t rows = write_part(format, schema, options, config, line);
+  if (with_test) {
+    config.part = 1;
+    config.rows = options.planted.test_rows;
+    rows += write_part(format, schema, options, config, line);
+  }
+  const double seconds = std::max(line.seconds(), 1e-9);
+  const int64_t bytes = file_bytes(options.planted.folder);
+  fmt::print("wrote {} as {}: {} rows, {:.1f} MB, in {:.1f} s ({} rows/s)\n",
+             options.planted.folder, format.name, with_commas(rows),
+             static_cast<double>(bytes) / 1e6, seconds,
+             short_number(static_cast<double>(rows) / seconds));
+  return 0;
+}
+
+int generate_planted(const PlantedConfig& config) {
+  ProgressLine line;
+  const PlantedFiles files = write_planted(config, [&](int64_t lines) {
+    check_stop();
+    const auto all = static_cast<double>(config.rows + config.test_rows);
+    line.show("generating", static_cast<double>(lines) / all, lines, "lines");
+  });
+  std::printf(
+      "wrote %s, %s and %s\nbest AUC %.4f, best log loss %.4f, base rate %.4f (test file)\n",
+      files.train.c_str(), files.test.c_str(), files.facts.c_str(), files.truth.best_auc,
+      files.truth.best_log_loss, files.truth.base_rate);
+  return 0;
+}
+
+}  // namespace
+
+int run_generate(int argc, const char* const* argv) {
+  GenerateOptions options;
+  FlagSet flags(
+      "Writes train.tsv, test.tsv and planted.json: Criteo-shaped clicks with a known best AUC; "
+      "or, "
+      "with --to, samples of any shape in any format",
+      "dlrm_data (Hotrow) " HOTROW_VERSION);
+  add_flags(flags, options);
+  const std::string info = flags.parse(argc, argv);
+  if (!info.empty()) {
+    std::fputs(info.c_str(), stdout);
+    return 0;
+  }
+  require(!options.planted.folder.empty(),
+          "[--out] is missing: got no folder, expected --out=FOLDER");
+  stop_on_signals();
+  if (!options.to.empty()) return generate_format(options, flags.given("--test-rows"));
+  for (const char* flag : {"--tables", "--dense", "--hotness", "--variable-hotness", "--ids",
+                           "--zipf", "--locality-file", "--trace-file"}) {
+    require(!flags.given(flag), "[{}] got a value without --to, expected --to=NAME with it", flag);
+  }
+  return generate_planted(options.planted);
+}
+
+}  // namespace hotrow
