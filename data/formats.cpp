@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "data/criteo_tsv_sink.h"
 #include "data/text_rows.h"
 #include "kernels/core/check.h"
 
@@ -11,7 +12,8 @@ namespace hotrow {
 namespace {
 
 const std::vector<Format> kFormats = {
-    {"criteo-tsv", "raw Criteo lines, plain or .gz", is_criteo_tsv, open_criteo_tsv, nullptr},
+    {"criteo-tsv", "raw Criteo lines, plain or .gz", is_criteo_tsv, open_criteo_tsv,
+     create_criteo_tsv},
     {"text", "CSV or TSV, plain or .gz, with --schema-file", is_no_text, open_text, nullptr},
 };
 
