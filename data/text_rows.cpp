@@ -9,8 +9,6 @@
 namespace hotrow {
 namespace {
 
-constexpr int64_t kListValues = 32;
-
 Vocabulary ids_of(const TextSchema& schema) {
   std::vector<IdRule> rules;
   for (const TextColumn& column : schema.columns) {
@@ -107,7 +105,7 @@ TextSchema text_schema_of(std::string_view format, const std::string& path,
     TextPiece piece;
     source.next_piece(piece);
     const bool lists = std::find(piece.text.begin(), piece.text.end(), '|') != piece.text.end();
-    return criteo_text_schema(kCriteoDense, kCriteoTables, lists ? kListValues : 1);
+    return criteo_text_schema(kCriteoDense, kCriteoTables, lists ? kCriteoListValues : 1);
   }
   require(!schema_file.empty(),
           "[text] the columns are not known: got no schema file, expected one (docs/schema.md)");

@@ -44,9 +44,10 @@ std::unique_ptr<RowSource> open_criteo_tsv(const std::string& path, const Source
 bool is_no_text(const std::string& path);
 std::unique_ptr<RowSource> open_text(const std::string& path, const SourceOptions& options);
 
-// What is in the file `path` of either format. Criteo lines have lists a|b|c of up to 32 values
-// where the first piece of the file has a '|'. InvalidArgument: `format` is "text" and there is no
-// schema.
+inline constexpr int64_t kCriteoListValues = 32;  // most values a|b|c in a field
+
+// What is in the file `path` of either format. Criteo lines have lists where the first piece of the
+// file has a '|'. InvalidArgument: `format` is "text" and there is no schema.
 TextSchema text_schema_of(std::string_view format, const std::string& path,
                           const std::string& schema_file);
 

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "data/criteo_tsv_sink.h"
 #include "data/formats/criteo_npz.h"
 #include "data/formats/hugectr_norm.h"
 #include "data/formats/hugectr_raw.h"
@@ -20,7 +21,8 @@ namespace {
 
 const std::vector<Format> kFormats = {
     {"native", "blocks of columns, mapped (.hotrow)", is_native, open_native, create_native},
-    {"criteo-tsv", "raw Criteo lines, plain or .gz", is_criteo_tsv, open_criteo_tsv, nullptr},
+    {"criteo-tsv", "raw Criteo lines, plain or .gz", is_criteo_tsv, open_criteo_tsv,
+     create_criteo_tsv},
     {"text", "CSV or TSV, plain or .gz, with --schema-file", is_no_text, open_text, nullptr},
     kKaggle,
     kTerabyte,

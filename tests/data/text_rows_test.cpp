@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "data/criteo_tsv_sink.h"
 #include "data/data_stats.h"
 #include "data/row_checker.h"
 #include "kernels/core/parallel.h"
@@ -82,6 +83,72 @@ TEST_F(TextRowsTest, IsFoundByItsFirstLine) {
   EXPECT_FALSE(is_criteo_tsv(write("c.csv", "a,b\n")));
   EXPECT_FALSE(is_criteo_tsv(path("none")));
   EXPECT_FALSE(is_criteo_tsv(path()));
+}
+
+// From lines to lines, without and with lists, plain and gzip.
+TEST_F(TextRowsTest, CriteoLinesAreWrittenAsTheyWere) {
+  const std::string text = CriteoLines().next(500);
+  std::string lists = text;
+  lists.insert(lists.size() - 1, "|7|00000008|ffffffff");
+  for (const std::string& name : {std::string("out.tsv"), std::string("out.tsv.gz")}) {
+    for (const std::string& lines : {text, lists}) {
+      const auto source = open_criteo_tsv(write("in.tsv", lines), {});
+      const auto sink = create_criteo_tsv(path(name), source->schema(), {});
+      EXPECT_EQ(sink->losses().size(), lines == lists ? 1u : 0u);
+      Rows rows;
+      while (source->next(rows, 300)) sink->write(rows);
+      EXPECT_FALSE(std::filesystem::exists(path(name)));
+      sink->finish();
+      const auto back = open_criteo_tsv(path(name), {});
+      Rows again;
+      source->seek(0);
+      for (int64_t row = 0; source->next(rows, 77); row += rows.rows) {
+        ASSERT_TRUE(back->next(again, 77));
+        EXPECT_EQ(again.labels, rows.labels);
+        for (size_t i = 0; i < rows.dense.size(); ++i) {
+          EXPECT_TRUE(again.dense[i] == rows.dense[i] ||
+                      (std::isnan(again.dense[i]) && std::isnan(rows.dense[i])));
+        }
+        for (size_t t = 0; t < 26; ++t) {
+          EXPECT_EQ(again.sparse[t].ids, rows.sparse[t].ids);
+          EXPECT_EQ(again.sparse[t].offsets, rows.sparse[t].offsets);
+        }
+      }
+      EXPECT_FALSE(back->next(again, 77));
+      std::filesystem::remove(path(name));
+    }
+  }
+}
+
+TEST_F(TextRowsTest, CriteoLinesThatCannotBe) {
+  Schema schema = criteo_schema();
+  const auto source = open_criteo_tsv(write("in.tsv", CriteoLines().next(2)), {});
+  Rows good;
+  ASSERT_TRUE(source->next(good, 5));
+  const auto text_of = [&](auto&& change) {
+    Rows rows = good;
+    change(rows);
+    return error_text<DataError>([&] { create_criteo_tsv(path("o"), schema, {})->write(rows); });
+  };
+  const std::string row = "[" + path("in.tsv") + ": row 1, column ";
+  EXPECT_EQ(text_of([](Rows& r) { r.labels[1] = 0.5; }),
+            row + "label] got 0.5, expected a label of 0 or 1");
+  for (double bad : {0.5, 0x1p31, static_cast<double>(INFINITY)}) {
+    EXPECT_EQ(text_of([&](Rows& r) { r.dense[13 + 2] = bad; }),
+              fmt::format("{}I3] got {}, expected a 32-bit integer", row, bad));
+  }
+  for (int64_t bad : {int64_t{-1}, int64_t{1} << 32}) {
+    EXPECT_EQ(text_of([&](Rows& r) { r.sparse[4].ids[1] = bad; }),
+              fmt::format("{}C5] got {}, expected an id of 32 bits", row, bad));
+  }
+  EXPECT_EQ(text_of([](Rows&) {}), "no error");
+  EXPECT_FALSE(std::filesystem::exists(path("o")));
+  schema.categorical[3].hotness = 33;
+  EXPECT_THROWS(InvalidArgument, "column 'C4' is too long for Criteo lines: got up to 33 ids",
+                create_criteo_tsv(path("o"), schema, {}));
+  schema.categorical.pop_back();
+  EXPECT_THROWS(InvalidArgument, "got 13 numerical and 25 categorical ones, expected 13 and 26",
+                create_criteo_tsv(path("o"), schema, {}));
 }
 
 TEST_F(TextRowsTest, BadLinesAsThePolicySays) {
