@@ -28,8 +28,8 @@ struct CountWork {
 // Where the column's distinct values outgrow the budget, it is walked range of hashes by range of
 // hashes (data/encode/key_table.h): each leaves a run on disk, in order, and the runs are merged at
 // the end. 10 million distinct values take 10e6 * 24 bytes of entries and 2^24 * 8 of slots, 374
-// MB: one walk where a thread has that, and four where two threads share 256 MiB less 48, 104 MiB
-// each: 2^22 slots, 34 MB, take 3.1 million values, and a quarter of the hashes has 2.5 million. A
+// MB: one walk where a thread has that, and four where two threads share 256 MiB less 72, 92 MiB
+// each: 2^22 slots, 34 MB, and 2.6 million values, and a quarter of the hashes has 2.5 million. A
 // walk reads 40 MB of keys, most of the time from the page cache, and takes 2 ns for a value of
 // another range: 4 * 10e6 * 2 ns on top of 10e6 lookups of about 40 ns, and a run of 240 MB written
 // and read again. So the bound costs less than once the time more. The result does not depend on

@@ -32,7 +32,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr int64_t kReserved = int64_t{48} << 20;   // of max_memory: all but the columns' tables
+constexpr int64_t kReserved = int64_t{72} << 20;   // of max_memory: all but the columns' tables
 constexpr int64_t kPieceBytes = int64_t{3} << 20;  // of a parsed piece and its part of a segment
 constexpr int64_t kFewestPieces = 16;              // of a segment, where memory allows it
 
@@ -223,7 +223,7 @@ class Encoder {
   // Of each thread that has a column.
   int64_t budget() const {
     const auto threads = std::min<int64_t>(num_threads(), std::max<int64_t>(1, std::ssize(order_)));
-    return (config_.max_memory - kReserved) / threads;
+    return std::max(config_.max_memory - kReserved, config_.max_memory / 4) / threads;
   }
 
   double all_values() const {

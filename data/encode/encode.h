@@ -19,9 +19,9 @@
 // Memory: max_memory bounds all of it. Parsing takes up to a quarter for the pieces of a segment;
 // counting and encoding share what is left after kReserved among the threads, and walk a column
 // several times where its table does not fit. The arithmetic for 10,000,000 rows of 26 columns:
-//   in 2 GiB    two threads have 1000 MiB each; a column of 10 million distinct values takes 374
+//   in 2 GiB    two threads have 988 MiB each; a column of 10 million distinct values takes 374
 //               MB: one walk to count, one to encode, 520 million lookups in all
-//   in 256 MiB  two threads have 104 MiB each, for 3.1 million values: four walks to count such a
+//   in 256 MiB  two threads have 92 MiB each, for 2.6 million values: four walks to count such a
 //               column and four to encode it, each of 40 MB of keys and 2 ns a key. If all 26
 //               columns were so, that is 26 * 8 * 10e6 * 2 ns = 4 s on each core more, and 26 * 240
 //               MB of runs to write and merge

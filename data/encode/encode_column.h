@@ -28,7 +28,7 @@ struct IdWork {
 //
 // A dictionary that outgrows the budget is taken range of hashes by range of hashes, as in
 // count_column: each walk copies the ids that the one before has written and puts its own between
-// them. 10 million entries take 10e6 * 16 bytes and 2^24 * 8 of slots, 294 MB; with 104 MiB a
+// them. 10 million entries take 10e6 * 16 bytes and 2^24 * 8 of slots, 294 MB; with 92 MiB a
 // thread that is four walks, each of which reads and writes 40 MB of ids besides. The result does
 // not depend on the budget.
 // Errors, DataError: an id of 2^32 - 1 or more, a value without a row where the scheme has none for

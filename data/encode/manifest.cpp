@@ -37,7 +37,7 @@ Manifest::Manifest(std::string folder, std::string stage, std::string_view work)
   json head;
   head["stage"] = std::move(stage);
   head["work"] = json::parse(work);
-  head_ = head.dump();
+  head_ = head.dump(-1, ' ', false, json::error_handler_t::replace);
   load();
   drop_damaged();
 }
