@@ -7,26 +7,10 @@
 
 #include "engine/topology.h"
 #include "kernels/core/check.h"
-#include "tests/support/error_text.h"
+#include "tests/tools/parsed_flags.h"
 
-namespace hotrow {
+namespace hotrow::test {
 namespace {
-
-TrainOptions parse(std::vector<const char*> args) {
-  args.insert(args.begin(), "dlrm_train");
-  return parse_train_options(static_cast<int>(args.size()), args.data());
-}
-
-std::string error_of(const std::vector<const char*>& args) {
-  return test::error_text([&] { parse(args); });
-}
-
-std::string setting(const TrainOptions& options, const std::string& name) {
-  for (const auto& [key, value] : options.settings) {
-    if (key == name) return value;
-  }
-  return "no such flag";
-}
 
 // Names and defaults of every flag of the reference that is not refused.
 TEST(Flags, HaveTheNamesAndDefaultsOfTheReference) {
@@ -111,7 +95,7 @@ TEST(Flags, HaveTheNamesAndDefaultsOfTheReference) {
       {"max-ids-per-field", "32"},
       {"prefetch-batches", "4096"}};  // -1 stands for 4096 samples
   for (const auto& [name, value] : defaults) EXPECT_EQ(setting(o, name), value) << name;
-  EXPECT_EQ(o.settings.size(), defaults.size() + 8)
+  EXPECT_EQ(o.settings.size(), defaults.size() + 7)
       << "and --num-threads, and those of --train-data (flag_targets_test.cpp)";
   EXPECT_EQ(o.training.num_threads, usable_cores());
 }
@@ -328,44 +312,8 @@ TEST(Flags, FlagsThatDoNotGoTogether) {
        "--data-generation=random"},
       {{"--data-generation=dataset"},
        "[--raw-data-file] is missing: got neither it nor --processed-data-file, expected the raw "
-       "Criteo file (or --data-set=tsv with --train-file, or --train-data with any other file)"},
-      {{"--data-set=tsv"},
-       "[--train-file] is missing: got --data-set=tsv without it, expected a file of Criteo lines"},
-      {{"--data-set=tsv", "--train-file=f", "--test-freq=8"},
-       "[--test-file] is missing: got --test-freq without it, expected a file of Criteo lines"},
-      {{"--data-set=tsv", "--train-file=f", "--inference-only"},
-       "[--test-file] is missing: got --inference-only without it, expected a file of Criteo "
-       "lines"},
-      {{"--data-set=tsv", "--train-file=f", "--hash-size=9", "--min-frequency=2"},
-       "[--hash-size] does not go with --min-frequency: got both, expected one (hashing counts no "
-       "values)"},
-      {{"--data-set=tsv", "--train-file=f", "--data-generation=random"},
-       "[--train-file] does not go with this data: got it without --data-set=tsv, expected it only "
-       "there"},
-      {{"--data-set=tsv", "--data-generation=random"},
-       "[--data-set] does not go with --data-generation: got tsv, expected "
-       "--data-generation=dataset beside it"},
-      {{"--data-set=kaggle", "--raw-data-file=f"},
-       "[--raw-data-file] does not go with this data: got it without --data-generation=dataset, "
-       "kaggle or terabyte, expected it only there"},
-      {{"--hash-size=9"},
-       "[--hash-size] does not go with this data: got it without --data-set=tsv, expected it only "
-       "there"}};
+       "Criteo file (or --data-set=tsv with --train-file, or --train-data with any other file)"}};
   for (const auto& [args, text] : wrong) EXPECT_EQ(error_of(args), text);
-}
-
-TEST(Flags, ADataSetImpliesItsGenerationAndItsDenseFeatures) {
-  for (const auto& generation : {std::vector<const char*>{}, {"--data-generation=dataset"}}) {
-    std::vector<const char*> args = {"--data-set=tsv", "--train-file=a.tsv", "--test-file=b.gz",
-                                     "--min-frequency=4", "--test-freq=8"};
-    args.insert(args.end(), generation.begin(), generation.end());
-    const TrainOptions o = parse(args);
-    EXPECT_EQ(o.data.generation, DataOptions::Generation::kDataset);
-    EXPECT_EQ(o.data.set, DataOptions::Set::kTsv);
-    EXPECT_EQ(o.data.min_frequency, 4);
-    EXPECT_EQ(o.model.mlp_bot, (std::vector<int64_t>{13, 3, 2}));
-    EXPECT_EQ(setting(o, "data-generation"), "dataset");
-  }
 }
 
 TEST(Flags, WhatThisReleaseDoesNotDoIsRefused) {
@@ -400,4 +348,4 @@ TEST(Flags, HelpAndVersionAreTexts) {
 }
 
 }  // namespace
-}  // namespace hotrow
+}  // namespace hotrow::test

@@ -14,6 +14,7 @@
 #include "data/generated_rows.h"
 #include "data/planted_files.h"
 #include "kernels/core/check.h"
+#include "model/report_text.h"
 #include "tools/cli/flag_set.h"
 #include "tools/cli/progress_line.h"
 #include "tools/cli/run_main.h"

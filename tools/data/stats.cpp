@@ -12,6 +12,7 @@
 #include "data/access_stats.h"
 #include "data/formats.h"
 #include "kernels/core/check.h"
+#include "model/report_text.h"
 #include "tools/cli/flag_set.h"
 #include "tools/cli/progress_line.h"
 #include "tools/cli/run_main.h"

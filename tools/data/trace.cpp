@@ -11,6 +11,7 @@
 #include "data/trace_profile.h"
 #include "engine/rng.h"
 #include "kernels/core/check.h"
+#include "model/report_text.h"
 #include "tools/cli/flag_set.h"
 #include "tools/cli/progress_line.h"
 

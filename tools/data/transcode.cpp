@@ -6,6 +6,7 @@
 
 #include "data/formats/transcode.h"
 #include "kernels/core/check.h"
+#include "model/report_text.h"
 #include "tools/cli/flag_set.h"
 #include "tools/cli/progress_line.h"
 #include "tools/cli/run_main.h"
