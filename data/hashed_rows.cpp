@@ -21,6 +21,7 @@ class HashedRows : public RowSource {
   int64_t num_rows() const override { return rows_->num_rows(); }
   bool can_seek() const override { return rows_->can_seek(); }
   void seek(int64_t row) override { rows_->seek(row); }
+  std::string left_out() const override { return rows_->left_out(); }
 
   bool next(Rows& rows, int64_t max_rows) override {
     if (!rows_->next(rows, max_rows)) return false;

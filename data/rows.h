@@ -45,6 +45,8 @@ class RowSource {
   // border inside the format; false, with rows.rows == 0, at the end. DataError with file and place
   // on bad input.
   virtual bool next(Rows& rows, int64_t max_rows) = 0;
+  // What bad lines of text have been left out so far, in words; empty without any.
+  virtual std::string left_out() const { return ""; }
   // As next(), but as training wants the samples: into those of `batch` from `at` on, which
   // size_batch() of data/batch_rows.h has made room for, under the contract of put_rows() there.
   // Gives their number, 0 at the end. A format that can do it without Rows in between has its own;

@@ -25,6 +25,7 @@ class TextRows : public RowSource {
   bool can_seek() const override { return false; }
   void seek(int64_t row) override;
   bool next(Rows& rows, int64_t max_rows) override;
+  std::string left_out() const override { return stream_.bad().report(); }
 
  private:
   Schema schema_;

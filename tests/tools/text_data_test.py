@@ -20,6 +20,7 @@ numerical: [{columns: age, type: int}]
 categorical: [{columns: user, type: int}, {columns: tags, list: "|"}]
 time: when
 """
+HASHED = SCHEMA.replace('list: "|"', 'list: "|", hash: 9')
 LINES = [f"{i % 7},{'' if i % 5 == 0 else i},{i % 5 + 1},{'a|b' if i % 2 else ''},{1000 - i}" for i in range(100)]
 HEADER = "user,age,rating,tags,when"
 
@@ -90,6 +91,24 @@ class TextData(unittest.TestCase):
         code, _, err = run("inspect", *flags, "--on-error=count")
         self.assertEqual(code, 1)
         self.assertIn("2 bad lines", err)
+
+    def test_convert_bad_lines(self):
+        schema = f"--schema-file={self.write('ids.yaml', HASHED)}"
+        bad, out = self.bad_file(), self.folder / "out.hotrow"
+        for flags, text in (([], "bad.csv:11:5] rating: got 'x', expected a number"),
+                            (["--on-error=skip", "--max-errors=1"], "one of more than 1 bad lines"),
+                            (["--on-error=count"], "2 bad lines: 1 wrong number of fields, 1 label")):
+            code, _, err = run("convert", "--to=native", schema, *flags, bad, out)
+            self.assertEqual((code, err.count("\n")), (1, 1), err)
+            self.assertIn(text, err)
+            self.assertFalse(out.exists())
+        skip = ("convert", "--to=native", schema, "--on-error=skip", "--max-errors=2")
+        code, text, err = run(*skip, bad, out)
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn("left out 2 bad lines: 1 wrong number of fields, 1 label; [", text)
+        code, text, _ = run(*skip, self.data, self.folder / "good.hotrow")
+        self.assertEqual((code, "left out" in text), (0, False), text)
+        self.assertEqual(out.read_bytes(), (self.folder / "good.hotrow").read_bytes())
 
     def test_check(self):
         code, out, err = run("check", self.data, f"--schema-file={self.schema}")

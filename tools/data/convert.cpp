@@ -7,12 +7,12 @@
 #include <memory>
 #include <string>
 
-#include "data/formats.h"
 #include "kernels/core/check.h"
 #include "model/report_text.h"
 #include "tools/cli/flag_set.h"
 #include "tools/cli/progress_line.h"
 #include "tools/cli/run_main.h"
+#include "tools/data/input.h"
 
 namespace hotrow {
 namespace {
@@ -20,8 +20,8 @@ namespace {
 constexpr int64_t kBlockRows = 8192;
 
 struct ConvertOptions {
-  std::string from = "auto", to, in, out;
-  SourceOptions source;
+  DataInput input;
+  std::string to, out;
   SinkOptions sink;
 };
 
@@ -39,20 +39,16 @@ std::string parse(ConvertOptions& options, int argc, const char* const* argv) {
   FlagSet flags("Converts a data set: dlrm_data convert --to=NAME [--from=NAME] IN OUT",
                 "dlrm_data (Hotrow) " HOTROW_VERSION);
   flags.group("Convert");
-  flags.word("IN", options.in, "File or folder to read");
+  options.input.add_flags(flags);
   flags.word("OUT", options.out, "File or folder to write; replaced if it is there");
-  flags.text("--from", options.from, "Format of IN; auto: known by its first bytes");
   flags.text("--to", options.to, "Format of OUT");
-  flags.text("--part", options.source.part, "Of a data set in parts: train, test or val");
-  flags.text("--schema-file", options.source.schema_file,
-             "Columns of a format that does not tell them");
   flags.boolean("--compress", options.sink.compress, "Where the format can be either");
   std::string info = flags.parse(argc, argv);
   if (!info.empty()) return info + format_list();
-  require(!options.in.empty() && !options.out.empty(),
+  require(!options.input.path.empty() && !options.out.empty(),
           "[IN OUT] is missing: got {}, expected what to read and what to write",
-          options.in.empty() ? "neither" : "only one of both");
-  options.sink.part = options.source.part;
+          options.input.path.empty() ? "neither" : "only one of both");
+  options.sink.part = options.input.source.part;
   require(!options.to.empty(), "[--to] is missing: got no format, expected --to=NAME");
   return "";
 }
@@ -74,8 +70,7 @@ int run_convert(int argc, const char* const* argv) {
   }
   const Format& to = find_format(options.to);
   require(to.create != nullptr, "[--to] got '{}', expected a format that can be written", to.name);
-  const Format& from =
-      options.from == "auto" ? detect_format(options.in) : find_format(options.from);
+  const Format& from = options.input.format();
 
   const std::atomic<bool>& stop = stop_on_signals();
   ProgressLine line;
@@ -86,7 +81,7 @@ int run_convert(int argc, const char* const* argv) {
     check_stop();
     line.show("finishing", fraction, -1, "");
   };
-  const std::unique_ptr<RowSource> source = from.open(options.in, options.source);
+  const std::unique_ptr<RowSource> source = from.open(options.input.path, options.input.source);
   const std::unique_ptr<RowSink> sink = to.create(options.out, source->schema(), options.sink);
   const size_t known_losses = sink->losses().size();
   print_losses(*sink, 0);
@@ -103,6 +98,8 @@ int run_convert(int argc, const char* const* argv) {
   check_stop();
   sink->finish();
   print_losses(*sink, known_losses);
+  const std::string left_out = source->left_out();
+  if (!left_out.empty()) std::printf("left out %s\n", left_out.c_str());
   std::printf("wrote %s as %s: %s rows of %zu numerical and %zu categorical columns in %.1f s\n",
               options.out.c_str(), std::string(to.name).c_str(), with_commas(done).c_str(),
               source->schema().num_dense(), source->schema().num_tables(), line.seconds());
