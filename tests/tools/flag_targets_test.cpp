@@ -87,7 +87,8 @@ TEST(FlagTargets, DataSets) {
 TEST(FlagTargets, FilesOfAnyFormat) {
   const TrainOptions o =
       parse({"--train-data=a", "--test-data=b", "--data-format=native", "--schema-file=c",
-             "--shuffle=blocks", "--drop-last-batch", "--reuse-batches=7", "--max-ind-range=8"});
+             "--shuffle=blocks", "--drop-last-batch", "--reuse-batches=7", "--max-ind-range=8",
+             "--hash-indices", "--max-table-size=9"});
   EXPECT_EQ(o.data.generation, DataOptions::Generation::kDataset);
   EXPECT_EQ(o.data.train_data, "a");
   EXPECT_EQ(o.data.test_data, "b");
@@ -95,6 +96,8 @@ TEST(FlagTargets, FilesOfAnyFormat) {
   EXPECT_EQ(o.data.schema_file, "c");
   EXPECT_EQ(o.data.shuffle, Shuffle::kBlocks);
   EXPECT_TRUE(o.data.drop_last);
+  EXPECT_TRUE(o.data.hash_indices);
+  EXPECT_EQ(o.data.max_table_size, 9);
   EXPECT_EQ(o.data.reuse_batches, 7);
   EXPECT_EQ(o.data.max_ind_range, 8);
   EXPECT_EQ(o.model.mlp_bot.front(), 0) << "as wide as the data";
@@ -104,7 +107,8 @@ TEST(FlagTargets, FilesOfAnyFormat) {
   EXPECT_EQ(none.train_data + none.test_data + none.schema_file, "");
   EXPECT_EQ(none.format, "auto");
   EXPECT_EQ(none.shuffle, Shuffle::kNone);
-  EXPECT_FALSE(none.drop_last);
+  EXPECT_FALSE(none.drop_last || none.hash_indices);
+  EXPECT_EQ(none.max_table_size, 0);
   EXPECT_EQ(none.reuse_batches, 0);
 }
 

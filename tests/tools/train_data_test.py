@@ -81,6 +81,17 @@ def test_max_ind_range():
     check(re.search(r"^\[ ?50 +50 +7\]$", output, re.M) is not None, "expected tables of 50, 50 and 7 rows: " + output[:2000])
 
 
+def test_hash_indices():
+    flags = ("--train-data=" + clicks(), *MODEL, "--test-freq=100")
+    output = trains(*flags, "--hash-indices", "--max-table-size=50", "--debug-mode", "--num-batches=3")
+    check(re.search(r"^\[ ?50 +50 +7\]$", output, re.M) is not None, "expected tables of 50, 50 and 7 rows: " + output[:2000])
+    hashed = losses(trains(*flags, "--hash-indices", "--max-table-size=50"))
+    check(hashed == losses(trains(*flags, "--max-ind-range=50")), "ids modulo 50 by two flags train to other losses")
+    for wrong, text in (("--hash-indices", "[--hash-indices] got no --max-table-size"),
+                        ("--max-table-size=50", "[--max-table-size] got 50 without --hash-indices")):
+        refused(USAGE, text, *flags, wrong)
+
+
 def test_refused():
     data = "--train-data=" + clicks()
     one = f"--train-data={clicks()}/train.hotrow"
@@ -88,7 +99,8 @@ def test_refused():
     refused(USAGE, "[--test-data] is missing: got --inference-only without it", one, *MODEL, "--inference-only")
     for flag in ("--data-set=kaggle", "--train-file=x", "--raw-data-file=x", "--hash-size=5", "--data-randomize=none"):
         refused(USAGE, f"[{flag.split('=')[0]}] does not go with --train-data", data, flag)
-    for flag in ("--test-data=x", "--data-format=native", "--shuffle=blocks", "--drop-last-batch", "--schema-file=x"):
+    for flag in ("--test-data=x", "--data-format=native", "--shuffle=blocks", "--drop-last-batch", "--hash-indices",
+                 "--max-table-size=5"):
         refused(USAGE, f"[{flag.split('=')[0]}] does not go with this data: got it without --train-data", flag)
     refused(USAGE, "[--train-data] does not go with --data-generation", data, "--data-generation=random")
     refused(USAGE, ("--data-format", "auto or native" if len(formats()) == 2 else "native"), data, "--data-format=nativ")

@@ -100,6 +100,9 @@ void add_file_flags(FlagSet& flags, DataOptions& d) {
                         {{"none", Shuffle::kNone}, {"blocks", Shuffle::kBlocks}},
                         "Order of the training samples; blocks: another in each pass, by the seed");
   flags.boolean("--drop-last-batch", d.drop_last, "Train on no batch that is shorter than others");
+  flags.boolean("--hash-indices", d.hash_indices, "Ids modulo --max-table-size");
+  flags.integer("--max-table-size", d.max_table_size, {.min = 1, .max = kMaxRows, .unset = 0},
+                "Rows of the largest table, with --hash-indices");
 }
 
 void add_data_set_flags(FlagSet& flags, DataOptions& d) {

@@ -139,7 +139,8 @@ void check_train_data(const FlagSet& flags, const DataOptions& d) {
     require(!given || !flags.given(name),
             "[{}] does not go with --train-data: got both, expected one of them", name);
   }
-  constexpr const char* kOwn[] = {"--test-data", "--data-format", "--shuffle", "--drop-last-batch"};
+  constexpr const char* kOwn[] = {"--test-data",       "--data-format",  "--shuffle",
+                                  "--drop-last-batch", "--hash-indices", "--max-table-size"};
   for (const char* name : kOwn) {
     require(given || !flags.given(name),
             "[{}] does not go with this data: got it without --train-data, expected it only there",

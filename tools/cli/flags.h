@@ -93,6 +93,8 @@ struct DataOptions {
   std::string schema_file;            // --schema-file, of text; empty: Criteo lines
   Shuffle shuffle = Shuffle::kNone;   // --shuffle
   bool drop_last = false;             // --drop-last-batch
+  bool hash_indices = false;          // --hash-indices: ids modulo max_table_size, if given both
+  int64_t max_table_size = 0;         // --max-table-size, 0: none
   int64_t reuse_batches = 0;          // --reuse-batches, 0: all are read
 
   // --prefetch-batches, 0: none; unset: about 4,096 samples, and those of an update

@@ -9,6 +9,7 @@
 #include "data/criteo_day.h"
 #include "data/formats.h"
 #include "data/formats/mlperf_reader.h"
+#include "data/hashed_rows.h"
 #include "data/loader.h"
 #include "data/prefetch.h"
 #include "data/reuse.h"
@@ -141,7 +142,7 @@ std::unique_ptr<Reader> open_part(const DataOptions& d, const std::string& path,
   SourceOptions options;
   options.part = part;
   options.schema_file = d.schema_file;
-  auto source = format.open(path, options);
+  auto source = apply_hash_flags(format.open(path, options), d.hash_indices, d.max_table_size);
   const int64_t rows = source->num_rows();
   log(fmt::format("Reading {} data={}: {} rows, {} dense and {} categorical columns", format.name,
                   path, rows == RowSource::kUnknown ? "unknown" : std::to_string(rows),
