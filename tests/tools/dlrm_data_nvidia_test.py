@@ -148,6 +148,28 @@ class Nvidia(unittest.TestCase):
         code, out, err = run("stats", f"{self.folder}/one", "--json")
         self.assertEqual([t["rows"] for t in json.loads(out)["tables"]], [5, 200, 40000])
 
+    def test_generates_by_a_schema_file(self):
+        schema = self.folder / "schema.yaml"
+        text = ("label: 1\nnumerical: [2-3]\ncategorical:\n- {columns: [4, 5], type: int, cardinality: 300}\n"
+                "- {columns: 6, hash: 40, list: ' ', max_values: 3}\n")
+        schema.write_text(text)
+        out = f"{self.folder}/x.hotrow"
+        to = ("generate", "--to=native", f"--out={out}", f"--schema-file={schema}")
+        got, _, err = run(*to, "--rows=2000", "--ids=uniform")
+        self.assertEqual((got, err), (0, ""))
+        facts = json.loads(run("inspect", out, "--json")[1])
+        self.assertEqual((facts["rows"], [c["name"] for c in facts["numerical"]]), (2000, ["column2", "column3"]))
+        tables = facts["categorical"]
+        self.assertEqual([c["name"] for c in tables], ["column4", "column5", "column6"])
+        self.assertEqual([c["cardinality"] for c in tables], [300, 300, 40])
+        self.assertEqual([c["most_of_a_row"] for c in tables], [1, 1, 3])
+        self.assertEqual([c["distinct"] for c in tables][2], 40)
+        for flag in ("--tables=3", "--dense=2", "--hotness=2", "--variable-hotness"):
+            self.expect(2, f"[{flag.split('=')[0]}] does not go with --schema-file", *to, flag)
+        self.expect(2, "[--schema-file] got a value without --to", "generate", "--out=x", f"--schema-file={schema}")
+        schema.write_text(text.replace("hash: 40, ", ""))
+        self.expect(1, "schema.yaml:5:13] column 'column6': got no number of rows", *to)
+
 
 if __name__ == "__main__":
     PROGRAM = sys.argv.pop(1)

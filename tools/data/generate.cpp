@@ -13,6 +13,7 @@
 #include "data/formats.h"
 #include "data/generated_rows.h"
 #include "data/planted_files.h"
+#include "data/text_schema.h"
 #include "kernels/core/check.h"
 #include "model/report_text.h"
 #include "tools/cli/flag_set.h"
@@ -30,7 +31,7 @@ constexpr int64_t kBlockRows = 4096;
 struct GenerateOptions {
   PlantedConfig planted;  // rows, test_rows, seed and folder count for both kinds
   std::string to;         // a format; empty: planted
-  std::string tables, hotness, locality_file;
+  std::string tables, schema_file, hotness, locality_file;
   bool variable_hotness = false;
   int64_t num_dense = 13;
   GenerateConfig random;
@@ -49,6 +50,8 @@ void add_flags(FlagSet& flags, GenerateOptions& options) {
   flags.group("Any shape and format");
   flags.text("--to", options.to, "Format to write; empty: Criteo's, with a known best AUC");
   flags.text("--tables", options.tables, "Rows of each table: 1000,50,2000000");
+  flags.text("--schema-file", options.schema_file,
+             "... or columns by a schema file (docs/schema.md), each with cardinality or hash");
   flags.integer("--dense", options.num_dense, {0, kMaxDense}, "Numerical columns");
   flags.text("--hotness", options.hotness, "Ids of a sample in each table: 1,1,20, or one for all");
   flags.boolean("--variable-hotness", options.variable_hotness,
@@ -77,9 +80,27 @@ std::vector<int64_t> parse_list(const std::string& flag, const std::string& text
   return numbers;
 }
 
+// The columns of a file that `path` describes, holding ids below the rows that it names.
+Schema read_schema(const std::string& path) {
+  const TextSchema text = load_text_schema(path);
+  Schema schema = text.schema;
+  for (const TextColumn& from : text.columns) {
+    if (from.role != TextColumn::Role::kCategorical) continue;
+    CategoricalColumn& column = schema.categorical[from.index];
+    column.type = ColumnType::kInt32;
+    column.cardinality = std::max(from.cardinality, from.hash_rows);
+    require<DataError>(column.cardinality > 0,
+                       "[{}] column '{}': got no number of rows, expected cardinality or hash",
+                       from.ref.origin, column.name);
+  }
+  return schema;
+}
+
 // `locality` gives tables their hotness where no flag does.
 Schema make_schema(const GenerateOptions& options) {
-  require(!options.tables.empty(), "[--tables] is missing: got none, expected --tables=ROWS,...");
+  if (!options.schema_file.empty()) return read_schema(options.schema_file);
+  require(!options.tables.empty(),
+          "[--tables] is missing: got none, expected --tables=ROWS,... or --schema-file=FILE");
   const std::vector<int64_t> rows = parse_list("--tables", options.tables, kMaxRows);
   std::vector<int64_t> hotness = {1};
   if (!options.hotness.empty()) {
@@ -137,7 +158,11 @@ int64_t write_part(const Format& format, const Schema& schema, const GenerateOpt
   return done;
 }
 
-int generate_format(GenerateOptions& options, bool with_test) {
+int generate_format(GenerateOptions& options, const FlagSet& flags) {
+  for (const char* flag : {"--tables", "--dense", "--hotness", "--variable-hotness"}) {
+    require(options.schema_file.empty() || !flags.given(flag),
+            "[{}] does not go with --schema-file: got both, expected one of them", flag);
+  }
   const Format& format = find_format(options.to);
   require(format.create != nullptr, "[--to] got '{}', expected a format that can be written",
           format.name);
@@ -154,7 +179,7 @@ int generate_format(GenerateOptions& options, bool with_test) {
   config.rows = options.planted.rows;
   ProgressLine line;
   int64_t rows = write_part(format, schema, options, config, line);
-  if (with_test) {
+  if (flags.given("--test-rows")) {
     config.part = 1;
     config.rows = options.planted.test_rows;
     rows += write_part(format, schema, options, config, line);
@@ -200,9 +225,10 @@ int run_generate(int argc, const char* const* argv) {
   require(!options.planted.folder.empty(),
           "[--out] is missing: got no folder, expected --out=FOLDER");
   stop_on_signals();
-  if (!options.to.empty()) return generate_format(options, flags.given("--test-rows"));
-  for (const char* flag : {"--tables", "--dense", "--hotness", "--variable-hotness", "--ids",
-                           "--zipf", "--locality-file", "--trace-file"}) {
+  if (!options.to.empty()) return generate_format(options, flags);
+  for (const char* flag :
+       {"--tables", "--schema-file", "--dense", "--hotness", "--variable-hotness", "--ids",
+        "--zipf", "--locality-file", "--trace-file"}) {
     require(!flags.given(flag), "[{}] got a value without --to, expected --to=NAME with it", flag);
   }
   return generate_planted(options.planted);
