@@ -86,9 +86,10 @@ def test_refused():
     one = f"--train-data={clicks()}/train.hotrow"
     refused(USAGE, "[--test-data] is missing: got --test-freq without it", one, *MODEL, "--test-freq=10")
     refused(USAGE, "[--test-data] is missing: got --inference-only without it", one, *MODEL, "--inference-only")
-    for flag in ("--data-set=kaggle", "--train-file=x", "--raw-data-file=x", "--hash-size=5", "--data-randomize=none"):
+    for flag in ("--data-set=kaggle", "--train-file=x", "--raw-data-file=x", "--hash-size=5", "--data-randomize=none",
+                 "--on-error=skip", "--mlperf-bin-loader"):
         refused(USAGE, f"[{flag.split('=')[0]}] does not go with --train-data", data, flag)
-    for flag in ("--test-data=x", "--data-format=native", "--shuffle=blocks", "--drop-last-batch", "--schema-file=x"):
+    for flag in ("--test-data=x", "--data-format=native", "--shuffle=blocks", "--drop-last-batch"):
         refused(USAGE, f"[{flag.split('=')[0]}] does not go with this data: got it without --train-data", flag)
     refused(USAGE, "[--train-data] does not go with --data-generation", data, "--data-generation=random")
     refused(USAGE, ("--data-format", "auto or native" if len(formats()) == 2 else "native"), data, "--data-format=nativ")
