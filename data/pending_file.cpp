@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -14,11 +15,10 @@
 
 namespace hotrow {
 
-const std::string& PendingFile::process_suffix() {
+std::string PendingFile::process_suffix() {
   // Two containers that share a folder may both be process 1.
-  static const std::string suffix =
-      fmt::format(".{}-{:08x}.partial", getpid(), std::random_device()());
-  return suffix;
+  static const uint32_t word = std::random_device()();
+  return fmt::format(".{}-{:08x}.partial", getpid(), word);
 }
 
 PendingFile::PendingFile(std::string path)

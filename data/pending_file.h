@@ -21,7 +21,7 @@ class PendingFile {
 
   // Ends the names of all that this process has not published, and of nothing else: what a killed
   // one has left can be told by it.
-  static const std::string& process_suffix();
+  static std::string process_suffix();
 
   const std::string& path() const { return path_; }
   // Where to write: beside path(), a name of this process alone.

@@ -11,8 +11,9 @@ set -euo pipefail
 
 parts=("$@")
 [ $# -gt 0 ] || parts=(format release plain asan tsan clang)
-sanitized_programs=(kernels_test engine_test data_test model_test tools_test golden_steps dlrm_train dlrm_data)
-threaded_tests=(kernels_test engine_test model_test)
+unit_tests=(kernels_test engine_test data_test formats_test text_test encode_test model_test tools_test)
+sanitized_programs=("${unit_tests[@]}" golden_steps make_native dlrm_train dlrm_data)
+threaded_tests=(kernels_test engine_test text_test encode_test model_test)
 
 if [ -z "${HOTROW_SHARED:-}" ] && [ -d ../shared ]; then
   HOTROW_SHARED=$(cd ../shared && pwd)
@@ -64,7 +65,7 @@ part_tsan() {
   say "tsan: build with the thread sanitizer"
   configure tsan tsan
   build tsan "${threaded_tests[@]}"
-  say "tsan: kernels, engine and model tests"
+  say "tsan: tests of what runs on several threads"
   # Where the kernel spreads addresses far, the sanitizer's runtime needs them where they used to be.
   local fixed_addresses=()
   if setarch -R true 2>/dev/null; then

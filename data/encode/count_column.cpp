@@ -35,11 +35,7 @@ struct Before {
 
 void count_block(Table& table, std::span<const uint64_t> keys, uint64_t first) {
   uint64_t hashes[kBlock];
-  for (size_t i = 0; i < keys.size(); ++i) {
-    hashes[i] = mix64(keys[i]);
-    table.prefetch_slot(hashes[i]);
-  }
-  for (size_t i = 0; i < keys.size(); ++i) table.prefetch_entry(hashes[i]);
+  table.hash_and_prefetch(hashes, keys);
   for (size_t i = 0; i < keys.size(); ++i) {
     if (!table.covers(hashes[i])) continue;
     Count* const count = table.find_or_add(keys[i], hashes[i]);

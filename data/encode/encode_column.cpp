@@ -41,11 +41,7 @@ void load(Dictionary& table, const IdWork& work) {
 // ids[i] = the row of keys[i], where the table has it.
 void look_up(std::span<uint32_t> ids, const Dictionary& table, std::span<const uint64_t> keys) {
   uint64_t hashes[kBlock];
-  for (size_t i = 0; i < keys.size(); ++i) {
-    hashes[i] = mix64(keys[i]);
-    table.prefetch_slot(hashes[i]);
-  }
-  for (size_t i = 0; i < keys.size(); ++i) table.prefetch_entry(hashes[i]);
+  table.hash_and_prefetch(hashes, keys);
   for (size_t i = 0; i < keys.size(); ++i) {
     if (!table.covers(hashes[i])) continue;
     const uint32_t* const found = table.find(keys[i], hashes[i]);

@@ -26,6 +26,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "data/mix64.h"
@@ -95,11 +96,16 @@ class KeyTable {
     return found == 0 ? nullptr : &entries_[index_of(found)].payload;
   }
 
-  void prefetch_slot(uint64_t hash) const { __builtin_prefetch(&slots_[hash & mask_]); }
-  // After prefetch_slot has had time.
-  void prefetch_entry(uint64_t hash) const {
-    const uint64_t first = slots_[hash & mask_];
-    if (first != 0) __builtin_prefetch(&entries_[index_of(first)]);
+  // hashes[i] = mix64(keys[i]), and asks memory for where they are: some dozens at once.
+  void hash_and_prefetch(uint64_t* hashes, std::span<const uint64_t> keys) const {
+    for (size_t i = 0; i < keys.size(); ++i) {
+      hashes[i] = mix64(keys[i]);
+      __builtin_prefetch(&slots_[hashes[i] & mask_]);
+    }
+    for (size_t i = 0; i < keys.size(); ++i) {
+      const uint64_t first = slots_[hashes[i] & mask_];
+      if (first != 0) __builtin_prefetch(&entries_[index_of(first)]);
+    }
   }
 
   // In order of first occurrence. What is done to them here holds until next_range().

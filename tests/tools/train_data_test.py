@@ -97,7 +97,8 @@ def test_refused():
     one = f"--train-data={clicks()}/train.hotrow"
     refused(USAGE, "[--test-data] is missing: got --test-freq without it", one, *MODEL, "--test-freq=10")
     refused(USAGE, "[--test-data] is missing: got --inference-only without it", one, *MODEL, "--inference-only")
-    for flag in ("--data-set=kaggle", "--train-file=x", "--raw-data-file=x", "--hash-size=5", "--data-randomize=none"):
+    for flag in ("--data-set=kaggle", "--train-file=x", "--raw-data-file=x", "--hash-size=5", "--data-randomize=none",
+                 "--on-error=skip", "--mlperf-bin-loader"):
         refused(USAGE, f"[{flag.split('=')[0]}] does not go with --train-data", data, flag)
     for flag in ("--test-data=x", "--data-format=native", "--shuffle=blocks", "--drop-last-batch", "--hash-indices",
                  "--max-table-size=5"):

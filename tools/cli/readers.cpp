@@ -61,20 +61,17 @@ Readers open_synthetic(const TrainOptions& o, NumpyRandom& stream, const Log& lo
   return readers;
 }
 
-CriteoSet criteo_set(const TrainOptions& o) {
-  return o.data.set == DataOptions::Set::kKaggle ? CriteoSet::kKaggle : CriteoSet::kTerabyte;
-}
-
 CriteoOrder criteo_order(const TrainOptions& o) {
   return o.data.randomize == DataOptions::Randomize::kTotal ? CriteoOrder::kTotal
          : o.data.randomize == DataOptions::Randomize::kDay ? CriteoOrder::kDay
                                                             : CriteoOrder::kNone;
 }
 
-Readers open_memory_map(const TrainOptions& o, NumpyRandom& stream, const Log& log,
-                        const PrepareProgress& progress) {
-  CriteoBinaryConfig c;
-  c.set = criteo_set(o);
+// What the readers of the two data sets need, in memory or not.
+template <class Config>
+Config criteo_config(const TrainOptions& o, const PrepareProgress& progress) {
+  Config c;
+  c.set = o.data.set == DataOptions::Set::kKaggle ? CriteoSet::kKaggle : CriteoSet::kTerabyte;
   c.raw_file = o.data.raw_data_file;
   c.processed_file = o.data.processed_data_file;
   c.order = criteo_order(o);
@@ -82,26 +79,22 @@ Readers open_memory_map(const TrainOptions& o, NumpyRandom& stream, const Log& l
   c.sub_sample_rate = o.data.sub_sample_rate;
   c.batch_size = o.training.mini_batch_size;
   c.test_batch_size = o.training.test_mini_batch_size;
+  if (progress) c.progress = [&](double fraction) { progress("preprocessing", fraction); };
+  return c;
+}
+
+Readers open_memory_map(const TrainOptions& o, NumpyRandom& stream, const Log& log,
+                        const PrepareProgress& progress) {
+  auto c = criteo_config<CriteoBinaryConfig>(o, progress);
   c.shuffle_batches = o.data.mlperf_bin_shuffle;
   c.seed = o.training.seed;
-  if (progress) c.progress = [&](double fraction) { progress("preprocessing", fraction); };
   CriteoBinaryReaders opened = open_criteo_binary(c, stream, log);
   return {std::move(opened.train), std::move(opened.test)};
 }
 
 Readers open_criteo_set(const TrainOptions& o, NumpyRandom& stream, const Log& log,
                         const PrepareProgress& progress) {
-  CriteoConfig c;
-  c.set = criteo_set(o);
-  c.raw_file = o.data.raw_data_file;
-  c.processed_file = o.data.processed_data_file;
-  c.order = criteo_order(o);
-  c.max_ind_range = o.data.max_ind_range;
-  c.sub_sample_rate = o.data.sub_sample_rate;
-  c.batch_size = o.training.mini_batch_size;
-  c.test_batch_size = o.training.test_mini_batch_size;
-  if (progress) c.progress = [&](double fraction) { progress("preprocessing", fraction); };
-  CriteoReaders opened = open_criteo(c, stream, log);
+  CriteoReaders opened = open_criteo(criteo_config<CriteoConfig>(o, progress), stream, log);
   return {std::move(opened.train), std::move(opened.test)};
 }
 
