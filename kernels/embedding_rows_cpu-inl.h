@@ -114,8 +114,8 @@ HWY_INLINE void for_each_vector(int64_t width, const F& f) {
 template <class T>
 constexpr int64_t kCacheLine = 64 / sizeof(T);
 
-// How many rows of T ahead to ask for: 256 lines keep memory busy through hits and misses alike, and
-// fit into every second cache.
+// How many rows of T ahead to ask for: 256 lines keep memory busy through hits and misses alike,
+// and fit into every second cache.
 template <class T>
 HWY_INLINE int64_t rows_ahead(int64_t dim) {
   const int64_t lines = std::max<int64_t>(1, (dim + kCacheLine<T> - 1) / kCacheLine<T>);
