@@ -148,6 +148,33 @@ class Nvidia(unittest.TestCase):
         code, out, err = run("stats", f"{self.folder}/one", "--json")
         self.assertEqual([t["rows"] for t in json.loads(out)["tables"]], [5, 200, 40000])
 
+    def test_generates_both_parts_in_every_format(self):
+        for name, ending, tables in (("native", ".hotrow", 2), ("criteo-tsv", ".tsv", 26), ("mlperf-bin", ".bin", 26),
+                                     ("hugectr-raw", ".bin", 2), ("hugectr-norm", ".txt", 2), ("torchrec", "", 26),
+                                     ("multi-hot", "", 2), ("kaggle", "/kaggle.npz", 26),
+                                     ("terabyte", "/terabyte.npz", 26), ("split-binary", None, 2)):
+            out = self.folder / name
+            sizes = "--tables=" + ",".join(["9"] * tables)
+            code, text, err = run("generate", f"--to={name}", sizes, "--rows=30", "--test-rows=20", f"--out={out}")
+            self.assertEqual((code, err), (0, ""), name)
+            losses = [line for line in text.splitlines() if line.startswith("lost: ")]
+            self.assertEqual(len(losses), len(set(losses)), text)
+            for part, rows in (("train", 30), ("test", 20)):
+                where = (out, f"--part={part}") if ending is None else (f"{out}/{part}{ending}",)
+                code, text, err = run("inspect", f"--from={name}", "--json", *map(str, where))
+                self.assertEqual((code, err), (0, ""), name)
+                self.assertEqual(json.loads(text)["rows"], rows, name)
+            self.assertEqual(run("generate", f"--to={name}", sizes, "--rows=30", "--test-rows=0",
+                                 f"--out={out}-alone")[0], 0)
+            self.assertEqual([f for f in pathlib.Path(f"{out}-alone").rglob("test*")], [])
+        self.expect(2, "[--gz] does not go with --to", "generate", "--to=native", "--gz", "--out=x", "--tables=3")
+
+    def test_a_failed_generate_leaves_no_folder(self):
+        for name in ("torchrec", "split-binary", "kaggle"):
+            self.expect(2, "expected", "generate", f"--to={name}", "--tables=3", "--hotness=2", "--rows=5",
+                        f"--out={self.folder}/a/b")
+            self.assertFalse((self.folder / "a").exists(), name)
+
     def test_generates_by_a_schema_file(self):
         schema = self.folder / "schema.yaml"
         text = ("label: 1\nnumerical: [2-3]\ncategorical:\n- {columns: [4, 5], type: int, cardinality: 300}\n"
