@@ -233,9 +233,10 @@ int generate_planted(const PlantedConfig& config) {
     line.show("generating", static_cast<double>(lines) / all, lines, "lines");
   });
   std::printf(
-      "wrote %s, %s and %s\nbest AUC %.4f, best log loss %.4f, base rate %.4f (test file)\n",
+      "wrote %s, %s and %s\nbest AUC %.4f, best log loss %.4f, base rate %.4f (test file)\n"
+      "row ids: dlrm_data encode --max-ids-per-field=32 %s OUT\n",
       files.train.c_str(), files.test.c_str(), files.facts.c_str(), files.truth.best_auc,
-      files.truth.best_log_loss, files.truth.base_rate);
+      files.truth.best_log_loss, files.truth.base_rate, files.train.c_str());
   return 0;
 }
 
