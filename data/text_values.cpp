@@ -42,7 +42,12 @@ uint64_t key_of(const TextColumn& column, std::string_view field, size_t at) {
   switch (column.type) {
     case ColumnType::kHex32:
       if (!parse_hex(field, hex)) {
-        fail(LineFault::kCategory, column, field, "up to 8 hexadecimal digits", at);
+        const bool list = column.list_separator == '\0' && field.find('|') != field.npos;
+        fail(LineFault::kCategory, column, field,
+             list ? "up to 8 hexadecimal digits (lists: use --max-ids-per-field=32 to encode, or "
+                    "list in a schema)"
+                  : "up to 8 hexadecimal digits",
+             at);
       }
       integer = hex;
       break;

@@ -71,7 +71,10 @@ class Scratch {
                       path_));
     }
   }
-  ~Scratch() { ::close(lock_); }
+  ~Scratch() {
+    if (!has_work()) remove();
+    ::close(lock_);
+  }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
 
@@ -96,6 +99,16 @@ class Scratch {
   }
 
  private:
+  // Whether something here spares the next run some work.
+  bool has_work() const {
+    std::error_code ignored;
+    for (const auto& item : fs::directory_iterator(path_, ignored)) {
+      const fs::path name = item.path().filename();
+      if (name != "lock" && name != "runs") return true;
+    }
+    return false;
+  }
+
   std::string path_;
   int lock_ = -1;
 };

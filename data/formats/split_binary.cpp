@@ -7,10 +7,12 @@
 #include <cstring>
 #include <deque>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "data/binary_file.h"
 #include "data/formats/spec_csv.h"
+#include "data/made_folder.h"
 #include "data/transform.h"
 #include "kernels/core/check.h"
 #include "kernels/core/table_rows.h"
@@ -222,7 +224,7 @@ class SplitBinarySink : public RowSink {
     for (const SpecChunk& chunk : mapping_of(spec_, part)) {
       const std::string& name = chunk.files[0];
       const fs::path path = folder_ / (part == "val" ? validation_path(name) : name);
-      if (files_.empty()) make_folder(path.parent_path().string());
+      if (files_.empty()) made_.emplace(path.parent_path().string());
       files_.emplace_back(chunk.columns[0], path.string());
     }
   }
@@ -331,6 +333,7 @@ class SplitBinarySink : public RowSink {
   FeatureSpec spec_;  // of the files
   fs::path folder_;
   std::vector<Transformer> transforms_;  // one a numerical
+  std::optional<MadeFolder> made_;       // outlives the files in it
   std::deque<File> files_;
   std::vector<std::string> losses_;
   std::vector<std::byte> bytes_;

@@ -5,12 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "data/binary_file.h"
 #include "data/formats/column_facts.h"
 #include "data/formats/records.h"
 #include "data/formats/schema_losses.h"
 #include "data/formats/segment_spill.h"
 #include "data/formats/torchrec.h"
+#include "data/made_folder.h"
 #include "data/npy_file.h"
 #include "data/npz.h"
 #include "kernels/core/check.h"
@@ -80,7 +80,7 @@ class TorchrecSink : public RowSink {
     if (transform_ != Transform::kNone) {
       losses_.push_back("numerical values become log(x + 3) in float32, and missing ones 0");
     }
-    make_folder(folder);
+    made_.emplace(folder);
     dense_.emplace(day_file("dense.npy"), NpyType::kFloat32, 4, layout_.num_dense);
     labels_.emplace(day_file("labels.npy"), NpyType::kInt32, 4, 1);
     if (multi_hot) {
@@ -154,6 +154,7 @@ class TorchrecSink : public RowSink {
   RecordPacker packer_;
   std::vector<std::string> losses_;
   const int64_t words_;
+  std::optional<MadeFolder> made_;  // outlives the files in it
   std::optional<NpyWriter> dense_, labels_, ids_;
   std::optional<SegmentSpill> spill_;
   std::vector<uint32_t> cut_;

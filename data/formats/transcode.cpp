@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
 #include <iterator>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "data/formats/feature_spec.h"
 #include "data/formats/spec_csv.h"
 #include "data/formats/split_binary.h"
+#include "data/made_folder.h"
 #include "engine/rng.h"
 #include "kernels/core/check.h"
 
@@ -134,10 +136,12 @@ void generate_spec_csv(const std::string& spec_file, const std::string& folder, 
                        spec_file, column.name);
   }
   NumpyRandom random(seed);
+  const MadeFolder made(folder);
+  std::deque<MadeFolder> folders;  // below it; both outlive the files
   std::vector<std::unique_ptr<BinaryOutput>> files;
   const auto add_file = [&](const fs::path& path) -> BinaryOutput& {
     const fs::path whole = folder / path;
-    make_folder(whole.parent_path().string());
+    folders.emplace_back(whole.parent_path().string());
     return *files.emplace_back(std::make_unique<BinaryOutput>(whole.string()));
   };
   for (const auto* mapping : {&spec.train, &spec.test}) {

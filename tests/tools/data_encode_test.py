@@ -107,6 +107,15 @@ class Encode(unittest.TestCase):
             labels = [int(line[0]) for line in self.train.read_text().splitlines()]
             self.assertEqual([row[0] for row in got], labels)
 
+    def test_lists_without_their_flag(self):
+        """The error says what helps, and a run that made nothing leaves nothing."""
+        code, _, err = run("encode", self.made / "train.tsv", self.folder / "x.hotrow")
+        self.assertEqual((code, err.count("\n")), (1, 1))
+        self.assertIn("(lists: use --max-ids-per-field=32 to encode, or list in a schema)", err)
+        self.assertEqual(list(self.folder.iterdir()), [])
+        self.assertEqual(run("encode", "--max-ids-per-field=32", self.made / "train.tsv", self.folder / "x.hotrow")[0],
+                         0)
+
     def test_test_data_with_the_training_vocabulary(self):
         self.encodes("--convention=torchrec", self.train, self.out)
         second = self.folder / "second"
@@ -193,7 +202,7 @@ class Encode(unittest.TestCase):
             self.assertEqual((process.returncode, err), (
                 130, "dlrm_data: interrupted; the same command goes on where this one stopped\n"))
             self.assertFalse(self.out.exists())
-            shutil.rmtree(self.folder / "out.encode")
+            shutil.rmtree(self.folder / "out.encode", ignore_errors=True)  # none before the first segment
         self.encodes(self.train, self.out)
 
     def test_no_room_on_the_disk(self):

@@ -120,7 +120,7 @@ class Nvidia(unittest.TestCase):
         labels.write_text(labels.read_text().replace("\n", "\nx", 1))
         self.expect(1, "label.csv:2:1] bad value of label", "transcode", f"--input={self.folder}/csv",
                     f"--output={self.folder}/bin")
-        self.assertEqual([f for f in (self.folder / "bin").rglob("*") if f.is_file()], [])
+        self.assertFalse((self.folder / "bin").exists())
 
     def test_trace_profile(self):
         (self.folder / "trace.log").write_text("1, 2, 3, 4, 5, 3, 4, 1, 1, 6, 3")
@@ -147,6 +147,43 @@ class Nvidia(unittest.TestCase):
         # Into another format and on: what the generator says is what the data have.
         code, out, err = run("stats", f"{self.folder}/one", "--json")
         self.assertEqual([t["rows"] for t in json.loads(out)["tables"]], [5, 200, 40000])
+
+    def test_generates_both_parts_in_every_format(self):
+        for name, ending, tables in (("native", ".hotrow", 2), ("criteo-tsv", ".tsv", 26), ("mlperf-bin", ".bin", 26),
+                                     ("hugectr-raw", ".bin", 2), ("hugectr-norm", ".txt", 2), ("torchrec", "", 26),
+                                     ("multi-hot", "", 2), ("kaggle", "/kaggle.npz", 26),
+                                     ("terabyte", "/terabyte.npz", 26), ("split-binary", None, 2)):
+            out = self.folder / name
+            sizes = "--tables=" + ",".join(["9"] * tables)
+            code, text, err = run("generate", f"--to={name}", sizes, "--rows=30", "--test-rows=20", f"--out={out}")
+            self.assertEqual((code, err), (0, ""), name)
+            losses = [line for line in text.splitlines() if line.startswith("lost: ")]
+            self.assertEqual(len(losses), len(set(losses)), text)
+            for part, rows in (("train", 30), ("test", 20)):
+                where = (out, f"--part={part}") if ending is None else (f"{out}/{part}{ending}",)
+                code, text, err = run("inspect", f"--from={name}", "--json", *where)  # which takes no next word
+                self.assertEqual((code, err), (0, ""), name)
+                self.assertEqual(json.loads(text)["rows"], rows, name)
+            self.assertEqual(run("generate", f"--to={name}", sizes, "--rows=30", "--test-rows=0",
+                                 f"--out={out}-alone")[0], 0)
+            self.assertEqual([f for f in pathlib.Path(f"{out}-alone").rglob("test*")], [])
+        self.expect(2, "[--gz] does not go with --to", "generate", "--to=native", "--gz", "--out=x", "--tables=3")
+
+    def test_switches_take_a_value_only_after_an_equals_sign(self):
+        out = self.folder / "x"
+        run("generate", "--to=native", "--tables=3", "--rows=4", f"--out={out}")
+        rows = json.loads(run("inspect", "--json", out)[1])["rows"]
+        self.assertEqual(rows, 4)
+        self.assertEqual(json.loads(run("inspect", "--json=True", out)[1])["rows"], 4)
+        self.assertIn("rows", run("inspect", "--json=False", out)[1].splitlines()[0])
+        self.expect(2, "[--json] is not a truth value: got 'maybe'", "inspect", "--json=maybe", out)
+        self.expect(2, "[--json] has no value", "inspect", "--json=", out)
+
+    def test_a_failed_generate_leaves_no_folder(self):
+        for name in ("torchrec", "split-binary", "kaggle"):
+            self.expect(2, "expected", "generate", f"--to={name}", "--tables=3", "--hotness=2", "--rows=5",
+                        f"--out={self.folder}/a/b")
+            self.assertFalse((self.folder / "a").exists(), name)
 
     def test_generates_by_a_schema_file(self):
         schema = self.folder / "schema.yaml"

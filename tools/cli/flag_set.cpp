@@ -45,19 +45,22 @@ struct FlagSet::Impl {
   std::string group;
   std::deque<Entry> entries;  // CLI11 keeps addresses of the texts
 
-  explicit Impl(const std::string& about) : app(about) {}
+  NextWord next_word;
+
+  Impl(const std::string& about, NextWord next) : app(about), next_word(next) {}
 
   void add(Entry entry) {
     Entry& e = entries.emplace_back(std::move(entry));
-    e.option = app.add_option(e.flag.name, e.text, e.flag.help)
-                   ->group(group)
-                   ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
-                   ->type_name(e.flag.kind);
+    const bool may_be_bare = e.flag.kind.empty();
+    e.option = may_be_bare && next_word == NextWord::kIsNoValue
+                   ? app.add_flag(e.flag.name, e.text, e.flag.help)  // bare: the text "true"
+                   : app.add_option(e.flag.name, e.text, e.flag.help)->type_name(e.flag.kind);
+    e.option->group(group)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     // A default text would stand in for a value that is left out.
-    if (e.flag.kind.empty()) {
-      e.option->expected(0, 1);
-    } else {
+    if (!may_be_bare) {
       e.option->default_str(e.flag.show());
+    } else if (next_word == NextWord::kIsValue) {
+      e.option->expected(0, 1);
     }
   }
 
@@ -103,7 +106,8 @@ struct FlagSet::Impl {
   }
 };
 
-FlagSet::FlagSet(std::string about, std::string version) : impl_(std::make_unique<Impl>(about)) {
+FlagSet::FlagSet(std::string about, std::string version, NextWord next_word)
+    : impl_(std::make_unique<Impl>(about, next_word)) {
   CLI::App& app = impl_->app;
   app.set_help_flag("-h,--help", "This text")->group("General");
   app.set_version_flag("--version", version, "The version")->group("General");

@@ -15,8 +15,12 @@ namespace hotrow {
 
 class FlagSet {
  public:
+  // Whether a flag whose value may be left out takes the next word for it ("--flag True"), as the
+  // reference's do, or a value only as "--flag=True", so that words may follow it.
+  enum class NextWord { kIsNoValue, kIsValue };
+
   // `about` heads the help text.
-  FlagSet(std::string about, std::string version);
+  FlagSet(std::string about, std::string version, NextWord next_word = NextWord::kIsNoValue);
   ~FlagSet();
   FlagSet(const FlagSet&) = delete;
   FlagSet& operator=(const FlagSet&) = delete;

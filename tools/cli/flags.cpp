@@ -229,7 +229,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   FlagSet flags(
       "Train a deep learning recommendation model (DLRM).\n"
       "A flag without a kind is False until given; bare means True, =False turns it off.",
-      "dlrm_train (Hotrow) " HOTROW_VERSION);
+      "dlrm_train (Hotrow) " HOTROW_VERSION, FlagSet::NextWord::kIsValue);
   add_model_flags(flags, options.model);
   add_data_flags(flags, options.data);
   add_training_flags(flags, options.training);

@@ -8,10 +8,13 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "data/formats.h"
 #include "data/generated_rows.h"
+#include "data/made_folder.h"
 #include "data/planted_files.h"
 #include "data/text_schema.h"
 #include "kernels/core/check.h"
@@ -26,7 +29,16 @@ namespace {
 
 constexpr int64_t kMaxRows = int64_t{1} << 40;
 constexpr int64_t kMaxDense = 4096, kMaxHotness = 4096;
+constexpr int64_t kFewestTestRows = 2;  // of planted data, which have both labels
 constexpr int64_t kBlockRows = 4096;
+
+// Where "train" and "test" stand below --out, by what follows that name: a file, a folder of files
+// with fixed names, or a file in a folder of its own, beside which others may write no day counts.
+constexpr std::pair<std::string_view, std::string_view> kEndings[] = {
+    {"native", ".hotrow"},   {"criteo-tsv", ".tsv"},    {"mlperf-bin", ".bin"},
+    {"hugectr-raw", ".bin"}, {"hugectr-norm", ".txt"},  {"torchrec", ""},
+    {"multi-hot", ""},       {"kaggle", "/kaggle.npz"}, {"terabyte", "/terabyte.npz"},
+};
 
 struct GenerateOptions {
   PlantedConfig planted;  // rows, test_rows, seed and folder count for both kinds
@@ -42,10 +54,12 @@ void add_flags(FlagSet& flags, GenerateOptions& options) {
   PlantedConfig& planted = options.planted;
   flags.group("Generate");
   flags.integer("--rows", planted.rows, {1, kMaxRows}, "Samples of the training data");
-  flags.integer("--test-rows", planted.test_rows, {2, kMaxRows}, "Samples of the test data");
+  flags.integer("--test-rows", planted.test_rows, {0, kMaxRows},
+                "Samples of the test data; with --to, none by default");
   flags.integer("--seed", planted.seed, {0, std::numeric_limits<uint32_t>::max()},
                 "The same seed writes the same files");
-  flags.text("--out", planted.folder, "Folder for the files; made if it is not there");
+  flags.text("--out", planted.folder,
+             "Folder for the files of train and test data; made if it is not there");
   flags.boolean("--gz", planted.gzip, "Write train.tsv.gz and test.tsv.gz instead");
   flags.group("Any shape and format");
   flags.text("--to", options.to, "Format to write; empty: Criteo's, with a known best AUC");
@@ -139,12 +153,24 @@ int64_t file_bytes(const std::string& path) {
   return bytes;
 }
 
-int64_t write_part(const Format& format, const Schema& schema, const GenerateOptions& options,
-                   const GenerateConfig& config, ProgressLine& line) {
+// A format without an ending keeps its parts in one folder.
+std::string path_of_part(const Format& format, const std::string& folder, const std::string& part) {
+  for (const auto& [name, ending] : kEndings) {
+    if (name == format.name) return fmt::format("{}/{}{}", folder, part, ending);
+  }
+  return folder;
+}
+
+int64_t write_part(const Format& format, const Schema& schema, const std::string& folder,
+                   const GenerateConfig& config, ProgressLine& line,
+                   std::vector<std::string>& losses) {
   SinkOptions sink_options;
   sink_options.part = config.part == 0 ? "train" : "test";
+  const std::string path = path_of_part(format, folder, sink_options.part);
+  const MadeFolder made(path == folder ? folder
+                                       : std::filesystem::path(path).parent_path().string());
   const auto source = generate_rows(schema, config);
-  const auto sink = format.create(options.planted.folder, schema, sink_options);
+  const auto sink = format.create(path, schema, sink_options);
   int64_t done = 0;
   for (Rows rows; source->next(rows, kBlockRows);) {
     check_stop();
@@ -154,7 +180,9 @@ int64_t write_part(const Format& format, const Schema& schema, const GenerateOpt
               static_cast<double>(done) / static_cast<double>(config.rows), done, "rows");
   }
   sink->finish();
-  for (const std::string& loss : sink->losses()) std::printf("lost: %s\n", loss.c_str());
+  for (const std::string& loss : sink->losses()) {
+    if (std::find(losses.begin(), losses.end(), loss) == losses.end()) losses.push_back(loss);
+  }
   return done;
 }
 
@@ -163,6 +191,7 @@ int generate_format(GenerateOptions& options, const FlagSet& flags) {
     require(options.schema_file.empty() || !flags.given(flag),
             "[{}] does not go with --schema-file: got both, expected one of them", flag);
   }
+  require(!flags.given("--gz"), "[--gz] does not go with --to: got both, expected one of them");
   const Format& format = find_format(options.to);
   require(format.create != nullptr, "[--to] got '{}', expected a format that can be written",
           format.name);
@@ -178,22 +207,25 @@ int generate_format(GenerateOptions& options, const FlagSet& flags) {
   config.seed = options.planted.seed;
   config.rows = options.planted.rows;
   ProgressLine line;
-  int64_t rows = write_part(format, schema, options, config, line);
-  if (flags.given("--test-rows")) {
+  std::vector<std::string> losses;
+  const std::string& folder = options.planted.folder;
+  int64_t rows = write_part(format, schema, folder, config, line, losses);
+  if (flags.given("--test-rows") && options.planted.test_rows > 0) {
     config.part = 1;
     config.rows = options.planted.test_rows;
-    rows += write_part(format, schema, options, config, line);
+    rows += write_part(format, schema, folder, config, line, losses);
   }
+  for (const std::string& loss : losses) std::printf("lost: %s\n", loss.c_str());
   const double seconds = std::max(line.seconds(), 1e-9);
-  const int64_t bytes = file_bytes(options.planted.folder);
-  fmt::print("wrote {} as {}: {} rows, {:.1f} MB, in {:.1f} s ({} rows/s)\n",
-             options.planted.folder, format.name, with_commas(rows),
-             static_cast<double>(bytes) / 1e6, seconds,
+  const int64_t bytes = file_bytes(folder);
+  fmt::print("wrote {} as {}: {} rows, {:.1f} MB, in {:.1f} s ({} rows/s)\n", folder, format.name,
+             with_commas(rows), static_cast<double>(bytes) / 1e6, seconds,
              short_number(static_cast<double>(rows) / seconds));
   return 0;
 }
 
 int generate_planted(const PlantedConfig& config) {
+  parse_integer("--test-rows", std::to_string(config.test_rows), {kFewestTestRows, kMaxRows});
   ProgressLine line;
   const PlantedFiles files = write_planted(config, [&](int64_t lines) {
     check_stop();
@@ -201,9 +233,10 @@ int generate_planted(const PlantedConfig& config) {
     line.show("generating", static_cast<double>(lines) / all, lines, "lines");
   });
   std::printf(
-      "wrote %s, %s and %s\nbest AUC %.4f, best log loss %.4f, base rate %.4f (test file)\n",
+      "wrote %s, %s and %s\nbest AUC %.4f, best log loss %.4f, base rate %.4f (test file)\n"
+      "row ids: dlrm_data encode --max-ids-per-field=32 %s OUT\n",
       files.train.c_str(), files.test.c_str(), files.facts.c_str(), files.truth.best_auc,
-      files.truth.best_log_loss, files.truth.base_rate);
+      files.truth.best_log_loss, files.truth.base_rate, files.train.c_str());
   return 0;
 }
 
@@ -212,9 +245,8 @@ int generate_planted(const PlantedConfig& config) {
 int run_generate(int argc, const char* const* argv) {
   GenerateOptions options;
   FlagSet flags(
-      "Writes train.tsv, test.tsv and planted.json: Criteo-shaped clicks with a known best AUC; "
-      "or, "
-      "with --to, samples of any shape in any format",
+      "Writes train.tsv, test.tsv and planted.json: Criteo-shaped clicks with a known best AUC;\n"
+      "or, with --to, samples of any shape in any format, as train and test in the folder --out",
       "dlrm_data (Hotrow) " HOTROW_VERSION);
   add_flags(flags, options);
   const std::string info = flags.parse(argc, argv);
