@@ -21,9 +21,9 @@ void RowChecker::note(const Rows& rows, size_t row, const std::string& column,
 
 void RowChecker::check_numbers(const Rows& rows) {
   for (size_t b = 0; b < static_cast<size_t>(rows.rows); ++b) {
-    if (!std::isfinite(rows.labels[b])) {
+    if (rows.labels[b] != 0 && rows.labels[b] != 1) {
       note(rows, b, schema_.label.name,
-           fmt::format("label: got {}, expected a finite number", rows.labels[b]));
+           fmt::format("label: got {}, expected 0 or 1", rows.labels[b]));
     }
     for (size_t j = 0; j < schema_.num_dense(); ++j) {
       const double x = rows.dense[b * schema_.num_dense() + j];

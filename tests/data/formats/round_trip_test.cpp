@@ -93,6 +93,27 @@ TEST_F(RoundTrip, SeekGoesOnWithAnyRow) {
   EXPECT_THAT(error_text([&] { open("kaggle", "a.npz")->seek(1); }), HasSubstr("expected 0"));
 }
 
+// Files can hold any label; training gets none but 0 and 1.
+TEST_F(RoundTrip, TrainingRefusesOtherLabels) {
+  const Schema schema = sized_criteo_schema();
+  Rows rows = sample_rows(schema, 50);
+  rows.labels[43] = 3;
+  for (const char* format :
+       {"mlperf-bin", "hugectr-raw", "hugectr-norm", "torchrec", "multi-hot", "native"}) {
+    const std::string name = fmt::format("{}{}", format, format[8] == 'n' ? ".txt" : "");
+    write(format, name, schema, rows);
+    const auto source = open(format, name);
+    Batch batch;
+    size_batch(batch, source->schema(), 50);
+    Rows scratch;
+    EXPECT_THAT(error_text<DataError>([&] {
+                  for (int64_t at = 0; at < 50; at += 10) source->fill(batch, at, 10, scratch);
+                }),
+                HasSubstr("column label, row 43: got label 3, expected 0 or 1"))
+        << format;
+  }
+}
+
 // What training gets straight from records is what it gets through Rows.
 TEST_F(RoundTrip, RecordsFillBatches) {
   for (const bool multi_hot : {false, true}) {
