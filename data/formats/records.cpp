@@ -22,6 +22,9 @@ std::string RecordLayout::text() const {
 RecordFile::RecordFile(const std::string& path, const RecordLayout& layout)
     : file_(path), record_bytes_(layout.bytes()) {
   const int64_t bytes = file_.size(), rest = bytes % record_bytes_;
+  require<DataError>(bytes > 0,
+                     "[{}] the file is empty: got 0 bytes, expected samples of {} bytes (each {})",
+                     path, record_bytes_, layout.text());
   require<DataError>(
       rest == 0,
       "[{}] length: got {} bytes = {} samples of {} bytes + {} bytes, expected whole "

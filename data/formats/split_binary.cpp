@@ -113,6 +113,9 @@ class SplitBinarySource : public RowSource {
             : size_of(column.kind == Kind::kLabel ? schema_.label.type : schema_.numerical[0].type);
     File file{column, columns * static_cast<int64_t>(bytes), BinaryInput(std::move(path))};
     const BinaryInput& input = file.input;
+    require<DataError>(input.size() > 0,
+                       "[{}] the file is empty: got 0 bytes, expected {} a sample", input.path(),
+                       file.row_bytes);
     require<DataError>(input.size() % file.row_bytes == 0,
                        "[{}] bad length: got {} bytes, expected a multiple of {} (one sample; {} "
                        "bytes too many)",

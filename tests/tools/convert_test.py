@@ -289,6 +289,13 @@ class Formats(unittest.TestCase):
                 arrays[key][7] = value
             np.savez(self.source, **arrays)
             self.refused(text, "mlperf-bin", self.source, self.folder / "b.bin")
+        np.savez(self.source, **{key: array[:0] if key != "counts" else array for key, array in self.arrays.items()})
+        got, text, err = run("check", self.source)
+        self.assertEqual((got, err), (1, ""))
+        self.assertIn("] no samples: got 0, expected at least one\n", text)
+        np.savez(self.source, **self.arrays)
+        got, text, err = run("check", self.source)
+        self.assertEqual((got, err), (0, ""), text)
         np.savez(self.source, **dict(self.arrays, y=self.arrays["y"][:-1]))
         self.refused("samples: got 1003, expected 1002 as y has", "mlperf-bin", self.source, self.folder / "b.bin")
         self.refused("no known format fits", "mlperf-bin", __file__, self.folder / "b.bin")

@@ -83,6 +83,11 @@ int run_check(int argc, const char* const* argv) {
   } else {
     verdict = check_rows(*format.open(input.path, input.source), input.path, show);
   }
+  if (verdict.rows == 0 && verdict.problems == 0) {
+    verdict.problems = 1;
+    verdict.first.push_back(
+        fmt::format("[{}] no samples: got 0, expected at least one", input.path));
+  }
   for (const std::string& problem : verdict.first) std::printf("%s\n", problem.c_str());
   if (verdict.problems > std::ssize(verdict.first)) std::printf("...\n");
   std::printf("%s: %s, %s rows in %.2f s, %s\n", input.path.c_str(),

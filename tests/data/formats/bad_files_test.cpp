@@ -42,6 +42,17 @@ TEST_F(BadFiles, LengthsThatDoNotFit) {
   EXPECT_THAT(error("hugectr-raw", "a.bin"), HasSubstr("expected <name>_fea_count.npz beside it"));
 }
 
+TEST_F(BadFiles, NoSamplesAreNoData) {
+  write("a.bin", "");
+  write_column_facts(path("a.bin"), ColumnFacts::of(sized_criteo_schema()));
+  const auto empty = HasSubstr("a.bin] the file is empty: got 0 bytes, expected samples of 160");
+  EXPECT_THAT(error("mlperf-bin", "a.bin"), empty);
+  EXPECT_THAT(error("hugectr-raw", "a.bin"), empty);
+  EXPECT_FALSE(find_format("mlperf-bin").fits(path("a.bin")));
+  write("a.bin", std::string(160, '\0'));
+  EXPECT_TRUE(find_format("mlperf-bin").fits(path("a.bin")));
+}
+
 TEST_F(BadFiles, ShrinkingWhileRead) {
   const Schema schema = sized_criteo_schema();
   write_all(*find_format("mlperf-bin").create(path("a.bin"), schema, {}), sample_rows(schema, 9));
