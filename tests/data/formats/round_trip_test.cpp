@@ -109,7 +109,7 @@ TEST_F(RoundTrip, TrainingRefusesOtherLabels) {
     EXPECT_THAT(error_text<DataError>([&] {
                   for (int64_t at = 0; at < 50; at += 10) source->fill(batch, at, 10, scratch);
                 }),
-                HasSubstr("column label, row 43: got label 3, expected 0 or 1"))
+                HasSubstr(path(name) + "] column label, row 43: got label 3, expected 0 or 1"))
         << format;
   }
 }
@@ -262,6 +262,18 @@ TEST_F(RoundTrip, SinksRefuseWhatTheyCannotHold) {
   two.labels[9] = 2;
   EXPECT_THAT(fails("kaggle", two), HasSubstr("row 9, label: got 2, expected 0 or 1"));
   EXPECT_EQ(files(), 0);
+}
+
+TEST_F(RoundTrip, OtherDaysAreInTheWay) {
+  const Schema schema = sized_criteo_schema();
+  const Rows rows = sample_rows(schema, 20);
+  for (const char* format : {"torchrec", "multi-hot"}) {
+    write(format, format, schema, rows);
+    write(format, format, schema, rows);  // replaces day 0
+    FolderTest::write(fmt::format("{}/day_12_labels.npy", format), "");
+    EXPECT_THAT(error_text<DataError>([&] { write(format, format, schema, rows); }),
+                HasSubstr("day_12_labels.npy] is in the way: got a day of another data set"));
+  }
 }
 
 TEST_F(RoundTrip, SinksRefuseSchemas) {
