@@ -70,7 +70,7 @@ void widen(int64_t* to, ColumnType type, const std::byte* from, int64_t count) {
 class SplitBinarySource : public RowSource {
  public:
   SplitBinarySource(FeatureSpec spec, const fs::path& folder, const std::string& part)
-      : schema_(std::move(spec.schema)) {
+      : schema_(std::move(spec.schema)), folder_(folder.string()) {
     for (const SpecChunk& chunk : mapping_of(spec, part)) {
       const std::string& name = chunk.files[0];
       add_file(chunk.columns[0], (folder / (part == "val" ? validation_path(name) : name)).string(),
@@ -89,7 +89,7 @@ class SplitBinarySource : public RowSource {
 
   bool next(Rows& rows, int64_t max_rows) override {
     rows.start(schema_);
-    rows.source = files_[label_].input.path();
+    rows.source = folder_;
     rows.first_row = row_;
     const int64_t count = std::min({max_rows, num_rows_ - row_, kBlockRows});
     if (count <= 0) return false;
@@ -126,7 +126,6 @@ class SplitBinarySource : public RowSource {
                        input.path(), input.size(), file.row_bytes, rows, num_rows_,
                        files_.empty() ? "" : files_[0].input.path());
     num_rows_ = rows;
-    if (column.kind == Kind::kLabel) label_ = files_.size();
     files_.push_back(std::move(file));
   }
 
@@ -183,8 +182,8 @@ class SplitBinarySource : public RowSource {
   }
 
   Schema schema_;
+  std::string folder_;  // in error texts, where a row has values of several files
   std::vector<File> files_;
-  size_t label_ = 0;  // in files_
   int64_t num_rows_ = 0, row_ = 0;
   std::vector<std::byte> bytes_;
 };

@@ -98,6 +98,7 @@ TEST_F(SplitBinaryTest, ReadsWhatWasWrittenFromAnyRow) {
   source->seek(1);
   ASSERT_TRUE(source->next(rows, 1));
   EXPECT_EQ(rows.first_row, 1);
+  EXPECT_EQ(rows.source, path());  // not one of its files
   EXPECT_EQ(rows.rows, 1);
   EXPECT_THAT(rows.sparse[0].ids, ElementsAre(0));
   EXPECT_EQ(rows.dense[1], -2);
