@@ -5,6 +5,8 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "data/batch_rows.h"
 #include "data/formats.h"
@@ -98,9 +100,10 @@ TEST_F(RoundTrip, TrainingRefusesOtherLabels) {
   const Schema schema = sized_criteo_schema();
   Rows rows = sample_rows(schema, 50);
   rows.labels[43] = 3;
-  for (const char* format :
-       {"mlperf-bin", "hugectr-raw", "hugectr-norm", "torchrec", "multi-hot", "native"}) {
-    const std::string name = fmt::format("{}{}", format, format[8] == 'n' ? ".txt" : "");
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {"mlperf-bin", "a.bin"}, {"hugectr-raw", "b.bin"}, {"hugectr-norm", "c.txt"},
+      {"torchrec", "d"},       {"multi-hot", "e"},       {"native", "f.hotrow"}};
+  for (const auto& [format, name] : cases) {
     write(format, name, schema, rows);
     const auto source = open(format, name);
     Batch batch;
