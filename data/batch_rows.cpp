@@ -118,6 +118,8 @@ void put_rows(Batch& batch, int64_t at, const Rows& rows, const Schema& schema) 
   if (at == 0) batch.source = rows.source;
   for (size_t k = 0; k < rows.labels.size(); ++k)
     batch.labels[b + k] = static_cast<float>(rows.labels[k]);
+  check_labels(std::span(batch.labels).subspan(b, rows.labels.size()), rows.source, schema.label,
+               rows.first_row);
   for (size_t i = 0; i < num_dense; ++i) {
     const Transformer transform(schema.numerical[i]);
     float* out = batch.dense.data() + b * num_dense;
@@ -142,6 +144,18 @@ void gather_rows(Batch& out, const Batch& from, const Schema& schema,
     const bool single = column.fixed_hotness && column.hotness == 1;
     (single ? gather_single : gather_bags)(out.sparse[t], from.sparse[t], places, at);
   }
+}
+
+void check_labels(std::span<const float> labels, std::string_view source, const LabelColumn& column,
+                  int64_t first_row) {
+  // One decision for all: a loop without a branch runs as fast as the labels are read.
+  unsigned bad = 0;
+  for (float label : labels) bad |= static_cast<unsigned>((label != 0) & (label != 1));
+  if (bad == 0) return;
+  const auto first = std::find_if(labels.begin(), labels.end(),
+                                  [](float label) { return label != 0 && label != 1; });
+  throw DataError(fmt::format("[{}] column {}, row {}: got label {}, expected 0 or 1", source,
+                              column.name, first_row + (first - labels.begin()), *first));
 }
 
 void throw_bad_id(std::string_view source, const CategoricalColumn& column, int64_t row,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 
 namespace hotrow {
 namespace {
@@ -21,15 +22,15 @@ void RowChecker::note(const Rows& rows, size_t row, const std::string& column,
 
 void RowChecker::check_numbers(const Rows& rows) {
   for (size_t b = 0; b < static_cast<size_t>(rows.rows); ++b) {
-    if (!std::isfinite(rows.labels[b])) {
+    if (rows.labels[b] != 0 && rows.labels[b] != 1) {
       note(rows, b, schema_.label.name,
-           fmt::format("label: got {}, expected a finite number", rows.labels[b]));
+           fmt::format("label: got {}, expected 0 or 1", rows.labels[b]));
     }
     for (size_t j = 0; j < schema_.num_dense(); ++j) {
       const double x = rows.dense[b * schema_.num_dense() + j];
-      if (!std::isinf(x)) continue;
+      if (!(std::abs(x) > std::numeric_limits<float>::max())) continue;  // in training's type
       note(rows, b, schema_.numerical[j].name,
-           fmt::format("number: got {}, expected a finite one or none", x));
+           fmt::format("number: got {}, expected one that float32 holds, or none", x));
     }
   }
 }

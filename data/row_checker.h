@@ -1,5 +1,5 @@
-// Whether samples are what their schema says: ids below the cardinalities, as many in a sample as
-// there may be, finite numbers.
+// Whether samples are what training takes: labels of 0 and 1, ids below the cardinalities, as many
+// in a sample as there may be, numbers that float32 holds.
 #pragma once
 
 #include <cstdint>

@@ -68,24 +68,29 @@ class CriteoNpzSource : public RowSource {
     rows.source = npz_.path();
     if (rows.rows == 0) return false;
     labels_.read(rows.rows, rows.labels);
-    check(labels_, rows.labels, rows.first_row, 0, 1);
+    check(labels_, rows.labels, rows.first_row, 0, 1,
+          [this](size_t) { return schema_.label.name; });
     dense_.read(rows.rows, rows.dense);
-    check(dense_, rows.dense, rows.first_row, -kInt32End, kInt32End - 1);
+    check(dense_, rows.dense, rows.first_row, -kInt32End, kInt32End - 1,
+          [this](size_t j) { return schema_.numerical[j].name; });
     ids_.read(rows.rows, values_);
     for (size_t t = 0; t < schema_.num_tables(); ++t) take_table(rows, t);
     return true;
   }
 
  private:
+  // name(j): of the matrix's column j.
+  template <class Name>
   static void check(const NpzMatrix& matrix, std::span<const double> values, int64_t first_row,
-                    int64_t low, int64_t high) {
+                    int64_t low, int64_t high, const Name& name) {
     const auto bad = std::find_if(values.begin(), values.end(), [&](double value) {
       return !(value >= static_cast<double>(low) && value <= static_cast<double>(high) &&
                std::trunc(value) == value);
     });
     if (bad == values.end()) return;
     const int64_t at = bad - values.begin();
-    fail(matrix, first_row + at / matrix.columns(), at % matrix.columns(), *bad, low, high);
+    fail(matrix, first_row + at / matrix.columns(),
+         name(static_cast<size_t>(at % matrix.columns())), *bad, low, high);
   }
 
   void take_table(Rows& rows, size_t t) {
@@ -97,17 +102,20 @@ class CriteoNpzSource : public RowSource {
     const double* value = values_.data() + t;
     for (int64_t r = 0; r < rows.rows; ++r, value += ids_.columns()) {
       if (!(*value >= 0 && *value <= static_cast<double>(high) && std::trunc(*value) == *value)) {
-        fail(ids_, rows.first_row + r, static_cast<int64_t>(t), *value, 0, high);
+        fail(ids_, rows.first_row + r, schema_.categorical[t].name, *value, 0, high);
       }
       feature.ids[static_cast<size_t>(r)] = static_cast<int64_t>(*value);
     }
   }
 
-  [[noreturn]] static void fail(const NpzMatrix& matrix, int64_t row, int64_t column, double found,
-                                int64_t low, int64_t high) {
-    throw DataError(
-        fmt::format("[{}] row {}, column {}: got {}, expected a whole number from {} to {}",
-                    matrix.source(), row, column, found, low, high));
+  [[noreturn]] static void fail(const NpzMatrix& matrix, int64_t row, const std::string& column,
+                                double found, int64_t low, int64_t high) {
+    // Ids of 64 bits are whole numbers in the text too, where a double would be one with an e.
+    const bool whole = std::abs(found) < 0x1p63 && std::trunc(found) == found;
+    throw DataError(fmt::format(
+        "[{}] row {}, column {}: got {}, expected a whole number from {} to {}", matrix.source(),
+        row, column, whole ? fmt::to_string(static_cast<int64_t>(found)) : fmt::to_string(found),
+        low, high));
   }
 
   const NpzReader npz_;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
 #include <string_view>
@@ -21,11 +22,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kMaxListBytes = 16 << 20;
+constexpr size_t kShownName = 200;
 constexpr int64_t kKeyEnd = int64_t{1} << 62;
 
-// The names in a list of files, or `path` itself if it is none.
-std::vector<std::string> list_files(const std::string& path) {
-  if (!path.ends_with(".txt")) return {path};
+// The names that a list of files has.
+std::vector<std::string> read_list(const std::string& path) {
   const std::string text = read_small_file(path, kMaxListBytes);
   std::vector<std::string_view> lines;
   for (std::string_view rest = text; !rest.empty();) {
@@ -42,13 +43,29 @@ std::vector<std::string> list_files(const std::string& path) {
                      "[{}:1] number of files: got '{}', expected a number up to {}, the lines that "
                      "follow",
                      path, first.substr(0, 32), lines.size() - 1);
-  std::vector<std::string> files;
-  for (int64_t i = 1; i <= count; ++i) {
-    std::string name(lines[static_cast<size_t>(i)]);
-    const std::string beside = fs::path(path).parent_path() / fs::path(name).filename();
-    if (!fs::exists(name) && fs::exists(beside)) name = beside;
-    files.push_back(std::move(name));
+  return {lines.begin() + 1, lines.begin() + 1 + count};
+}
+
+// The file that line `line` of a list calls `name`.
+std::string find_listed(const std::string& list, const std::string& name, size_t line) {
+  const fs::path folder = fs::path(list).parent_path();
+  std::error_code ignored;
+  for (const fs::path& file : {folder / name, folder / fs::path(name).filename(), fs::path(name)}) {
+    if (fs::is_regular_file(file, ignored)) return file;
   }
+  // A list is text that anyone may have written: quoted as JSON, it stays on its line.
+  const std::string quoted = nlohmann::json(name.substr(0, kShownName))
+                                 .dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  throw DataError(
+      fmt::format("[{}:{}] file: got {}, expected the name of one beside the list or in its place",
+                  list, line, quoted));
+}
+
+// The files of a list, or `path` itself if it is none.
+std::vector<std::string> list_files(const std::string& path) {
+  if (!path.ends_with(".txt")) return {path};
+  std::vector<std::string> files = read_list(path);
+  for (size_t i = 0; i < files.size(); ++i) files[i] = find_listed(path, files[i], i + 2);
   return files;
 }
 
@@ -216,7 +233,7 @@ class NormSource : public RowSource {
 bool fits(const std::string& path) {
   if (!path.ends_with(".txt") && !path.ends_with(".data")) return false;
   try {
-    NormFile file(list_files(path).front());
+    NormFile file(path.ends_with(".txt") ? find_listed(path, read_list(path).front(), 2) : path);
     return true;
   } catch (const DataError&) {
     return false;

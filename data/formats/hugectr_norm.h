@@ -1,7 +1,8 @@
 // HugeCTR's Norm format: a list of files, each of samples of any number of ids.
 //
-// The list is text: the number of files, then their names, a line each, which are tried as they
-// stand and then beside the list. A file, little-endian:
+// The list is text: the number of files, then their names, a line each: a name is looked for
+// from the list's folder on, then in that folder without its own folders, so that a data set can
+// be moved, and last from the current folder on. A file, little-endian:
 //
 //   header      int64 error_check, records, label_dim, dense_dim, slot_num, 3 reserved
 //   a sample    float32 labels (label_dim), float32 numerical values (dense_dim),

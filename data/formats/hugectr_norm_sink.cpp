@@ -87,7 +87,9 @@ class NormSink : public RowSink {
   void finish() override {
     if (records_ > 0 || files_.empty()) close_file();
     std::string list = fmt::format("{}\n", files_.size());
-    for (const BinaryOutput& file : files_) list += file.path() + "\n";
+    for (const BinaryOutput& file : files_) {
+      list += std::filesystem::path(file.path()).filename().string() + "\n";
+    }
     BinaryOutput list_file(path_);
     list_file.write(std::as_bytes(std::span(list)));
     list_file.close();

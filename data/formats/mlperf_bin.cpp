@@ -22,7 +22,7 @@ Schema mlperf_schema(const std::vector<int64_t>& table_sizes) {
 bool fits(const std::string& path) {
   std::error_code ignored;
   const auto bytes = std::filesystem::file_size(path, ignored);
-  return !ignored && path.ends_with(".bin") &&
+  return !ignored && path.ends_with(".bin") && bytes > 0 &&
          bytes % static_cast<size_t>(mlperf_layout().bytes()) == 0;
 }
 

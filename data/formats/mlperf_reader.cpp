@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "data/batch_rows.h"
 #include "data/formats/mlperf_bin.h"
 #include "data/formats/record_decode.h"
 #include "data/npz.h"
@@ -69,6 +70,7 @@ bool MlperfReader::next(Batch& batch) {
   for (int64_t at = 0; at < rows; at += kDecodeRecords) {
     decode(batch, first, at, std::min(kDecodeRecords, rows - at));
   }
+  check_labels(batch.labels, file_.path(), {}, first);
   ++at_;
   return true;
 }

@@ -39,7 +39,7 @@ class MlperfReader : public Reader {
   int64_t num_batches() const override;
   void rewind() override { seek(0, 0); }
   void seek(int64_t pass, int64_t batch) override;
-  // DataError that names row and column for an id outside its table.
+  // DataError that names row and column for an id outside its table, or a label other than 0 and 1.
   bool next(Batch& batch) override;
 
  private:

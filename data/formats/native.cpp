@@ -123,6 +123,8 @@ int64_t NativeSource::fill(Batch& batch, int64_t at, int64_t max_rows, Rows&) {
 void NativeSource::put_numbers(Batch& batch, int64_t at, int64_t count) const {
   static const Transformer none(Transform::kNone);
   native::decode_floats(batch.labels.data() + at, 1, columns_->front(), in_block_, count, none);
+  check_labels(std::span(batch.labels).subspan(static_cast<size_t>(at), static_cast<size_t>(count)),
+               file_->name(), schema().label, row_);
   const auto num_dense = static_cast<int64_t>(transforms_.size());
   for (int64_t k = 0; k < count; k += kTile) {
     float* out = batch.dense.data() + (at + k) * num_dense;

@@ -32,6 +32,9 @@ class NvidiaBinSource : public RowSource {
         words_(1 + schema_.num_dense() + schema_.num_tables()),
         input_(std::move(path)) {
     const auto row_bytes = static_cast<int64_t>(words_ * kWord);
+    require<DataError>(input_.size() > 0,
+                       "[{}] the file is empty: got 0 bytes, expected samples of {} bytes",
+                       input_.path(), row_bytes);
     require<DataError>(input_.size() % row_bytes == 0,
                        "[{}] bad length: got {} bytes, expected a multiple of {} (4 bytes each of "
                        "label, {} numericals and {} ids; {} bytes too many)",

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "data/batch_rows.h"
 #include "data/formats/record_decode.h"
 #include "kernels/core/check.h"
 
@@ -21,6 +22,9 @@ std::string RecordLayout::text() const {
 RecordFile::RecordFile(const std::string& path, const RecordLayout& layout)
     : file_(path), record_bytes_(layout.bytes()) {
   const int64_t bytes = file_.size(), rest = bytes % record_bytes_;
+  require<DataError>(bytes > 0,
+                     "[{}] the file is empty: got 0 bytes, expected samples of {} bytes (each {})",
+                     path, record_bytes_, layout.text());
   require<DataError>(
       rest == 0,
       "[{}] length: got {} bytes = {} samples of {} bytes + {} bytes, expected whole "
@@ -61,7 +65,7 @@ class RecordSource : public RowSource {
   }
 
   int64_t fill(Batch& batch, int64_t at, int64_t max_rows, Rows&) override {
-    const int64_t count = std::min(max_rows, num_rows() - at_);
+    const int64_t first = at_, count = std::min(max_rows, num_rows() - first);
     if (count == 0) return 0;
     if (at == 0) batch.source = file_.path();
     for (size_t t = 0; t < batch.sparse.size(); ++t) {
@@ -72,6 +76,9 @@ class RecordSource : public RowSource {
         count, batch.labels.data() + at, batch.dense.data() + at * layout_.num_dense,
         [this](auto x, size_t j) { return transforms_[j](x); },
         [&](size_t t) { return batch.sparse[t].ids.data() + at * layout_.hotness[t]; });
+    check_labels(
+        std::span(batch.labels).subspan(static_cast<size_t>(at), static_cast<size_t>(count)),
+        file_.path(), schema_.label, first);
     return count;
   }
 

@@ -34,7 +34,7 @@ struct RecordLayout {
 // The records of a file by number; what reads them shares it.
 class RecordFile {
  public:
-  // DataError: missing, or a length that is no whole number of records, with the arithmetic.
+  // DataError: missing, empty, or a length that is no whole number of records, with the arithmetic.
   RecordFile(const std::string& path, const RecordLayout& layout);
 
   const std::string& path() const { return file_.path(); }

@@ -72,7 +72,7 @@ void widen(int64_t* to, ColumnType type, const std::byte* from, int64_t count) {
 class SplitBinarySource : public RowSource {
  public:
   SplitBinarySource(FeatureSpec spec, const fs::path& folder, const std::string& part)
-      : schema_(std::move(spec.schema)) {
+      : schema_(std::move(spec.schema)), folder_(folder.string()) {
     for (const SpecChunk& chunk : mapping_of(spec, part)) {
       const std::string& name = chunk.files[0];
       add_file(chunk.columns[0], (folder / (part == "val" ? validation_path(name) : name)).string(),
@@ -91,7 +91,7 @@ class SplitBinarySource : public RowSource {
 
   bool next(Rows& rows, int64_t max_rows) override {
     rows.start(schema_);
-    rows.source = files_[label_].input.path();
+    rows.source = folder_;
     rows.first_row = row_;
     const int64_t count = std::min({max_rows, num_rows_ - row_, kBlockRows});
     if (count <= 0) return false;
@@ -115,6 +115,9 @@ class SplitBinarySource : public RowSource {
             : size_of(column.kind == Kind::kLabel ? schema_.label.type : schema_.numerical[0].type);
     File file{column, columns * static_cast<int64_t>(bytes), BinaryInput(std::move(path))};
     const BinaryInput& input = file.input;
+    require<DataError>(input.size() > 0,
+                       "[{}] the file is empty: got 0 bytes, expected {} a sample", input.path(),
+                       file.row_bytes);
     require<DataError>(input.size() % file.row_bytes == 0,
                        "[{}] bad length: got {} bytes, expected a multiple of {} (one sample; {} "
                        "bytes too many)",
@@ -125,7 +128,6 @@ class SplitBinarySource : public RowSource {
                        input.path(), input.size(), file.row_bytes, rows, num_rows_,
                        files_.empty() ? "" : files_[0].input.path());
     num_rows_ = rows;
-    if (column.kind == Kind::kLabel) label_ = files_.size();
     files_.push_back(std::move(file));
   }
 
@@ -182,8 +184,8 @@ class SplitBinarySource : public RowSource {
   }
 
   Schema schema_;
+  std::string folder_;  // in error texts, where a row has values of several files
   std::vector<File> files_;
-  size_t label_ = 0;  // in files_
   int64_t num_rows_ = 0, row_ = 0;
   std::vector<std::byte> bytes_;
 };

@@ -155,7 +155,7 @@ class TorchrecSource : public RowSource {
     const auto day = static_cast<size_t>(day_number_);
     const int64_t first = at_ - begins_[day];
     rows.rows = std::min(max_rows, begins_[day + 1] - at_);
-    rows.source = day_->dense.path();
+    rows.source = folder_;  // a row is of three files, and counts from the first day's
     day_->labels.read(first, rows.rows, rows.labels);
     check_labels(rows);
     day_->dense.read(first, rows.rows, rows.dense);

@@ -1,5 +1,7 @@
 // Samples into TorchRec's NumPy files.
 #include <algorithm>
+#include <cctype>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <utility>
@@ -58,6 +60,20 @@ Schema read_back(const Schema& schema, bool takes_log) {
   return out;
 }
 
+// Days but the one that is written would be read as more of the same data set.
+void refuse_other_days(const std::string& folder) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename();
+    const bool day = name.starts_with("day_") && std::isdigit(static_cast<uint8_t>(name[4])) &&
+                     (name.ends_with(".npy") || name.ends_with(".npz"));
+    require<DataError>(!day || name.starts_with("day_0_"),
+                       "[{}] is in the way: got a day of another data set, expected none but day_0 "
+                       "in the output folder (remove it, or write to another folder)",
+                       entry.path().string());
+  }
+}
+
 class TorchrecSink : public RowSink {
  public:
   TorchrecSink(const std::string& folder, const Schema& schema, SinkOptions options, bool multi_hot)
@@ -80,6 +96,7 @@ class TorchrecSink : public RowSink {
     if (transform_ != Transform::kNone) {
       losses_.push_back("numerical values become log(x + 3) in float32, and missing ones 0");
     }
+    refuse_other_days(folder);
     made_.emplace(folder);
     dense_.emplace(day_file("dense.npy"), NpyType::kFloat32, 4, layout_.num_dense);
     labels_.emplace(day_file("labels.npy"), NpyType::kInt32, 4, 1);

@@ -84,6 +84,20 @@ TEST(BatchRows, AnIdOutsideItsTableIsNamed) {
                 put_rows(batch, 0, rows, schema));
 }
 
+TEST(BatchRows, LabelsAreZeroOrOne) {
+  const Schema schema = small_schema();
+  Batch batch;
+  size_batch(batch, schema, 5);
+  for (double bad : {2.0, -1.0, 0.5, kNan}) {
+    Rows rows = three_rows();
+    rows.labels[1] = bad;
+    EXPECT_THROWS(DataError,
+                  fmt::format("[clicks.csv] column label, row 41: got label {}, expected 0 or 1",
+                              static_cast<float>(bad)),
+                  put_rows(batch, 2, rows, schema));
+  }
+}
+
 TEST(BatchRows, ABagOfAnotherSizeIsNamed) {
   Schema schema = small_schema();
   schema.categorical[1].hotness = 2;

@@ -193,7 +193,9 @@ TEST(RowChecker, NamesWhatIsWrong) {
   checker.add(rows);
   EXPECT_EQ(checker.total(), 0);
   rows.labels[0] = NAN;
+  rows.labels[2] = 2;
   rows.dense[2] = INFINITY;
+  rows.dense[4] = -1e39;
   rows.sparse[0].ids[2] = 5;
   rows.sparse[0].offsets = {0, 0, 0, 3};
   rows.sparse[1].offsets = {0, 1, 1, 3};
@@ -201,8 +203,10 @@ TEST(RowChecker, NamesWhatIsWrong) {
   checker.add(rows);
   EXPECT_EQ(checker.rows(), 6);
   const std::vector<std::string> expected = {
-      "[f: row 10, column label] label: got nan, expected a finite number",
-      "[f: row 11, column a] number: got inf, expected a finite one or none",
+      "[f: row 10, column label] label: got nan, expected 0 or 1",
+      "[f: row 11, column a] number: got inf, expected one that float32 holds, or none",
+      "[f: row 12, column label] label: got 2, expected 0 or 1",
+      "[f: row 12, column a] number: got -1e+39, expected one that float32 holds, or none",
       "[f: row 12, column c] ids of a sample: got 3, expected at most 2",
       "[f: row 12, column c] id: got 5, expected at least 0 and below the cardinality 5",
       "[f: row 10, column d] id: got -1, expected at least 0",
@@ -210,7 +214,7 @@ TEST(RowChecker, NamesWhatIsWrong) {
       "[f: row 12, column d] ids of a sample: got 2, expected 1"};
   EXPECT_EQ(checker.first(), expected);
   for (int i = 0; i < 5; ++i) checker.add(rows);
-  EXPECT_EQ(checker.total(), 6 * 7);
+  EXPECT_EQ(checker.total(), 6 * 9);
   EXPECT_EQ(checker.first().size(), 10u);
 }
 

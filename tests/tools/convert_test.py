@@ -275,11 +275,12 @@ class Formats(unittest.TestCase):
         words.tofile(bad)
         self.refused("row 4, label: got 2, expected 0 or 1", "kaggle", bad, self.folder / "b.npz")
 
-        for key, value, text in (("X_cat", 1e9, "array 'X_cat'] row 7, column 0"),
+        for key, value, text in (("X_cat", 1e9, "array 'X_cat'] row 7, column C1: got 1000000000, expected"),
+                                 ("X_cat", 2.0**60, "column C1: got 1152921504606846976, expected a whole number"),
                                  ("X_cat", 0.5, "got 0.5, expected a whole number from 0 to"),
                                  ("X_cat", np.nan, "got nan"), ("X_cat", -1, "got -1"),
-                                 ("X_int", 3e9, "array 'X_int'] row 7, column 0: got 3000000000"),
-                                 ("y", 2, "array 'y'] row 7, column 0: got 2, expected a whole number from 0 to 1")):
+                                 ("X_int", 3e9, "array 'X_int'] row 7, column I1: got 3000000000"),
+                                 ("y", 2, "array 'y'] row 7, column label: got 2, expected a whole number from 0 to 1")):
             arrays = dict(self.arrays)
             arrays[key] = np.array(self.arrays[key], dtype="f8")
             arrays[key].reshape(1003, -1)[7, 0] = value
@@ -289,6 +290,13 @@ class Formats(unittest.TestCase):
                 arrays[key][7] = value
             np.savez(self.source, **arrays)
             self.refused(text, "mlperf-bin", self.source, self.folder / "b.bin")
+        np.savez(self.source, **{key: array[:0] if key != "counts" else array for key, array in self.arrays.items()})
+        got, text, err = run("check", self.source)
+        self.assertEqual((got, err), (1, ""))
+        self.assertIn("] no samples: got 0, expected at least one\n", text)
+        np.savez(self.source, **self.arrays)
+        got, text, err = run("check", self.source)
+        self.assertEqual((got, err), (0, ""), text)
         np.savez(self.source, **dict(self.arrays, y=self.arrays["y"][:-1]))
         self.refused("samples: got 1003, expected 1002 as y has", "mlperf-bin", self.source, self.folder / "b.bin")
         self.refused("no known format fits", "mlperf-bin", __file__, self.folder / "b.bin")

@@ -1,7 +1,9 @@
 #include "tools/data/check.h"
 
 #include <atomic>
+#include <cmath>
 #include <cstdio>
+#include <limits>
 #include <string>
 
 #include "data/row_checker.h"
@@ -17,11 +19,25 @@ namespace hotrow {
 namespace {
 
 constexpr int64_t kBlockRows = 8192;
+constexpr int64_t kShown = 10;
 
 struct Verdict {
   int64_t rows = 0, problems = 0;
   std::vector<std::string> first;
 };
+
+// Numbers that the file may have but training cannot take.
+void check_numbers(Verdict& verdict, const RawRows& rows, const Schema& schema) {
+  const size_t width = schema.num_dense();
+  for (size_t i = 0; i < rows.dense.size(); ++i) {
+    if (!(std::abs(rows.dense[i]) > std::numeric_limits<float>::max())) continue;
+    if (++verdict.problems > kShown) continue;
+    verdict.first.push_back(
+        fmt::format("[{}:{}] column {}: got {}, expected a number that float32 holds, or none",
+                    rows.source, rows.line_of(static_cast<int64_t>(i / width)),
+                    schema.numerical[i % width].name, rows.dense[i]));
+  }
+}
 
 // Calls show(fraction, rows) often; it may throw.
 template <class Show>
@@ -30,9 +46,10 @@ Verdict check_text(TextSource& source, Show&& show) {
   Verdict verdict;
   for (RawRows rows; stream.next(rows);) {
     verdict.rows += rows.rows;
+    check_numbers(verdict, rows, source.schema());
     show(source.fraction(), verdict.rows);
   }
-  verdict.problems = stream.bad().total();
+  verdict.problems += stream.bad().total();
   for (const BadLine& line : stream.bad().first()) verdict.first.push_back(line.text);
   return verdict;
 }
@@ -82,6 +99,11 @@ int run_check(int argc, const char* const* argv) {
     verdict = check_text(*text, show);
   } else {
     verdict = check_rows(*format.open(input.path, input.source), input.path, show);
+  }
+  if (verdict.rows == 0 && verdict.problems == 0) {
+    verdict.problems = 1;
+    verdict.first.push_back(
+        fmt::format("[{}] no samples: got 0, expected at least one", input.path));
   }
   for (const std::string& problem : verdict.first) std::printf("%s\n", problem.c_str());
   if (verdict.problems > std::ssize(verdict.first)) std::printf("...\n");

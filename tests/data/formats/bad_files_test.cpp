@@ -42,6 +42,17 @@ TEST_F(BadFiles, LengthsThatDoNotFit) {
   EXPECT_THAT(error("hugectr-raw", "a.bin"), HasSubstr("expected <name>_fea_count.npz beside it"));
 }
 
+TEST_F(BadFiles, NoSamplesAreNoData) {
+  write("a.bin", "");
+  write_column_facts(path("a.bin"), ColumnFacts::of(sized_criteo_schema()));
+  const auto empty = HasSubstr("a.bin] the file is empty: got 0 bytes, expected samples of 160");
+  EXPECT_THAT(error("mlperf-bin", "a.bin"), empty);
+  EXPECT_THAT(error("hugectr-raw", "a.bin"), empty);
+  EXPECT_FALSE(find_format("mlperf-bin").fits(path("a.bin")));
+  write("a.bin", std::string(160, '\0'));
+  EXPECT_TRUE(find_format("mlperf-bin").fits(path("a.bin")));
+}
+
 TEST_F(BadFiles, ShrinkingWhileRead) {
   const Schema schema = sized_criteo_schema();
   write_all(*find_format("mlperf-bin").create(path("a.bin"), schema, {}), sample_rows(schema, 9));
@@ -173,9 +184,38 @@ TEST_F(BadFiles, NormLists) {
   EXPECT_THAT(list("0\na.data\n"), HasSubstr("number of files: got '0'"));
   EXPECT_THAT(list("a.data\n"), HasSubstr("number of files: got 'a.data'"));
   EXPECT_THAT(list(""), HasSubstr("empty"));
-  EXPECT_THAT(list("1\nnone.data\n"), HasSubstr("none.data] cannot be read"));
+  EXPECT_THAT(list("2\na.data\nno\tne.data\n"),
+              HasSubstr(R"(l.txt:3] file: got "no\tne.data", expected the name of one beside)"));
+  EXPECT_THAT(list("1\n\n"), HasSubstr("l.txt:2] file: got \"\", expected"));
+  EXPECT_THAT(list("1\n\xff" + std::string(1000, 'x')), HasSubstr("x\", expected the name"));
   EXPECT_THAT(list("2\na.data\nb.data\n"),
               HasSubstr("b.data] columns: got 1 numerical and 2 slots, expected 1 and 1"));
+}
+
+// The current folder has a file of the same name, of two slots.
+TEST_F(BadFiles, NormFilesBesideTheirListComeFirst) {
+  std::filesystem::create_directories(path("here"));
+  std::filesystem::create_directories(path("there/deep"));
+  write("here/a.data", norm({0, 1, 1, 1, 2, 0, 0, 0}, 0, {0}));
+  write("there/a.data", norm({0, 1, 1, 1, 1, 0, 0, 0}, 2, {7, 8}));
+  write("there/deep/b.data", norm({0, 1, 1, 1, 1, 0, 0, 0}, 2, {7, 8}));
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(path("here"));
+  for (const char* name : {"a.data", "elsewhere/a.data", "/elsewhere/a.data", "deep/b.data"}) {
+    write("there/l.txt", fmt::format("1\n{}\n", name));
+    EXPECT_EQ(find_format("hugectr-norm").open(path("there/l.txt"), {})->schema().num_tables(), 1u)
+        << name;
+    EXPECT_TRUE(find_format("hugectr-norm").fits(path("there/l.txt")));
+  }
+  write("there/l.txt", "1\n../here/a.data\n");
+  EXPECT_EQ(error("hugectr-norm", "there/l.txt"), "no error");
+  std::filesystem::current_path(before);
+}
+
+TEST_F(BadFiles, NormListsNameTheirFilesAlone) {
+  const Schema schema = sized_criteo_schema();
+  write_all(*find_format("hugectr-norm").create(path("a.txt"), schema, {}), sample_rows(schema, 3));
+  EXPECT_EQ(read("a.txt"), "1\na_0.data\n");
 }
 
 }  // namespace

@@ -103,6 +103,16 @@ TEST_F(MlperfReaderTest, ShuffleIsOfWholeBatchesAndAnotherEachPass) {
   EXPECT_THAT(error_text([&] { reader.seek(-1, 0); }), HasSubstr("got batch 0 of pass -1"));
 }
 
+TEST_F(MlperfReaderTest, LabelsAreZeroOrOne) {
+  rows_.labels[850] = 2;
+  write_all(*create_mlperf_bin(path("a.bin"), schema_, {}), rows_);
+  MlperfReader reader = open(100);
+  reader.seek(0, 8);
+  Batch batch;
+  EXPECT_THAT(error_text<DataError>([&] { reader.next(batch); }),
+              HasSubstr("row 850: got label 2, expected 0 or 1"));
+}
+
 TEST_F(MlperfReaderTest, Errors) {
   EXPECT_THAT(error_text([&] { open(0); }), HasSubstr("batch size: got 0"));
   std::string bytes = read("a.bin");

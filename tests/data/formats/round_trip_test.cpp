@@ -5,6 +5,8 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "data/batch_rows.h"
 #include "data/formats.h"
@@ -91,6 +93,28 @@ TEST_F(RoundTrip, SeekGoesOnWithAnyRow) {
   EXPECT_THAT(error_text([&] { source->seek(-1); }), HasSubstr("got -1"));
   write("kaggle", "a.npz", schema, rows);
   EXPECT_THAT(error_text([&] { open("kaggle", "a.npz")->seek(1); }), HasSubstr("expected 0"));
+}
+
+// Files can hold any label; training gets none but 0 and 1.
+TEST_F(RoundTrip, TrainingRefusesOtherLabels) {
+  const Schema schema = sized_criteo_schema();
+  Rows rows = sample_rows(schema, 50);
+  rows.labels[43] = 3;
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {"mlperf-bin", "a.bin"}, {"hugectr-raw", "b.bin"}, {"hugectr-norm", "c.txt"},
+      {"torchrec", "d"},       {"multi-hot", "e"},       {"native", "f.hotrow"}};
+  for (const auto& [format, name] : cases) {
+    write(format, name, schema, rows);
+    const auto source = open(format, name);
+    Batch batch;
+    size_batch(batch, source->schema(), 50);
+    Rows scratch;
+    EXPECT_THAT(error_text<DataError>([&] {
+                  for (int64_t at = 0; at < 50; at += 10) source->fill(batch, at, 10, scratch);
+                }),
+                HasSubstr(path(name) + "] column label, row 43: got label 3, expected 0 or 1"))
+        << format;
+  }
 }
 
 // What training gets straight from records is what it gets through Rows.
@@ -241,6 +265,18 @@ TEST_F(RoundTrip, SinksRefuseWhatTheyCannotHold) {
   two.labels[9] = 2;
   EXPECT_THAT(fails("kaggle", two), HasSubstr("row 9, label: got 2, expected 0 or 1"));
   EXPECT_EQ(files(), 0);
+}
+
+TEST_F(RoundTrip, OtherDaysAreInTheWay) {
+  const Schema schema = sized_criteo_schema();
+  const Rows rows = sample_rows(schema, 20);
+  for (const char* format : {"torchrec", "multi-hot"}) {
+    write(format, format, schema, rows);
+    write(format, format, schema, rows);  // replaces day 0
+    FolderTest::write(fmt::format("{}/day_12_labels.npy", format), "");
+    EXPECT_THAT(error_text<DataError>([&] { write(format, format, schema, rows); }),
+                HasSubstr("day_12_labels.npy] is in the way: got a day of another data set"));
+  }
 }
 
 TEST_F(RoundTrip, SinksRefuseSchemas) {

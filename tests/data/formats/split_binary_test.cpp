@@ -98,6 +98,7 @@ TEST_F(SplitBinaryTest, ReadsWhatWasWrittenFromAnyRow) {
   source->seek(1);
   ASSERT_TRUE(source->next(rows, 1));
   EXPECT_EQ(rows.first_row, 1);
+  EXPECT_EQ(rows.source, path());  // not one of its files
   EXPECT_EQ(rows.rows, 1);
   EXPECT_THAT(rows.sparse[0].ids, ElementsAre(0));
   EXPECT_EQ(rows.dense[1], -2);
@@ -113,6 +114,8 @@ TEST_F(SplitBinaryTest, LengthsMustFit) {
   write("train/cat_1.bin", std::string(13, '\0'));
   EXPECT_THAT(read_error(), ::testing::HasSubstr("got 13 bytes, expected a multiple of 4 (one "
                                                  "sample; 1 bytes too many)"));
+  write("train/cat_1.bin", "");
+  EXPECT_THAT(read_error(), ::testing::HasSubstr("cat_1.bin] the file is empty: got 0 bytes"));
   write("train/cat_1.bin", std::string(16, '\0'));
   EXPECT_THAT(read_error(), ::testing::HasSubstr("got 16 bytes / 4 = 4 samples, expected the 3"));
   std::filesystem::remove(path("train/cat_1.bin"));
@@ -289,6 +292,9 @@ TEST_F(NvidiaBinTest, BadFiles) {
   EXPECT_THAT(error_at(13, INFINITY), HasSubstr("row 0, column I13: got inf"));
   EXPECT_THAT(error_at(14, int32_t{4}), HasSubstr("row 0, column a: got 4"));
   EXPECT_THAT(error_at(31, int32_t{-1}), HasSubstr("row 1, column b: got -1"));
+  write("train_data.bin", "");
+  EXPECT_THROWS(DataError, "train_data.bin] the file is empty: got 0 bytes",
+                open_nvidia_bin(path(), "train"));
   write("train_data.bin", good() + "abc");
   EXPECT_THROWS(DataError, "got 131 bytes, expected a multiple of 64",
                 open_nvidia_bin(path(), "train"));
