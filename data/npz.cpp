@@ -9,6 +9,7 @@
 #include <exception>
 #include <map>
 
+#include "data/pending_file.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -333,9 +334,9 @@ void NpzWriter::finish(const std::function<void(double)>& progress) {
   require(!state_->entries.empty(), "[{}] arrays to write: got none, expected at least one",
           state_->path);
   int code = 0;
-  // The library writes beside `path` under a temporary name, renames when all is there, and removes
-  // it on failure.
-  Archive archive(zip_open(state_->path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code));
+  // The library appends an ending of its own while it writes, and renames when all is there.
+  const PendingFile file(state_->path);
+  Archive archive(zip_open(file.partial().c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code));
   require<DataError>(archive != nullptr, "[{}] cannot be written: {}", state_->path,
                      open_failure(code));
   const bool deflate = state_->compression == Compression::kDeflate;
@@ -345,7 +346,7 @@ void NpzWriter::finish(const std::function<void(double)>& progress) {
   }
   if (zip_close(archive.get()) == 0) {
     archive.release();
-    return;
+    return file.publish();
   }
   for (const auto& entry : state_->entries) {
     if (entry->failure) std::rethrow_exception(entry->failure);

@@ -19,7 +19,7 @@ class PendingFile {
   PendingFile(const PendingFile&) = delete;
   PendingFile& operator=(const PendingFile&) = delete;
 
-  // Ends the names of all that this process has not published, and of nothing else: what a killed
+  // In the names of all that this process has not published, and of nothing else: what a killed
   // one has left can be told by it.
   static std::string process_suffix();
 

@@ -43,8 +43,9 @@ void remove_partial_files(const std::string& folder, const std::vector<std::stri
   std::vector<fs::path> left;
   for (const auto& item : fs::directory_iterator(folder, ignored)) {
     const std::string name = item.path().filename().string();
-    if (std::any_of(suffixes.begin(), suffixes.end(),
-                    [&](const std::string& suffix) { return name.ends_with(suffix); })) {
+    if (std::any_of(suffixes.begin(), suffixes.end(), [&](const std::string& suffix) {
+          return name.find(suffix) != std::string::npos;
+        })) {
       left.push_back(item.path());
     }
   }

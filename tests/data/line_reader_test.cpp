@@ -128,6 +128,8 @@ class NoMoreFiles {
 
 TEST_F(LineReaderTest, NamesTheReasonWhenAFileCannotBeOpened) {
   const std::string file = file_with("text\n");
+  // A sanitizer opens files to look at a type that it meets for the first time.
+  expect_has(error_text<DataError>([&] { LineReader reader(path("none")); }), "no such file");
   const std::string text = error_text<DataError>([&] {
     const NoMoreFiles limit;
     LineReader reader(file);
