@@ -21,11 +21,13 @@ constexpr size_t kWriteBuffer = size_t{1} << 18;
 
 BinaryInput::BinaryInput(std::string path) : path_(std::move(path)) {
   descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  require<DataError>(descriptor_ >= 0, "[{}] cannot be read: {}", path_, std::strerror(errno));
+  require<DataError>(descriptor_ >= 0, "[{}] cannot be read: got '{}', expected a file", path_,
+                     std::strerror(errno));
   struct stat facts {};
   const bool regular = ::fstat(descriptor_, &facts) == 0 && S_ISREG(facts.st_mode);
   if (!regular) ::close(std::exchange(descriptor_, -1));
-  require<DataError>(regular, "[{}] cannot be read: got no regular file, expected one", path_);
+  require<DataError>(regular, "[{}] cannot be read: got a folder or a device, expected a file",
+                     path_);
   size_ = facts.st_size;
 }
 
@@ -43,7 +45,8 @@ void BinaryInput::read(int64_t offset, std::span<std::byte> to) const {
     const auto at = offset + static_cast<int64_t>(done);
     const ssize_t got = ::pread(descriptor_, to.data() + done, to.size() - done, at);
     if (got < 0 && errno == EINTR) continue;
-    require<DataError>(got >= 0, "[{}] cannot be read: {}", path_, std::strerror(errno));
+    require<DataError>(got >= 0, "[{}] cannot be read: got '{}' at byte {}, expected {} bytes",
+                       path_, std::strerror(errno), at, size_);
     require<DataError>(got > 0,
                        "[{}] the file is cut short: got its end at byte {}, expected {} bytes (it "
                        "shrank since it was opened)",

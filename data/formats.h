@@ -38,12 +38,17 @@ struct Format {
   // Null where the format is only read.
   std::unique_ptr<RowSink> (*create)(const std::string& path, const Schema& schema,
                                      const SinkOptions& options);
+  bool parts = false;  // whether a data set has parts among which the options choose
 };
 
 std::span<const Format> formats();
 // InvalidArgument that lists the names, for an unknown one.
 const Format& find_format(std::string_view name);
-// DataError that lists the names, where none or several fit.
+// DataError: a path that is missing or empty, or that lists the names, where none or several fit.
 const Format& detect_format(const std::string& path);
+
+// For a sink of the format `name` that writes into `folder`. DataError where another format is
+// detected in it: both together would not be known apart.
+void refuse_other_formats(const std::string& folder, std::string_view name);
 
 }  // namespace hotrow

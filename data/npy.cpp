@@ -188,7 +188,8 @@ void npy_values_to_double(double* out, int64_t stride, std::span<const std::byte
 NpyArray read_npy(const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
                                                              std::fclose);
-  require<DataError>(file != nullptr, "[{}] cannot be read: {}", path, std::strerror(errno));
+  require<DataError>(file != nullptr, "[{}] cannot be read: got '{}', expected a file", path,
+                     std::strerror(errno));
   const ByteReader read = [&](std::span<std::byte> out) {
     const size_t got = std::fread(out.data(), 1, out.size(), file.get());
     require<DataError>(got == out.size(), "[{}] the file is cut short: got {} of {} bytes", path,

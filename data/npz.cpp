@@ -62,6 +62,18 @@ struct NpzMember::State {
   int64_t remaining;  // bytes, by the archive's directory
 };
 
+namespace {
+
+// Why a read gave `got` bytes instead of what was expected: the library has no error for all of it.
+std::string read_fault(zip_file_t* file, zip_int64_t got) {
+  if (zip_error_code_zip(zip_file_get_error(file)) != ZIP_ER_OK) {
+    return fmt::format("'{}'", zip_file_strerror(file));
+  }
+  return got > 0 ? "more bytes" : "the end of its data";
+}
+
+}  // namespace
+
 NpzMember::NpzMember(std::unique_ptr<State> state, std::string source)
     : source_(std::move(source)), state_(std::move(state)) {
   header_ = decode_npy_header([this](std::span<std::byte> out) { read(out); }, source_);
@@ -79,15 +91,16 @@ void NpzMember::read(std::span<std::byte> out) {
   state_->remaining -= out.size();
   while (!out.empty()) {
     const zip_int64_t got = zip_fread(state_->file.get(), out.data(), out.size());
-    require<DataError>(got > 0, "[{}] the array is damaged: got \"{}\", expected {} more bytes",
-                       source_, zip_file_strerror(state_->file.get()), out.size());
+    require<DataError>(got > 0, "[{}] the array is damaged: got {}, expected {} more bytes",
+                       source_, read_fault(state_->file.get(), got), out.size());
     out = out.subspan(got);
   }
   if (state_->remaining > 0) return;
   std::byte beyond;  // the library compares the CRC when it meets the end
-  require<DataError>(zip_fread(state_->file.get(), &beyond, 1) == 0,
-                     "[{}] the array is damaged: got \"{}\", expected its end with the right CRC",
-                     source_, zip_file_strerror(state_->file.get()));
+  const zip_int64_t got = zip_fread(state_->file.get(), &beyond, 1);
+  require<DataError>(got == 0,
+                     "[{}] the array is damaged: got {}, expected its end with the right CRC",
+                     source_, read_fault(state_->file.get(), got));
 }
 
 struct NpzReader::State {
@@ -136,8 +149,8 @@ NpzMember NpzReader::open(std::string_view name) const {
   if (zip_stat_index(state_->archive.get(), found->second, 0, &stat) == 0) {
     member->file.reset(zip_fopen_index(state_->archive.get(), found->second, 0));
   }
-  require<DataError>(member->file != nullptr, "[{}] cannot be read: {}", source,
-                     zip_strerror(state_->archive.get()));
+  require<DataError>(member->file != nullptr, "[{}] cannot be read: got '{}', expected an array",
+                     source, zip_strerror(state_->archive.get()));
   // No deflated byte expands beyond 1032: a forged size must not decide how much memory is taken.
   require<DataError>(stat.size / 1032 <= stat.comp_size,
                      "[{}] size: got {} bytes out of {}, expected at "

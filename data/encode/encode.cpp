@@ -220,7 +220,7 @@ class Encoder {
     require(least.size() == columns_, "[min_frequency] got {} columns, expected {}", least.size(),
             columns_);
     require(config_.max_memory >= EncodeConfig::kSmallestMemory,
-            "[max_memory] too little: got {} bytes, expected at least {}", config_.max_memory,
+            "[--max-memory] too little: got {} bytes, expected at least {}", config_.max_memory,
             EncodeConfig::kSmallestMemory);
     if (scheme.order == IdOrder::kHash) {
       require(scheme.hash_rows >= 1, "[hash_rows] got {}, expected at least 1", scheme.hash_rows);

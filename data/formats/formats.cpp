@@ -2,8 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <vector>
 
+#include "data/criteo_line.h"
 #include "data/criteo_tsv_sink.h"
 #include "data/formats/criteo_npz.h"
 #include "data/formats/hugectr_norm.h"
@@ -19,8 +26,10 @@
 namespace hotrow {
 namespace {
 
+namespace fs = std::filesystem;
+
 const std::vector<Format> kFormats = {
-    {"native", "blocks of columns, mapped (.hotrow)", is_native, open_native, create_native},
+    {"native", "blocks of columns, mapped (.hotrow)", is_native, open_native, create_native, true},
     {"criteo-tsv", "raw Criteo lines, plain or .gz", is_criteo_tsv, open_criteo_tsv,
      create_criteo_tsv},
     {"text", "CSV or TSV, plain or .gz, with --schema-file", is_no_text, open_text, nullptr},
@@ -41,6 +50,47 @@ std::string names(std::span<const Format> among) {
   return text;
 }
 
+// A few of the names in a folder, sorted; DataError without any.
+std::string describe_folder(const std::string& path) {
+  constexpr size_t kShown = 4;
+  std::error_code error;
+  std::vector<std::string> found;
+  for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
+    found.push_back(at->path().filename().string());
+  }
+  require<DataError>(!error, "[{}] cannot be read: got '{}', expected a folder", path,
+                     error.message());
+  require<DataError>(!found.empty(),
+                     "[{}] the folder is empty: got no files, expected those of a data set", path);
+  std::sort(found.begin(), found.end());
+  std::string text;
+  for (size_t i = 0; i < std::min(found.size(), kShown); ++i) {
+    text += (i == 0 ? "" : ", ") + quoted_excerpt(found[i]);
+  }
+  return fmt::format("a folder of {}{}", text, found.size() > kShown ? ", ..." : "");
+}
+
+// What is at `path`, for error texts. DataError for a path without a single byte of data.
+std::string describe(const std::string& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  require<DataError>(status.type() != fs::file_type::not_found && !error,
+                     "[{}] cannot be read: got '{}', expected a file or a folder", path,
+                     error ? error.message() : "No such file or directory");
+  if (fs::is_directory(status)) return describe_folder(path);
+  require<DataError>(fs::is_regular_file(status),
+                     "[{}] cannot be read: got a device or a pipe, expected a file or a folder",
+                     path);
+  std::array<char, 16> first{};
+  std::ifstream file(path, std::ios::binary);
+  require<DataError>(file.is_open(), "[{}] cannot be read: got '{}', expected a file", path,
+                     std::strerror(errno));
+  file.read(first.data(), first.size());
+  const auto size = static_cast<size_t>(file.gcount());
+  require<DataError>(size > 0, "[{}] the file is empty: got 0 bytes, expected samples", path);
+  return "a file that begins with " + quoted_excerpt({first.data(), size});
+}
+
 }  // namespace
 
 std::span<const Format> formats() { return kFormats; }
@@ -54,18 +104,30 @@ const Format& find_format(std::string_view name) {
 }
 
 const Format& detect_format(const std::string& path) {
+  const std::string found = describe(path);
   std::vector<Format> fitting;
-  const Format* found = nullptr;
+  const Format* fit = nullptr;
   for (const Format& format : kFormats) {
     if (!format.fits(path)) continue;
     fitting.push_back(format);
-    found = &format;
+    fit = &format;
   }
-  require<DataError>(!fitting.empty(), "[{}] no known format fits: expected one of {} (name it)",
-                     path, names(kFormats));
-  require<DataError>(fitting.size() == 1, "[{}] more than one format fits: {} (name it)", path,
-                     names(fitting));
-  return *found;
+  constexpr std::string_view kHint = "name it with --from=NAME or --data-format=NAME";
+  require<DataError>(!fitting.empty(), "[{}] no known format fits: got {}, expected one of {} ({})",
+                     path, found, names(kFormats), kHint);
+  require<DataError>(fitting.size() == 1,
+                     "[{}] more than one format fits: got {}, expected one ({})", path,
+                     names(fitting), kHint);
+  return *fit;
+}
+
+void refuse_other_formats(const std::string& folder, std::string_view name) {
+  for (const Format& format : kFormats) {
+    require<DataError>(format.name == name || !format.fits(folder),
+                       "[{}] the folder is taken: got data of the format {} in it, expected none "
+                       "but {}'s (write into another folder)",
+                       folder, format.name, name);
+  }
 }
 
 }  // namespace hotrow

@@ -189,6 +189,7 @@ std::unique_ptr<RowSource> open_native_bytes(std::span<const std::byte> bytes, s
 std::unique_ptr<RowSink> create_native(const std::string& path, const Schema& schema,
                                        const SinkOptions& options) {
   if (path.ends_with(kNativeExtension)) return std::make_unique<NativeWriter>(path, schema);
+  refuse_other_formats(path, "native");
   std::error_code failed;
   std::filesystem::create_directories(path, failed);
   require<DataError>(!failed, "[{}] cannot be made: got '{}', expected a folder", path,

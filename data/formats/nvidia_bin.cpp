@@ -154,11 +154,13 @@ bool fits_nvidia_bin(const std::string& path) {
   return fs::is_regular_file(fs::path(path) / kSizesName, ignored);
 }
 
-constinit const Format kNvidiaBin = {
-    "nvidia-bin", "NVIDIA DLRM before splitting: a folder with model_size.json", fits_nvidia_bin,
-    [](const std::string& path, const SourceOptions& options) {
-      return open_nvidia_bin(path, options.part);
-    },
-    nullptr};
+constinit const Format kNvidiaBin = {"nvidia-bin",
+                                     "NVIDIA DLRM before splitting: a folder with model_size.json",
+                                     fits_nvidia_bin,
+                                     [](const std::string& path, const SourceOptions& options) {
+                                       return open_nvidia_bin(path, options.part);
+                                     },
+                                     nullptr,
+                                     true};
 
 }  // namespace hotrow

@@ -221,6 +221,7 @@ class SplitBinarySink : public RowSink {
               "room for more)",
               column.name, column.hotness);
     }
+    refuse_other_formats(folder, "split-binary");
     agree_with_other_parts();
     describe_losses();
     for (const SpecChunk& chunk : mapping_of(spec_, part)) {
@@ -365,12 +366,15 @@ std::unique_ptr<RowSink> create_split_binary(const std::string& folder, const Sc
 }
 
 constinit const Format kSplitBinary = {
-    "split-binary", "NVIDIA DLRM: a folder with feature_spec.yaml", fits_feature_spec,
+    "split-binary",
+    "NVIDIA DLRM: a folder with feature_spec.yaml",
+    fits_feature_spec,
     [](const std::string& path, const SourceOptions& options) {
       return open_feature_spec(path, options.part);
     },
     [](const std::string& path, const Schema& schema, const SinkOptions& options) {
       return create_split_binary(path, schema, options.part);
-    }};
+    },
+    true};
 
 }  // namespace hotrow

@@ -97,6 +97,7 @@ class TorchrecSink : public RowSink {
       losses_.push_back("numerical values become log(x + 3) in float32, and missing ones 0");
     }
     refuse_other_days(folder);
+    refuse_other_formats(folder, multi_hot ? "multi-hot" : "torchrec");
     made_.emplace(folder);
     dense_.emplace(day_file("dense.npy"), NpyType::kFloat32, 4, layout_.num_dense);
     labels_.emplace(day_file("labels.npy"), NpyType::kInt32, 4, 1);

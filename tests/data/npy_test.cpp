@@ -147,7 +147,7 @@ TEST_F(NpyTest, BadHeaders) {
               HasSubstr("bytes of values: got 7, expected 8"));
   EXPECT_THAT(error(good + "x"), HasSubstr("bytes of values: got 9, expected 8"));
   EXPECT_THAT(error_text<DataError>([&] { read_npy(path("absent.npy")); }),
-              HasSubstr("absent.npy] cannot be read: No such file"));
+              HasSubstr("absent.npy] cannot be read: got 'No such file"));
 }
 
 }  // namespace

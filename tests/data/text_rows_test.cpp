@@ -120,6 +120,27 @@ TEST_F(TextRowsTest, CriteoLinesAreWrittenAsTheyWere) {
   }
 }
 
+TEST_F(TextRowsTest, MissingCategoriesOfCriteoLinesAreToldAsLost) {
+  std::string line = "1";
+  for (int field = 1; field < 40; ++field) line += field == 20 ? "\t" : "\t7";
+  const auto source = open_criteo_tsv(write("in.tsv", line + "\n" + line + "\n"), {});
+  Rows rows;
+  ASSERT_TRUE(source->next(rows, 5));
+  const auto losses = [&](const Schema& schema) {
+    const auto sink = create_criteo_tsv(path("o.tsv"), schema, {});
+    EXPECT_TRUE(sink->losses().empty());
+    sink->write(rows);
+    sink->finish();
+    return sink->losses();
+  };
+  EXPECT_EQ(losses(source->schema()),
+            std::vector<std::string>{"2 categories that were missing or 0 became 00000000"});
+  EXPECT_EQ(read("o.tsv").substr(read("o.tsv").rfind("\t00000000\t"), 10), "\t00000000\t");
+  Schema counted = source->schema();  // whose 0 is an id
+  for (CategoricalColumn& column : counted.categorical) column.type = ColumnType::kInt32;
+  EXPECT_EQ(losses(counted), std::vector<std::string>{});
+}
+
 TEST_F(TextRowsTest, CriteoLinesThatCannotBe) {
   Schema schema = criteo_schema();
   const auto source = open_criteo_tsv(write("in.tsv", CriteoLines().next(2)), {});
@@ -143,6 +164,10 @@ TEST_F(TextRowsTest, CriteoLinesThatCannotBe) {
   }
   EXPECT_EQ(text_of([](Rows&) {}), "no error");
   EXPECT_FALSE(std::filesystem::exists(path("o")));
+  schema.numerical[4].applied = Transform::kLog1p;
+  EXPECT_THROWS(InvalidArgument, "o] column I5: got values with log1p applied, expected raw",
+                create_criteo_tsv(path("o"), schema, {}));
+  schema.numerical[4].applied = Transform::kNone;
   schema.categorical[3].hotness = 33;
   EXPECT_THROWS(InvalidArgument, "column 'C4' is too long for Criteo lines: got up to 33 ids",
                 create_criteo_tsv(path("o"), schema, {}));

@@ -301,6 +301,25 @@ class Formats(unittest.TestCase):
         self.refused("samples: got 1003, expected 1002 as y has", "mlperf-bin", self.source, self.folder / "b.bin")
         self.refused("no known format fits", "mlperf-bin", __file__, self.folder / "b.bin")
 
+    def test_parts(self):
+        self.convert("native", self.source, self.folder / "split", "--part=train")
+        self.convert("native", self.source, self.folder / "split", "--part=test")
+        self.convert("mlperf-bin", self.folder / "split", self.folder / "b.bin", "--part=test")
+        for words, text in ((("check", self.source, "--part=test"), "got test, expected train: kaggle has no parts"),
+                            (("inspect", self.folder / "b.bin", "--part=val"), "got val, expected train: mlperf-bin has"),
+                            (("stats", self.source, "--part=test"), "got test, expected train: kaggle has no parts"),
+                            (("convert", self.source, self.folder / "c.bin", "--to=mlperf-bin", "--part=test"),
+                             "got test, expected train: kaggle has no parts"),
+                            (("encode", "x", "y", "--to=mlperf-bin", "--part=test"),
+                             "got test, expected train: mlperf-bin has no parts")):
+            code, out, err = run(*words)
+            self.assertEqual((code, out, err.count("\n")), (2, "", 1), err)
+            self.assertIn("[--part] " + text, err)
+        code, _, err = run("check", self.folder / "split", "--part=tests")
+        self.assertEqual(code, 2, err)
+        self.assertIn("--part", err)
+        self.assertIn("train, test or val", err)
+
     def test_usage(self):
         for words, text in (((), "[IN OUT] is missing: got neither"), (("x",), "[IN OUT] is missing: got only one"),
                             (("x", "y"), "[--to] is missing"), (("--to=nothing", "x", "y"), "[format] got 'nothing'"),

@@ -234,7 +234,7 @@ class Encode(unittest.TestCase):
             ([self.train, self.out, "--min-frequency=2,Q:3"], "no such column: got 'Q', expected one of C1, C2"),
             ([self.train, self.out, "--min-frequency=0"], "[--min-frequency] got '0'"),
             ([self.train, self.out, "--convention=reference", "--min-frequency=2"], "rare values have no row"),
-            ([self.train, self.out, "--max-memory=1M"], "[max_memory] too little: got 1048576 bytes"),
+            ([self.train, self.out, "--max-memory=1M"], "[--max-memory] too little: got 1048576 bytes"),
             ([self.train, self.out, "--max-memory=2X"], "[--max-memory]"),
             ([self.train, self.out, "--max-memory=99999999T"], "[--max-memory]"),
             ([self.train, self.out, "--vocabulary=v", "--ids=first"], "[--ids] does not go with --vocabulary"),

@@ -6,6 +6,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -109,7 +110,16 @@ def test_refused():
     make("mixed", "mixed.hotrow")
     refused(USAGE, "[--test-data] has other columns than --train-data: got 6 dense and 5 categorical ones, expected 2 and 3",
             data, "--test-data=" + path("mixed.hotrow"), *MODEL)
-    refused(WORLD, "no known format fits", "--train-data=" + __file__)
+    refused(WORLD, "no known format fits: got a file that begins with '#!/usr/bin/env", "--train-data=" + __file__)
+    refused(WORLD, "cannot be read: got 'No such file or directory', expected a file or a folder", "--train-data=none")
+    refused(USAGE, "[--schema-file] does not go with this data: got native, which tells its columns itself", data,
+            "--schema-file=x", *MODEL)
+    few = [flag for flag in MODEL if "batch-size" not in flag] + ["--mini-batch-size=20001", "--drop-last-batch"]
+    refused(USAGE, "[--drop-last-batch] leaves no batch: got fewer samples than --mini-batch-size=20001", data, *few)
+    os.makedirs(path("alone"))
+    shutil.copy(path("clicks/train.hotrow"), path("alone"))
+    refused(WORLD, "No such file or directory', expected a file (--test-data=PATH names other data to test on)",
+            "--train-data=" + path("alone"), *MODEL, "--test-freq=10")
     refused(WORLD, "No such file", "--data-format=native", "--train-data=" + path("none.hotrow"))
 
 

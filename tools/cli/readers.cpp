@@ -128,10 +128,19 @@ Readers open_tsv(const TrainOptions& o, const Log& log, const PrepareProgress& p
   return readers;
 }
 
+const Format& format_of(const DataOptions& d, const std::string& path) {
+  const Format& format = d.format == "auto" ? detect_format(path) : find_format(d.format);
+  require(d.schema_file.empty() || format.name == "text",
+          "[--schema-file] does not go with this data: got {}, which tells its columns itself, "
+          "expected --data-format=text",
+          format.name);
+  return format;
+}
+
 std::unique_ptr<Reader> open_part(const DataOptions& d, const std::string& path,
                                   const std::string& part, const LoaderConfig& config,
                                   const Log& log) {
-  const Format& format = d.format == "auto" ? detect_format(path) : find_format(d.format);
+  const Format& format = format_of(d, path);
   SourceOptions options;
   options.part = part;
   options.schema_file = d.schema_file;
@@ -152,6 +161,21 @@ void check_test_shape(const BatchShape& train, const BatchShape& test) {
       test.num_dense, test.categorical.size(), train.num_dense, train.categorical.size());
 }
 
+// The part `test` of the training data, where --test-data names none.
+std::unique_ptr<Reader> open_test_part(const TrainOptions& o, const LoaderConfig& config,
+                                       const Log& log) {
+  const std::string& folder = o.data.train_data;
+  // A file that happens to lie beside the training data is nobody's wish, a part of its folder is.
+  require(std::filesystem::is_directory(folder) && format_of(o.data, folder).parts,
+          "[--test-data] is missing: got {} without it, expected data to test on",
+          o.training.inference_only ? "--inference-only" : "--test-freq");
+  try {
+    return open_part(o.data, folder, "test", config, log);
+  } catch (const DataError& error) {
+    throw DataError(fmt::format("{} (--test-data=PATH names other data to test on)", error.what()));
+  }
+}
+
 Readers open_files(const TrainOptions& o, const Log& log) {
   const DataOptions& d = o.data;
   Readers readers;
@@ -162,15 +186,16 @@ Readers open_files(const TrainOptions& o, const Log& log) {
                              .seed = o.training.seed,
                              .max_ind_range = d.max_ind_range},
                             log);
+  require(!d.drop_last || readers.train->num_batches() != 0,
+          "[--drop-last-batch] leaves no batch: got fewer samples than --mini-batch-size={}, "
+          "expected at least as many",
+          o.training.mini_batch_size);
   if (d.test_data.empty() && o.training.test_freq <= 0 && !o.training.inference_only)
     return readers;
-  // A file that happens to lie beside the training data is nobody's wish, a part of its folder is.
-  require(!d.test_data.empty() || std::filesystem::is_directory(d.train_data),
-          "[--test-data] is missing: got {} without it, expected data to test on",
-          o.training.inference_only ? "--inference-only" : "--test-freq");
-  readers.test = open_part(
-      d, d.test_data.empty() ? d.train_data : d.test_data, "test",
-      {.batch_size = o.training.test_mini_batch_size, .max_ind_range = d.max_ind_range}, log);
+  const LoaderConfig tests = {.batch_size = o.training.test_mini_batch_size,
+                              .max_ind_range = d.max_ind_range};
+  readers.test = d.test_data.empty() ? open_test_part(o, tests, log)
+                                     : open_part(d, d.test_data, "test", tests, log);
   check_test_shape(readers.train->shape(), readers.test->shape());
   return readers;
 }

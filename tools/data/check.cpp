@@ -94,6 +94,7 @@ int run_check(int argc, const char* const* argv) {
     line.show("checking", fraction, rows, "rows");
   };
   const Format& format = input.format();
+  input.check_part(format);
   Verdict verdict;
   if (const auto text = input.open_text(format)) {
     verdict = check_text(*text, show);

@@ -71,6 +71,7 @@ int run_convert(int argc, const char* const* argv) {
   const Format& to = find_format(options.to);
   require(to.create != nullptr, "[--to] got '{}', expected a format that can be written", to.name);
   const Format& from = options.input.format();
+  if (!to.parts) options.input.check_part(from);
 
   const std::atomic<bool>& stop = stop_on_signals();
   ProgressLine line;

@@ -25,6 +25,7 @@
 #include "tools/cli/flag_set.h"
 #include "tools/cli/progress_line.h"
 #include "tools/cli/run_main.h"
+#include "tools/data/input.h"
 
 namespace hotrow {
 namespace {
@@ -75,9 +76,7 @@ std::string parse(EncodeOptions& options, int argc, const char* const* argv) {
   flags.group("Files");
   flags.words("IN... OUT", options.paths, "Text files, plain or gzip, and what to write");
   flags.text("--to", options.to, "Format of OUT");
-  flags.choice<std::string>("--part", options.sink.part,
-                            {{"train", "train"}, {"test", "test"}, {"val", "val"}},
-                            "Of a format in parts");
+  add_part_flag(flags, options.sink.part);
   flags.text("--schema-file", options.source.schema_file,
              "Columns of the text (docs/schema.md); default: raw Criteo lines");
   flags.boolean("--compress", options.sink.compress, "Where the format can be either");
@@ -216,6 +215,7 @@ int run_encode(int argc, const char* const* argv) {
   }
   const Format& to = find_format(options.to);
   require(to.create != nullptr, "[--to] got '{}', expected a format that can be written", to.name);
+  require_parts(to.parts, options.sink.part, to.name);
   set_num_threads(options.num_threads);
   TextSource source(text_schema(options), options.inputs());
   complete_config(options, source.schema(), to);

@@ -1,5 +1,8 @@
 #include "tools/data/input.h"
 
+#include <filesystem>
+#include <system_error>
+
 #include "data/text_rows.h"
 #include "kernels/core/check.h"
 #include "tools/cli/error_flags.h"
@@ -9,7 +12,7 @@ namespace hotrow {
 void DataInput::add_flags(FlagSet& flags) {
   flags.word("IN", path, "File or folder to read");
   flags.text("--from", from, "Its format; auto: known by its first bytes, or text with a schema");
-  flags.text("--part", source.part, "Of a data set in parts: train, test or val");
+  add_part_flag(flags, source.part);
   flags.text("--schema-file", source.schema_file, "Columns of text (docs/schema.md)");
   add_error_flags(flags, source.errors);
 }
@@ -27,6 +30,28 @@ std::unique_ptr<TextSource> DataInput::open_text(const Format& format) const {
   if (format.name != "text" && format.name != "criteo-tsv") return nullptr;
   return std::make_unique<TextSource>(text_schema_of(format.name, path, source.schema_file),
                                       std::vector{path});
+}
+
+void DataInput::check_part(const Format& format) const {
+  require_parts(has_parts(format, path), source.part, format.parts ? path : format.name);
+}
+
+void add_part_flag(FlagSet& flags, std::string& part) {
+  flags.choice<std::string>("--part", part, {{"train", "train"}, {"test", "test"}, {"val", "val"}},
+                            "Of a data set in parts");
+}
+
+// A file is one part, but for the description of a folder. What is not there may be the common
+// beginning of the names of several files.
+bool has_parts(const Format& format, const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return true;
+  const bool one_file = std::filesystem::is_regular_file(path, ignored) && !path.ends_with(".yaml");
+  return format.parts && !one_file;
+}
+
+void require_parts(bool has, const std::string& part, std::string_view what) {
+  require(has || part == "train", "[--part] got {}, expected train: {} has no parts", part, what);
 }
 
 }  // namespace hotrow

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "data/formats.h"
 #include "data/raw_stream.h"
@@ -21,8 +22,17 @@ struct DataInput {
   void check() const;
   // By --from, or found out.
   const Format& format() const;
+  // InvalidArgument for another --part than train of what has no parts.
+  void check_part(const Format& format) const;
   // Text before its values have ids; null for any other format.
   std::unique_ptr<TextSource> open_text(const Format& format) const;
 };
+
+// --part=train, test or val.
+void add_part_flag(FlagSet& flags, std::string& part);
+// Whether the parts of a data set of this format can be chosen at `path`.
+bool has_parts(const Format& format, const std::string& path);
+// InvalidArgument for another part than train of `what`, unless it has parts.
+void require_parts(bool has, const std::string& part, std::string_view what);
 
 }  // namespace hotrow

@@ -221,6 +221,7 @@ int run_inspect(int argc, const char* const* argv) {
     line->show("reading", fraction, rows, "rows");
   };
   const Format& format = o.input.format();
+  o.input.check_part(format);
   const std::unique_ptr<TextSource> text = o.input.open_text(format);
   const Inspection data = text ? inspect_text(*text, o, show)
                                : inspect_rows(*format.open(o.input.path, o.input.source), o, show);

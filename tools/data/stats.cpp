@@ -17,6 +17,7 @@
 #include "tools/cli/progress_line.h"
 #include "tools/cli/run_main.h"
 #include "tools/cli/values.h"
+#include "tools/data/input.h"
 
 namespace hotrow {
 namespace {
@@ -51,7 +52,7 @@ std::string parse(StatsOptions& options, int argc, const char* const* argv) {
   flags.group("Stats");
   flags.word("IN", options.in, "File or folder to read");
   flags.text("--from", options.from, "Format of IN; auto: known by its first bytes");
-  flags.text("--part", options.source.part, "Of a data set in parts: train, test or val");
+  add_part_flag(flags, options.source.part);
   flags.text("--schema-file", options.source.schema_file,
              "Columns of a format that does not tell them");
   flags.integer("--batch-size", options.access.batch_size, {1, kMost},
@@ -162,6 +163,7 @@ int run_stats(int argc, const char* const* argv) {
   }
   const Format& from =
       options.from == "auto" ? detect_format(options.in) : find_format(options.from);
+  require_parts(has_parts(from, options.in), options.source.part, from.name);
   const std::unique_ptr<RowSource> source = from.open(options.in, options.source);
   AccessStats stats(source->schema(), options.access);
 

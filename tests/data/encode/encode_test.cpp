@@ -331,7 +331,7 @@ TEST_F(EncodeTest, Errors) {
   EXPECT_THROWS(InvalidArgument, "[min_frequency] got 1 columns, expected 4", encode_kept());
   config_.min_frequency = {};
   config_.max_memory = EncodeConfig::kSmallestMemory - 1;
-  EXPECT_THROWS(InvalidArgument, "[max_memory] too little: got 67108863 bytes", encode_kept());
+  EXPECT_THROWS(InvalidArgument, "[--max-memory] too little: got 67108863 bytes", encode_kept());
   config_.max_memory += 1;
   config_.output = path("") + "/";
   EXPECT_THROWS(InvalidArgument, "expected the name of a file or folder", encode_kept());

@@ -38,7 +38,7 @@ TEST_F(BadFiles, LengthsThatDoNotFit) {
       HasSubstr("a.bin] length: got 1000 bytes = 6 samples of 160 bytes + 40 bytes, expected "
                 "whole samples (each 1 label + 13 numerical + 26 ids, 4 bytes a number)"));
   EXPECT_THAT(error("mlperf-bin", "none"),
-              HasSubstr("none_train.bin] cannot be read: No such file"));
+              HasSubstr("none_train.bin] cannot be read: got 'No such file"));
   EXPECT_THAT(error("hugectr-raw", "a.bin"), HasSubstr("expected <name>_fea_count.npz beside it"));
 }
 
@@ -51,6 +51,28 @@ TEST_F(BadFiles, NoSamplesAreNoData) {
   EXPECT_FALSE(find_format("mlperf-bin").fits(path("a.bin")));
   write("a.bin", std::string(160, '\0'));
   EXPECT_TRUE(find_format("mlperf-bin").fits(path("a.bin")));
+}
+
+TEST_F(BadFiles, NothingToDetect) {
+  const auto detect = [&](const std::string& name) {
+    return error_text<DataError>([&] { detect_format(path(name)); });
+  };
+  EXPECT_EQ(detect("none"), "[" + path("none") +
+                                "] cannot be read: got 'No such file or directory', expected a "
+                                "file or a folder");
+  write("empty.bin", "");
+  EXPECT_THAT(detect("empty.bin"), HasSubstr("the file is empty: got 0 bytes, expected samples"));
+  std::filesystem::create_directory(path("folder"));
+  EXPECT_THAT(detect("folder"), HasSubstr("folder] the folder is empty: got no files, expected"));
+  for (const char* name : {"a", "b", "c", "d"}) write(std::string("folder/") + name, "x");
+  EXPECT_THAT(detect("folder"),
+              HasSubstr("no known format fits: got a folder of 'a', 'b', 'c', 'd', expected one"));
+  write("folder/e", "x");
+  EXPECT_THAT(detect("folder"), HasSubstr("'c', 'd', ..., expected one"));
+  write("words", "some words\n\1 and more that is not shown");
+  EXPECT_THAT(detect("words"),
+              AllOf(HasSubstr("fits: got a file that begins with 'some words\\x0a\\x01 and', "),
+                    HasSubstr("(name it with --from=NAME or --data-format=NAME)")));
 }
 
 TEST_F(BadFiles, ShrinkingWhileRead) {

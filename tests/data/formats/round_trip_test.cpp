@@ -321,6 +321,29 @@ TEST_F(RoundTrip, FormatsAreKnownByTheirFirstBytes) {
   }
 }
 
+TEST_F(RoundTrip, AFolderHasOneFormat) {
+  const Schema schema = sized_criteo_schema();
+  const Rows rows = sample_rows(schema, 20);
+  const char* folders[] = {"torchrec", "multi-hot", "split-binary", "native"};
+  for (const std::string first : folders) {
+    write(first.c_str(), first, schema, rows);
+    for (const std::string second : folders) {
+      const std::string error =
+          error_text<DataError>([&] { find_format(second).create(path(first), schema, {}); });
+      const std::string expected = fmt::format(
+          "[{}] the folder is taken: got data of the format {} in it, expected none "
+          "but {}'s (write into another folder)",
+          path(first), first, second);
+      EXPECT_EQ(error, first == second ? "no error" : expected);
+    }
+    EXPECT_EQ(detect_format(path(first)).name, first);
+  }
+  write("native", "torchrec/train.hotrow", schema, rows);
+  EXPECT_THAT(error_text<DataError>([&] { detect_format(path("torchrec")); }),
+              HasSubstr("more than one format fits: got native, torchrec, expected one (name it "
+                        "with --from=NAME or --data-format=NAME)"));
+}
+
 TEST_F(RoundTrip, WithoutFinishNothingIsThere) {
   const Schema schema = sized_criteo_schema();
   for (const char* format : {"kaggle", "mlperf-bin", "hugectr-norm", "hugectr-raw"}) {
