@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 
 #include "data/criteo_line.h"
 #include "data/line_file.h"
@@ -156,9 +158,29 @@ class Splitter {
   double cut_ = 0;
 };
 
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code missing;
+  return std::filesystem::equivalent(a, b, missing) ||
+         std::filesystem::absolute(a).lexically_normal() ==
+             std::filesystem::absolute(b).lexically_normal();
+}
+
+void check_paths(const SplitConfig& config) {
+  require(!same_file(config.train, config.test),
+          "[split] one file for both parts: got {} and {}, expected two", config.train,
+          config.test);
+  for (const std::string& file : config.files) {
+    for (const std::string& part : {config.train, config.test}) {
+      require(!same_file(file, part),
+              "[split] would overwrite its input: got {}, expected another file", part);
+    }
+  }
+}
+
 }  // namespace
 
 SplitResult split_text(const SplitConfig& config, const std::function<void(double)>& progress) {
+  check_paths(config);
   require(config.test_share > 0 && config.test_share < 1,
           "[split] share of the test: got {}, expected more than 0 and less than 1",
           config.test_share);

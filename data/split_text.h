@@ -36,8 +36,9 @@ struct SplitResult {
 // bytes a line. Lines of one time stay together, so that the test may be larger than its share.
 // `progress` is called often with the share of the pass at hand that is behind; it may throw.
 //
-// InvalidArgument: a share outside (0, 1). DataError: those of TextSource, a line without the
-// column, a time that is no number, and a part without lines.
+// InvalidArgument: a share outside (0, 1); an output that is the other one or an input. DataError:
+// those of TextSource, a line without the column, a time that is no number, and a part without
+// lines.
 SplitResult split_text(const SplitConfig& config,
                        const std::function<void(double fraction)>& progress = {});
 
