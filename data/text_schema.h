@@ -72,6 +72,9 @@ TextSchema criteo_text_schema(int64_t num_dense = 13, int64_t num_categorical = 
 // Reads docs/schema.md's YAML. DataError [file:line:column] on unknown or repeated keys, values of
 // the wrong kind or out of range, and columns that are named twice; a path that cannot be read.
 TextSchema load_text_schema(const std::string& path);
+
+// That of `path`, or of raw Criteo lines where it is empty.
+TextSchema criteo_or_schema_file(const std::string& path, int64_t max_values = 1);
 // The same from memory; `origin` stands for the path in error texts.
 TextSchema parse_text_schema(const std::string& yaml, const std::string& origin);
 

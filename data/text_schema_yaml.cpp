@@ -12,6 +12,7 @@
 #include <set>
 #include <utility>
 
+#include "data/criteo_day.h"
 #include "data/text_schema.h"
 #include "kernels/core/check.h"
 
@@ -360,6 +361,11 @@ TextSchema load_text_schema(const std::string& path) {
   require<DataError>(file.is_open() && !file.bad(),
                      "[{}] cannot be read: got an error, expected a schema file", path);
   return parse_text_schema(yaml, path);
+}
+
+TextSchema criteo_or_schema_file(const std::string& path, int64_t max_values) {
+  return path.empty() ? criteo_text_schema(kCriteoDense, kCriteoTables, max_values)
+                      : load_text_schema(path);
 }
 
 }  // namespace hotrow

@@ -6,7 +6,6 @@
 #include <filesystem>
 
 #include "data/criteo_dataset.h"
-#include "data/criteo_day.h"
 #include "data/formats.h"
 #include "data/formats/mlperf_reader.h"
 #include "data/hashed_rows.h"
@@ -101,9 +100,7 @@ Readers open_criteo_set(const TrainOptions& o, NumpyRandom& stream, const Log& l
 Readers open_tsv(const TrainOptions& o, const Log& log, const PrepareProgress& progress) {
   TextReaderConfig c;
   c.file = o.data.train_file;
-  c.schema = o.data.schema_file.empty()
-                 ? criteo_text_schema(kCriteoDense, kCriteoTables, o.data.max_ids_per_field)
-                 : load_text_schema(o.data.schema_file);
+  c.schema = criteo_or_schema_file(o.data.schema_file, o.data.max_ids_per_field);
   c.batch_size = o.training.mini_batch_size;
   c.ids = {.min_frequency = o.data.min_frequency, .hash_rows = o.data.hash_size};
   c.errors = o.data.errors;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdio>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "kernels/core/check.h"
@@ -53,12 +54,6 @@ std::string parse(ConvertOptions& options, int argc, const char* const* argv) {
   return "";
 }
 
-void print_losses(const RowSink& sink, size_t from) {
-  for (size_t i = from; i < sink.losses().size(); ++i) {
-    std::printf("lost: %s\n", sink.losses()[i].c_str());
-  }
-}
-
 }  // namespace
 
 int run_convert(int argc, const char* const* argv) {
@@ -68,8 +63,7 @@ int run_convert(int argc, const char* const* argv) {
     std::fputs(info.c_str(), stdout);
     return 0;
   }
-  const Format& to = find_format(options.to);
-  require(to.create != nullptr, "[--to] got '{}', expected a format that can be written", to.name);
+  const Format& to = output_format(options.to);
   const Format& from = options.input.format();
   if (!to.parts) options.input.check_part(from);
 
@@ -85,7 +79,7 @@ int run_convert(int argc, const char* const* argv) {
   const std::unique_ptr<RowSource> source = from.open(options.input.path, options.input.source);
   const std::unique_ptr<RowSink> sink = to.create(options.out, source->schema(), options.sink);
   const size_t known_losses = sink->losses().size();
-  print_losses(*sink, 0);
+  print_losses(sink->losses());
   std::fflush(stdout);
 
   int64_t done = 0;
@@ -98,7 +92,7 @@ int run_convert(int argc, const char* const* argv) {
   }
   check_stop();
   sink->finish();
-  print_losses(*sink, known_losses);
+  print_losses(std::span(sink->losses()).subspan(known_losses));
   const std::string left_out = source->left_out();
   if (!left_out.empty()) std::printf("left out %s\n", left_out.c_str());
   std::printf("wrote %s as %s: %s rows of %zu numerical and %zu categorical columns in %.1f s\n",

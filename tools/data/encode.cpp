@@ -135,14 +135,6 @@ void complete_config(EncodeOptions& options, const Schema& schema, const Format&
                                        options.sink.part, options.sink.compress);
 }
 
-// Without a file: raw Criteo lines.
-TextSchema text_schema(const EncodeOptions& options) {
-  constexpr int64_t kCriteoDense = 13, kCriteoCategorical = 26;
-  const std::string& file = options.source.schema_file;
-  return file.empty() ? criteo_text_schema(kCriteoDense, kCriteoCategorical, options.max_ids)
-                      : load_text_schema(file);
-}
-
 double text_megabytes(const std::vector<std::string>& files) {
   double bytes = 0;
   for (const std::string& file : files) {
@@ -193,7 +185,7 @@ void print_result(const EncodeResult& result, const EncodeOptions& options, cons
   }
   int64_t rows = 0;
   for (const CategoricalColumn& column : result.schema.categorical) rows += column.cardinality;
-  for (const std::string& loss : result.losses) std::printf("lost: %s\n", loss.c_str());
+  print_losses(result.losses);
   if (!result.bad_lines.empty()) std::printf("%s\n", result.bad_lines.c_str());
   std::printf(
       "wrote %s as %s: %s rows of %zu numerical and %zu categorical columns, %s table rows in all\n"
@@ -213,11 +205,11 @@ int run_encode(int argc, const char* const* argv) {
     std::fputs(info.c_str(), stdout);
     return 0;
   }
-  const Format& to = find_format(options.to);
-  require(to.create != nullptr, "[--to] got '{}', expected a format that can be written", to.name);
+  const Format& to = output_format(options.to);
   require_parts(to.parts, options.sink.part, to.name);
   set_num_threads(options.num_threads);
-  TextSource source(text_schema(options), options.inputs());
+  TextSource source(criteo_or_schema_file(options.source.schema_file, options.max_ids),
+                    options.inputs());
   complete_config(options, source.schema(), to);
   Stages stages;
   options.sink.progress = [&](double fraction) { stages.show({"finish", fraction}); };

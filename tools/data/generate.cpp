@@ -23,6 +23,7 @@
 #include "tools/cli/progress_line.h"
 #include "tools/cli/run_main.h"
 #include "tools/cli/values.h"
+#include "tools/data/input.h"
 
 namespace hotrow {
 namespace {
@@ -192,9 +193,7 @@ int generate_format(GenerateOptions& options, const FlagSet& flags) {
             "[{}] does not go with --schema-file: got both, expected one of them", flag);
   }
   require(!flags.given("--gz"), "[--gz] does not go with --to: got both, expected one of them");
-  const Format& format = find_format(options.to);
-  require(format.create != nullptr, "[--to] got '{}', expected a format that can be written",
-          format.name);
+  const Format& format = output_format(options.to);
   GenerateConfig& config = options.random;
   if (config.ids == GenerateConfig::Ids::kLocality) {
     require(!options.locality_file.empty(),
@@ -215,7 +214,7 @@ int generate_format(GenerateOptions& options, const FlagSet& flags) {
     config.rows = options.planted.test_rows;
     rows += write_part(format, schema, folder, config, line, losses);
   }
-  for (const std::string& loss : losses) std::printf("lost: %s\n", loss.c_str());
+  print_losses(losses);
   const double seconds = std::max(line.seconds(), 1e-9);
   const int64_t bytes = file_bytes(folder);
   fmt::print("wrote {} as {}: {} rows, {:.1f} MB, in {:.1f} s ({} rows/s)\n", folder, format.name,

@@ -1,5 +1,6 @@
 #include "tools/data/input.h"
 
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
 
@@ -34,6 +35,17 @@ std::unique_ptr<TextSource> DataInput::open_text(const Format& format) const {
 
 void DataInput::check_part(const Format& format) const {
   require_parts(has_parts(format, path), source.part, format.parts ? path : format.name);
+}
+
+const Format& output_format(const std::string& name) {
+  const Format& format = find_format(name);
+  require(format.create != nullptr, "[--to] got '{}', expected a format that can be written",
+          format.name);
+  return format;
+}
+
+void print_losses(std::span<const std::string> losses) {
+  for (const std::string& loss : losses) std::printf("lost: %s\n", loss.c_str());
 }
 
 void add_part_flag(FlagSet& flags, std::string& part) {

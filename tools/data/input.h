@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,11 @@ struct DataInput {
   // Text before its values have ids; null for any other format.
   std::unique_ptr<TextSource> open_text(const Format& format) const;
 };
+
+// The format of --to. InvalidArgument for an unknown one and for one that is only read.
+const Format& output_format(const std::string& name);
+// "lost: ..." lines on standard output: what a sink could not hold.
+void print_losses(std::span<const std::string> losses);
 
 // --part=train, test or val.
 void add_part_flag(FlagSet& flags, std::string& part);

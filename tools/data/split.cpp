@@ -79,7 +79,7 @@ int run_split(int argc, const char* const* argv) {
     return 0;
   }
   o.config.files = {o.in};
-  o.config.schema = o.schema_file.empty() ? criteo_text_schema() : load_text_schema(o.schema_file);
+  o.config.schema = criteo_or_schema_file(o.schema_file);
   o.config.column = column_of(o);
   const std::atomic<bool>& stop = stop_on_signals();
   ProgressLine line;
