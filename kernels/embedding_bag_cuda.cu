@@ -44,19 +44,27 @@ struct Forward {
   float* out;      // the first column of the first table in bag 0
   int64_t stride;  // floats from bag to bag
   int64_t batch, dim;
-  int64_t group_bags, bag_groups;  // bags of a group; groups for all bags of a table
-  unsigned table_blocks;
+  int group_bags;
+  int64_t groups;  // for all bags of a table
+  // Of a table of floats. What other tables have more of slices or groups, their blocks do in turn.
+  unsigned slices, slice_blocks;
   bool mean;
 };
 
-// Neighbouring elements of a row as they lie in memory: 16 bytes, or one element of rows that do
-// not begin at multiples of 16 bytes.
+// Neighbouring elements of a row as they lie in memory: 16 bytes, or one element where rows or bags
+// do not begin at multiples of 16 bytes.
 template <class T>
 struct WidePiece {
   static constexpr int kSize = Packed<T>::kSize;
   Packed<T> x = {};
   __device__ __forceinline__ void load(const T* p) { x = load_packed_read_only(p); }
   __device__ __forceinline__ void widen_to(float (&values)[kSize]) const { widen(values, x); }
+  static __device__ __forceinline__ void store(float* p, const float (&sum)[kSize]) {
+#pragma unroll
+    for (int i = 0; i < kSize; i += 4) {
+      store4_streaming(p + i, {{sum[i], sum[i + 1], sum[i + 2], sum[i + 3]}});
+    }
+  }
 };
 template <class T>
 struct NarrowPiece {
@@ -64,58 +72,49 @@ struct NarrowPiece {
   T x = {};
   __device__ __forceinline__ void load(const T* p) { x = *p; }
   __device__ __forceinline__ void widen_to(float (&values)[1]) const { values[0] = widen(x); }
-};
-
-template <int kSize>
-__device__ __forceinline__ void store_streaming(float* p, const float (&x)[kSize], bool aligned) {
-  if constexpr (kSize % 4 == 0) {
-    if (aligned) {
-#pragma unroll
-      for (int i = 0; i < kSize; i += 4) {
-        store4_streaming(p + i, {{x[i], x[i + 1], x[i + 2], x[i + 3]}});
-      }
-      return;
-    }
+  static __device__ __forceinline__ void store(float* p, const float (&sum)[1]) {
+    __stcs(p, sum[0]);
   }
-#pragma unroll
-  for (int i = 0; i < kSize; ++i) __stcs(p + i, x[i]);
-}
-
-// Where a lane of a group writes, and what of the columns of a table it sums.
-struct Target {
-  float* out;    // its first column in bag 0
-  bool stores;   // not of the lanes that a row does not fill
-  bool aligned;  // what it stores to begins at a multiple of 16 bytes
 };
 
-// The bag that a group is adding up, of those before end_bag.
-template <class Id, int kSize>
+// The columns of a row that a group sums.
+struct Slice {
+  int lanes;       // of a group
+  int64_t column;  // the first of this lane
+  bool in_row;     // not of the lanes that the row does not fill
+};
+
+// The bag that a group is adding up, of those before `last`.
+template <class Piece, class Id>
 struct OpenBag {
-  const Bags<Id>& bags;
-  int64_t bag, end_bag;
-  int64_t begin, end;  // its positions
-  float sum[kSize] = {};
+  int64_t bag, last;
+  Id end;          // position behind its last id
+  Id count, left;  // ids in all, and those still to be added
+  float sum[Piece::kSize] = {};
 
-  __device__ __forceinline__ OpenBag(const Bags<Id>& all, int64_t first, int64_t last)
-      : bags(all), bag(first), end_bag(last), begin(begin_of(all, first)), end(begin) {
-    if (bag < end_bag) end = begin_of(bags, bag + 1);
+  // The ids from position `begin` on.
+  __device__ __forceinline__ void open(const Bags<Id>& bags, Id begin) {
+    end = bag < last ? static_cast<Id>(begin_of(bags, bag + 1)) : begin;
+    count = left = end - begin;
   }
-  __device__ __forceinline__ void add(float weight, const float (&x)[kSize]) {
+  __device__ __forceinline__ void add(float weight, const Piece& piece) {
+    float x[Piece::kSize];
+    piece.widen_to(x);
 #pragma unroll
-    for (int i = 0; i < kSize; ++i) sum[i] = fmaf(weight, x[i], sum[i]);
+    for (int i = 0; i < Piece::kSize; ++i) sum[i] = fmaf(weight, x[i], sum[i]);
+    --left;
   }
-  // Writes the sum and opens the next bag.
-  __device__ __forceinline__ void close(const Forward& f, const Target& target) {
-    if (f.mean && end > begin) {
-      const float scale = 1.0f / static_cast<float>(end - begin);
+  // Writes the sum and opens the next bag. out: the columns of this lane in bag 0.
+  __device__ __forceinline__ void close(const Forward& f, float* out, bool in_row,
+                                        const Bags<Id>& bags) {
+    const float scale = f.mean && count > 0 ? 1.0f / static_cast<float>(count) : 1.0f;
 #pragma unroll
-      for (int i = 0; i < kSize; ++i) sum[i] = scale * sum[i];
-    }
-    if (target.stores) store_streaming(target.out + bag * f.stride, sum, target.aligned);
+    for (int i = 0; i < Piece::kSize; ++i) sum[i] = scale * sum[i];
+    if (in_row) Piece::store(out + bag * f.stride, sum);
 #pragma unroll
-    for (int i = 0; i < kSize; ++i) sum[i] = 0;
-    begin = end;
-    if (++bag < end_bag) end = begin_of(bags, bag + 1);
+    for (int i = 0; i < Piece::kSize; ++i) sum[i] = 0;
+    ++bag;
+    open(bags, end);
   }
 };
 
@@ -126,99 +125,101 @@ struct Lookup {
   float weight = 1;  // fma(1, x, s) == s + x
 };
 template <class Id>
-__device__ __forceinline__ Lookup<Id> lookup_at(const Bags<Id>& bags, int64_t at, int64_t end) {
+__device__ __forceinline__ Lookup<Id> lookup_at(const Bags<Id>& bags, int64_t at, bool exists) {
   Lookup<Id> lookup;
-  if (at < end) {
+  if (exists) {
     lookup.id = bags.ids[at];
     if (bags.weights != nullptr) lookup.weight = bags.weights[at];
   }
   return lookup;
 }
 
-// Bags [first, last) of a table. rows: what this lane sums of row 0.
+// Bags [first, last) of a table; none is allowed. out: the first column of the table in bag 0.
 template <class Piece, class T, class Id>
-__device__ __forceinline__ void pool_bags(const Forward& f, const Target& target,
-                                          const Bags<Id>& bags, const T* rows, int64_t first,
-                                          int64_t last, int lanes) {
-  const int in_group = lane() & (lanes - 1), leader = lane() - in_group;
-  const int turn = lanes < kAhead ? lanes : kAhead;
-  OpenBag<Id, Piece::kSize> open(bags, first, last);
-  const int64_t end = begin_of(bags, last);
-  int64_t at = open.begin;
-  Lookup<Id> next = lookup_at(bags, at + in_group, end);
-  for (; __any_sync(kFullMask, at < end); at += turn) {
+__device__ __forceinline__ void pool_bags(const Forward& f, float* out, const T* rows,
+                                          const Bags<Id>& bags, const Slice& slice, int64_t first,
+                                          int64_t last) {
+  const int in_group = lane() & (slice.lanes - 1), leader = lane() - in_group;
+  const int turn = slice.lanes < kAhead ? slice.lanes : kAhead;
+  out += slice.column;
+  rows += slice.in_row ? slice.column : 0;
+  int64_t at = begin_of(bags, first);
+  Id left = static_cast<Id>(begin_of(bags, last) - at);  // ids of all bags
+  OpenBag<Piece, Id> open{first, last};
+  open.open(bags, static_cast<Id>(at));
+  Lookup<Id> next = lookup_at(bags, at + in_group, in_group < left);
+  while (__any_sync(kFullMask, left > 0)) {
     const Lookup<Id> now = next;
     Piece pieces[kAhead];
 #pragma unroll
     for (int u = 0; u < kAhead; ++u) {
-      const Id id = __shfl_sync(kFullMask, now.id, leader + (u & (lanes - 1)));
-      if (u < turn && at + u < end) pieces[u].load(rows + int64_t{id} * f.dim);
+      const Id id = __shfl_sync(kFullMask, now.id, leader + (u & (slice.lanes - 1)));
+      if (u < turn && u < left) pieces[u].load(rows + int64_t{id} * f.dim);
     }
-    next = lookup_at(bags, at + turn + in_group, end);
+    at += turn;
+    next = lookup_at(bags, at + in_group, in_group + turn < left);
 #pragma unroll
     for (int u = 0; u < kAhead; ++u) {
-      const float weight = __shfl_sync(kFullMask, now.weight, leader + (u & (lanes - 1)));
-      if (u >= turn || at + u >= end) continue;
-      while (open.bag < last && at + u == open.end) open.close(f, target);
-      float x[Piece::kSize];
-      pieces[u].widen_to(x);
-      open.add(weight, x);
+      const float weight = __shfl_sync(kFullMask, now.weight, leader + (u & (slice.lanes - 1)));
+      if (u < turn && u < left) {
+        while (open.left == 0 && open.bag < last) open.close(f, out, slice.in_row, bags);
+        open.add(weight, pieces[u]);
+      }
     }
+    left -= turn;
   }
-  while (open.bag < last) open.close(f, target);
+  while (open.bag < last) open.close(f, out, slice.in_row, bags);
 }
 
-// What warp `warp` of `warps` does of a table, whose columns begin at `out` in bag 0.
+// The part of block `block` of a table. out: the first column of the table in bag 0.
 template <class Piece, class T, class Id>
 __device__ __forceinline__ void pool_table(const Forward& f, float* out, const T* rows,
-                                           const Bags<Id>& bags, int64_t warp, int64_t warps) {
+                                           const Bags<Id>& bags, unsigned block) {
   const int64_t pieces = (f.dim + Piece::kSize - 1) / Piece::kSize;
-  const int lanes = lanes_for(pieces), groups = kWarpSize / lanes;
-  // Of a row. A group sums one slice of its bags.
-  const int64_t slices = (pieces + kWarpSize - 1) / kWarpSize;
-  const int64_t tasks = f.bag_groups * slices;
-  for (int64_t of_warp = warp * groups; of_warp < tasks; of_warp += warps * groups) {
-    const int64_t task = of_warp + lane() / lanes;
-    const int64_t group = slices == 1 ? task : task / slices;
-    const int64_t slice = task - group * slices;
+  const int64_t slices = (pieces + kWarpSize - 1) / kWarpSize;  // 1 unless a group is a warp
+  const int lanes = lanes_for(pieces), of_warp = kWarpSize / lanes;
+  const unsigned slice_begin = block / f.slice_blocks;
+  const int64_t warp = int64_t{block - slice_begin * f.slice_blocks} * kWarps + warp_in_block();
+  const int64_t step = int64_t{f.slice_blocks} * kWarps * of_warp;
+  for (int64_t slice = slice_begin; slice < slices; slice += f.slices) {
     const int64_t column = (slice * lanes + (lane() & (lanes - 1))) * Piece::kSize;
-    const int64_t first = group < f.bag_groups ? group * f.group_bags : f.batch;
-    const int64_t last = f.batch - first < f.group_bags ? f.batch : first + f.group_bags;
-    const bool in_row = column < f.dim;
-    const Target target{out + column, in_row, is_aligned16(out) && f.stride % 4 == 0};
-    pool_bags<Piece>(f, target, bags, rows + (in_row ? column : 0), first, last, lanes);
+    for (int64_t group = warp * of_warp; group < f.groups; group += step) {
+      int64_t first = (group + lane() / lanes) * f.group_bags;
+      if (first > f.batch) first = f.batch;
+      const int64_t last = f.batch - first < f.group_bags ? f.batch : first + f.group_bags;
+      pool_bags<Piece>(f, out, rows, bags, {lanes, column, column < f.dim}, first, last);
+    }
   }
 }
 
 template <class T, class Id>
 __device__ __forceinline__ void pool_rows(const Forward& f, float* out,
-                                          const TableLookup<Id>& table, int64_t warp,
-                                          int64_t warps) {
+                                          const TableLookup<Id>& table, unsigned block) {
   const T* rows = static_cast<const T*>(table.rows.data);
   const Bags<Id> bags = table.bags;  // in registers: stores might change what memory holds
-  if (f.dim % Packed<T>::kSize == 0 && is_aligned16(rows)) {
-    pool_table<WidePiece<T>>(f, out, rows, bags, warp, warps);
+  if (f.dim % Packed<T>::kSize == 0 && f.stride % 4 == 0 && is_aligned16(rows) &&
+      is_aligned16(out)) {
+    pool_table<WidePiece<T>>(f, out, rows, bags, block);
   } else {
-    pool_table<NarrowPiece<T>>(f, out, rows, bags, warp, warps);
+    pool_table<NarrowPiece<T>>(f, out, rows, bags, block);
   }
 }
 
 template <class Id>
 __global__ void __launch_bounds__(kThreads)
     embedding_bag_kernel(Forward f, const TableLookup<Id>* tables) {
-  const unsigned t = blockIdx.x / f.table_blocks;
+  const unsigned table_blocks = f.slices * f.slice_blocks;
+  const unsigned t = blockIdx.x / table_blocks, block = blockIdx.x - t * table_blocks;
   const TableLookup<Id>& table = tables[t];
   float* out = f.out + t * f.dim;
-  const int64_t warp = int64_t{blockIdx.x - t * f.table_blocks} * kWarps + warp_in_block();
-  const int64_t warps = int64_t{f.table_blocks} * kWarps;
   switch (table.rows.type) {
     case TableType::kFloat32:
-      return pool_rows<float>(f, out, table, warp, warps);
+      return pool_rows<float>(f, out, table, block);
     case TableType::kSplitBf16:
     case TableType::kBf16:
-      return pool_rows<Bf16>(f, out, table, warp, warps);
+      return pool_rows<Bf16>(f, out, table, block);
     case TableType::kFp16:
-      return pool_rows<Fp16>(f, out, table, warp, warps);
+      return pool_rows<Fp16>(f, out, table, block);
   }
 }
 
@@ -308,22 +309,24 @@ void embedding_bag_forward(Matrix out, std::span<const TableLookup<Id>> tables,
                            int64_t first_column, Pooling pooling, int64_t dim, CudaStream stream) {
   const int64_t batch = out.rows(), num_tables = std::ssize(tables);
   check_bag_columns("embedding_bag_forward", out.cols(), first_column, dim * num_tables);
+  if (batch == 0 || dim == 0) return;
   const int64_t pieces = ceil_div(dim, Packed<float>::kSize), slices = ceil_div(pieces, kWarpSize);
-  const int64_t groups_of_warp = kWarpSize / lanes_for(pieces);
-  const int64_t warps = num_tables * ceil_div(batch * slices, groups_of_warp);
+  const int64_t of_warp = kWarpSize / lanes_for(pieces);
+  const int64_t warps = num_tables * slices * ceil_div(batch, of_warp);  // of one bag a group
   const int64_t group_bags = std::clamp<int64_t>(warps / kWarpsToFill, 1, kMostBags);
-  const int64_t bag_groups = ceil_div(batch, group_bags);
-  const int64_t table_blocks = ceil_div(bag_groups * slices, kWarps * groups_of_warp);
+  const int64_t groups = ceil_div(batch, group_bags);
+  const int64_t slice_blocks = ceil_div(groups, kWarps * of_warp);
   const Forward f{out.data + first_column,
                   out.cols(),
                   batch,
                   dim,
-                  group_bags,
-                  bag_groups,
-                  static_cast<unsigned>(table_blocks),
+                  static_cast<int>(group_bags),
+                  groups,
+                  static_cast<unsigned>(slices),
+                  static_cast<unsigned>(slice_blocks),
                   pooling == Pooling::kMean};
-  launch("embedding_bag_forward", embedding_bag_kernel<Id>, {num_tables * table_blocks, kThreads},
-         stream, f, tables.data());
+  launch("embedding_bag_forward", embedding_bag_kernel<Id>,
+         {num_tables * slices * slice_blocks, kThreads}, stream, f, tables.data());
 }
 
 template <class Id>
