@@ -27,10 +27,10 @@ __host__ __device__ __forceinline__ int lanes_for(int64_t pieces) {
   return lanes;
 }
 
-// Bags::begin is for the host.
+// Bags::begin is for the host. Id counts bags, too: there are fewer than 2^31.
 template <class Id>
-__device__ __forceinline__ int64_t begin_of(const Bags<Id>& bags, int64_t b) {
-  return bags.offsets == nullptr ? b : int64_t{bags.offsets[b]};
+__device__ __forceinline__ Id begin_of(const Id* offsets, int b) {
+  return offsets == nullptr ? Id{b} : offsets[b];
 }
 
 // ---- forward ----
@@ -43,11 +43,11 @@ constexpr int64_t kWarpsToFill = 16384;
 struct Forward {
   float* out;      // the first column of the first table in bag 0
   int64_t stride;  // floats from bag to bag
-  int64_t batch, dim;
-  int group_bags;
-  int64_t groups;  // for all bags of a table
+  int batch, dim;
+  int group_bags;  // bags of a group
+  int groups;      // for all bags of a table
   // Of a table of floats. What other tables have more of slices or groups, their blocks do in turn.
-  unsigned slices, slice_blocks;
+  int slices, slice_blocks;
   bool mean;
 };
 
@@ -77,25 +77,25 @@ struct NarrowPiece {
   }
 };
 
-// The columns of a row that a group sums.
-struct Slice {
-  int lanes;       // of a group
-  int64_t column;  // the first of this lane
-  bool in_row;     // not of the lanes that the row does not fill
-};
-
 // The bag that a group is adding up, of those before `last`.
 template <class Piece, class Id>
 struct OpenBag {
-  int64_t bag, last;
-  Id end;          // position behind its last id
-  Id count, left;  // ids in all, and those still to be added
+  const Id* offsets;
+  int bag, last;
+  Id end;                  // position behind its last id
+  Id count = 0, left = 0;  // its ids in all, and those still to be added
   float sum[Piece::kSize] = {};
 
-  // The ids from position `begin` on.
-  __device__ __forceinline__ void open(const Bags<Id>& bags, Id begin) {
-    end = bag < last ? static_cast<Id>(begin_of(bags, bag + 1)) : begin;
-    count = left = end - begin;
+  __device__ __forceinline__ OpenBag(const Bags<Id>& bags, int first, int last_)
+      : offsets(bags.offsets), bag(first), last(last_), end(begin_of(offsets, first)) {
+    open();
+  }
+  __device__ __forceinline__ Id begin() const { return end - count; }
+  __device__ __forceinline__ void open() {
+    if (bag == last) return;
+    const Id first = end;
+    end = begin_of(offsets, bag + 1);
+    count = left = end - first;
   }
   __device__ __forceinline__ void add(float weight, const Piece& piece) {
     float x[Piece::kSize];
@@ -104,9 +104,8 @@ struct OpenBag {
     for (int i = 0; i < Piece::kSize; ++i) sum[i] = fmaf(weight, x[i], sum[i]);
     --left;
   }
-  // Writes the sum and opens the next bag. out: the columns of this lane in bag 0.
-  __device__ __forceinline__ void close(const Forward& f, float* out, bool in_row,
-                                        const Bags<Id>& bags) {
+  // Writes the sum, where this lane has columns, and opens the next bag. out: bag 0.
+  __device__ __forceinline__ void close(const Forward& f, float* out, bool in_row) {
     const float scale = f.mean && count > 0 ? 1.0f / static_cast<float>(count) : 1.0f;
 #pragma unroll
     for (int i = 0; i < Piece::kSize; ++i) sum[i] = scale * sum[i];
@@ -114,104 +113,114 @@ struct OpenBag {
 #pragma unroll
     for (int i = 0; i < Piece::kSize; ++i) sum[i] = 0;
     ++bag;
-    open(bags, end);
+    open();
   }
 };
 
-// The id and the weight at a position, of which each lane of a group reads one.
+// The ids and weights of a group that are still to be added. Each lane reads one of a turn.
 template <class Id>
-struct Lookup {
-  Id id = 0;
-  float weight = 1;  // fma(1, x, s) == s + x
-};
-template <class Id>
-__device__ __forceinline__ Lookup<Id> lookup_at(const Bags<Id>& bags, int64_t at, bool exists) {
-  Lookup<Id> lookup;
-  if (exists) {
-    lookup.id = bags.ids[at];
-    if (bags.weights != nullptr) lookup.weight = bags.weights[at];
-  }
-  return lookup;
-}
+struct Queue {
+  const Id* ids;         // of this lane
+  const float* weights;  // of this lane, or null
+  Id left;               // of the group
 
-// Bags [first, last) of a table; none is allowed. out: the first column of the table in bag 0.
+  __device__ __forceinline__ Queue(const Bags<Id>& bags, Id begin, Id end, int in_group)
+      : ids(bags.ids + begin + in_group),
+        weights(bags.weights == nullptr ? nullptr : bags.weights + begin + in_group),
+        left(end - begin) {}
+  // 1 without weights: fma(1, x, s) == s + x.
+  __device__ __forceinline__ void read(Id& id, float& weight, int in_group) const {
+    id = 0;
+    weight = 1;
+    if (in_group >= left) return;
+    id = *ids;
+    if (weights != nullptr) weight = *weights;
+  }
+  __device__ __forceinline__ void advance(int turn) {
+    ids += turn;
+    if (weights != nullptr) weights += turn;
+    left -= turn;
+  }
+};
+
+// Bags [first, last) of a table, none where both are equal, in the columns [column, column + size
+// of a Piece) of this lane; beyond the row where it does not fill the group. out: the first column
+// of the table in bag 0.
 template <class Piece, class T, class Id>
-__device__ __forceinline__ void pool_bags(const Forward& f, float* out, const T* rows,
-                                          const Bags<Id>& bags, const Slice& slice, int64_t first,
-                                          int64_t last) {
-  const int in_group = lane() & (slice.lanes - 1), leader = lane() - in_group;
-  const int turn = slice.lanes < kAhead ? slice.lanes : kAhead;
-  out += slice.column;
-  rows += slice.in_row ? slice.column : 0;
-  int64_t at = begin_of(bags, first);
-  Id left = static_cast<Id>(begin_of(bags, last) - at);  // ids of all bags
-  OpenBag<Piece, Id> open{first, last};
-  open.open(bags, static_cast<Id>(at));
-  Lookup<Id> next = lookup_at(bags, at + in_group, in_group < left);
-  while (__any_sync(kFullMask, left > 0)) {
-    const Lookup<Id> now = next;
+__device__ __forceinline__ void pool_bags(const Forward& f, float* out,
+                                          const TableLookup<Id>& table, int first, int last,
+                                          int column, int lanes) {
+  const int in_group = lane() & (lanes - 1), leader = lane() - in_group;
+  const int turn = lanes < kAhead ? lanes : kAhead;
+  const bool in_row = column < f.dim;
+  const T* rows = static_cast<const T*>(table.rows.data) + (in_row ? column : 0);
+  out += column;
+  OpenBag<Piece, Id> open(table.bags, first, last);
+  Queue<Id> queue(table.bags, open.begin(), begin_of(open.offsets, last), in_group);
+  Id next_id;
+  float next_weight;
+  queue.read(next_id, next_weight, in_group);
+  while (__any_sync(kFullMask, queue.left > 0)) {
+    const Id lane_id = next_id;
+    const float lane_weight = next_weight;
+    const int rows_now = queue.left < turn ? static_cast<int>(queue.left) : turn;
     Piece pieces[kAhead];
 #pragma unroll
     for (int u = 0; u < kAhead; ++u) {
-      const Id id = __shfl_sync(kFullMask, now.id, leader + (u & (slice.lanes - 1)));
-      if (u < turn && u < left) pieces[u].load(rows + int64_t{id} * f.dim);
+      const Id id = __shfl_sync(kFullMask, lane_id, leader + (u & (lanes - 1)));
+      if (u < rows_now) pieces[u].load(rows + int64_t{id} * f.dim);
     }
-    at += turn;
-    next = lookup_at(bags, at + in_group, in_group + turn < left);
+    queue.advance(turn);
+    queue.read(next_id, next_weight, in_group);
 #pragma unroll
     for (int u = 0; u < kAhead; ++u) {
-      const float weight = __shfl_sync(kFullMask, now.weight, leader + (u & (slice.lanes - 1)));
-      if (u < turn && u < left) {
-        while (open.left == 0 && open.bag < last) open.close(f, out, slice.in_row, bags);
-        open.add(weight, pieces[u]);
-      }
+      const float weight = __shfl_sync(kFullMask, lane_weight, leader + (u & (lanes - 1)));
+      if (u >= rows_now) continue;
+      while (open.left == 0 && open.bag < last) open.close(f, out, in_row);
+      open.add(weight, pieces[u]);
     }
-    left -= turn;
   }
-  while (open.bag < last) open.close(f, out, slice.in_row, bags);
+  while (open.bag < last) open.close(f, out, in_row);
 }
 
-// The part of block `block` of a table. out: the first column of the table in bag 0.
+// The part of block `block` of a table.
 template <class Piece, class T, class Id>
-__device__ __forceinline__ void pool_table(const Forward& f, float* out, const T* rows,
-                                           const Bags<Id>& bags, unsigned block) {
-  const int64_t pieces = (f.dim + Piece::kSize - 1) / Piece::kSize;
-  const int64_t slices = (pieces + kWarpSize - 1) / kWarpSize;  // 1 unless a group is a warp
-  const int lanes = lanes_for(pieces), of_warp = kWarpSize / lanes;
-  const unsigned slice_begin = block / f.slice_blocks;
-  const int64_t warp = int64_t{block - slice_begin * f.slice_blocks} * kWarps + warp_in_block();
-  const int64_t step = int64_t{f.slice_blocks} * kWarps * of_warp;
-  for (int64_t slice = slice_begin; slice < slices; slice += f.slices) {
-    const int64_t column = (slice * lanes + (lane() & (lanes - 1))) * Piece::kSize;
-    for (int64_t group = warp * of_warp; group < f.groups; group += step) {
-      int64_t first = (group + lane() / lanes) * f.group_bags;
-      if (first > f.batch) first = f.batch;
-      const int64_t last = f.batch - first < f.group_bags ? f.batch : first + f.group_bags;
-      pool_bags<Piece>(f, out, rows, bags, {lanes, column, column < f.dim}, first, last);
+__device__ __forceinline__ void pool_table(const Forward& f, float* out,
+                                           const TableLookup<Id>& table, int block) {
+  const int pieces = f.dim / Piece::kSize, lanes = lanes_for(pieces), of_warp = kWarpSize / lanes;
+  const int slice_begin = block / f.slice_blocks;
+  const int warp = (block - slice_begin * f.slice_blocks) * kWarps + warp_in_block();
+  // A row has one slice unless a group is a warp.
+  for (int slice = slice_begin; slice * kWarpSize < pieces; slice += f.slices) {
+    const int column = (slice * lanes + (lane() & (lanes - 1))) * Piece::kSize;
+    for (int group = warp * of_warp; group < f.groups; group += f.slice_blocks * kWarps * of_warp) {
+      const int mine = group + lane() / lanes;
+      const int first = mine < f.groups ? mine * f.group_bags : f.batch;
+      const int last = f.batch - first < f.group_bags ? f.batch : first + f.group_bags;
+      pool_bags<Piece, T>(f, out, table, first, last, column, lanes);
     }
   }
 }
 
 template <class T, class Id>
 __device__ __forceinline__ void pool_rows(const Forward& f, float* out,
-                                          const TableLookup<Id>& table, unsigned block) {
-  const T* rows = static_cast<const T*>(table.rows.data);
-  const Bags<Id> bags = table.bags;  // in registers: stores might change what memory holds
-  if (f.dim % Packed<T>::kSize == 0 && f.stride % 4 == 0 && is_aligned16(rows) &&
+                                          const TableLookup<Id>& table, int block) {
+  if (f.dim % Packed<T>::kSize == 0 && f.stride % 4 == 0 && is_aligned16(table.rows.data) &&
       is_aligned16(out)) {
-    pool_table<WidePiece<T>>(f, out, rows, bags, block);
+    pool_table<WidePiece<T>, T>(f, out, table, block);
   } else {
-    pool_table<NarrowPiece<T>>(f, out, rows, bags, block);
+    pool_table<NarrowPiece<T>, T>(f, out, table, block);
   }
 }
 
 template <class Id>
 __global__ void __launch_bounds__(kThreads)
     embedding_bag_kernel(Forward f, const TableLookup<Id>* tables) {
-  const unsigned table_blocks = f.slices * f.slice_blocks;
-  const unsigned t = blockIdx.x / table_blocks, block = blockIdx.x - t * table_blocks;
+  const unsigned table_blocks = static_cast<unsigned>(f.slices) * f.slice_blocks;
+  const unsigned t = blockIdx.x / table_blocks;
+  const int block = static_cast<int>(blockIdx.x - t * table_blocks);
   const TableLookup<Id>& table = tables[t];
-  float* out = f.out + t * f.dim;
+  float* out = f.out + int64_t{t} * f.dim;
   switch (table.rows.type) {
     case TableType::kFloat32:
       return pool_rows<float>(f, out, table, block);
@@ -232,14 +241,14 @@ struct WeightGrad {
   float* dweights;
   const float* dout;  // the first column of the table in bag 0
   int64_t stride;     // floats from bag to bag
-  int64_t batch, dim;
+  int batch, dim;
   int lanes;       // of a group
   int bag_groups;  // groups of a bag
   bool mean;
 };
 
 // Half of the products that the fold of n > 0 columns has.
-__host__ __device__ __forceinline__ int half_of_fold(int64_t n) {
+__host__ __device__ __forceinline__ int half_of_fold(int n) {
   int half = 8;
   while (2 * half < n && 2 * half < kFold) half *= 2;
   return half;
@@ -274,24 +283,24 @@ __global__ void __launch_bounds__(kThreads)
     weight_grad_kernel(WeightGrad g, TableLookup<Id> table) {
   const int64_t warp = int64_t{blockIdx.x} * kWarps + warp_in_block();
   const int64_t group = warp * (kWarpSize / g.lanes) + lane() / g.lanes;
-  const int64_t bag = g.bag_groups == 1 ? group : group / kBagGroups;
-  const int in_group = lane() & (g.lanes - 1);
-  const int64_t begin = bag < g.batch ? begin_of(table.bags, bag) : 0;
-  const int64_t end = bag < g.batch ? begin_of(table.bags, bag + 1) : 0;
-  const float scale = g.mean && end > begin ? 1.0f / static_cast<float>(end - begin) : 1.0f;
+  const int64_t group_bag = g.bag_groups == 1 ? group : group / kBagGroups;
+  const int in_group = lane() & (g.lanes - 1), bag_group = group - group_bag * g.bag_groups;
+  // Groups behind the last bag do nothing, but come to the shuffles.
+  const int bag = group_bag < g.batch ? static_cast<int>(group_bag) : g.batch - 1;
+  const Id begin = begin_of(table.bags.offsets, bag);
+  const Id count = group_bag < g.batch ? begin_of(table.bags.offsets, bag + 1) - begin : 0;
+  const float scale = g.mean && count > 0 ? 1.0f / static_cast<float>(count) : 1.0f;
   const float* dout = g.dout + bag * g.stride;
-  int64_t at = begin + (group - bag * g.bag_groups);
-  for (; __any_sync(kFullMask, at < end); at += g.bag_groups) {
-    const bool active = at < end;
+  for (Id i = bag_group; __any_sync(kFullMask, i < count); i += g.bag_groups) {
+    const bool active = i < count;
     const T* row = static_cast<const T*>(table.rows.data);
-    if (active) row += int64_t{table.bags.ids[at]} * g.dim;
+    if (active) row += int64_t{table.bags.ids[begin + i]} * g.dim;
     float sum = 0;
-    for (int64_t column = 0; column < g.dim; column += kFold) {
-      const int64_t left = g.dim - column, n = left < kFold ? left : kFold;
-      sum += fold(dout + column, row + column, active ? static_cast<int>(n) : 0, half_of_fold(n),
-                  in_group);
+    for (int column = 0; column < g.dim; column += kFold) {
+      const int left = g.dim - column, n = left < kFold ? left : kFold;
+      sum += fold(dout + column, row + column, active ? n : 0, half_of_fold(n), in_group);
     }
-    if (active && in_group == 0) g.dweights[at] = scale * sum;
+    if (active && in_group == 0) g.dweights[begin + i] = scale * sum;
   }
 }
 
@@ -299,7 +308,7 @@ template <class T, class Id>
 void launch_weight_grad(const WeightGrad& g, const TableLookup<Id>& table, CudaStream stream) {
   const int64_t groups_of_block = kWarps * (kWarpSize / g.lanes);
   launch("embedding_bag_weight_grad", weight_grad_kernel<T, Id>,
-         {ceil_div(g.batch * g.bag_groups, groups_of_block), kThreads}, stream, g, table);
+         {ceil_div(int64_t{g.batch} * g.bag_groups, groups_of_block), kThreads}, stream, g, table);
 }
 
 }  // namespace
@@ -309,6 +318,7 @@ void embedding_bag_forward(Matrix out, std::span<const TableLookup<Id>> tables,
                            int64_t first_column, Pooling pooling, int64_t dim, CudaStream stream) {
   const int64_t batch = out.rows(), num_tables = std::ssize(tables);
   check_bag_columns("embedding_bag_forward", out.cols(), first_column, dim * num_tables);
+  check_holds<int32_t>("embedding_bag_forward", std::max(batch, dim));
   if (batch == 0 || dim == 0) return;
   const int64_t pieces = ceil_div(dim, Packed<float>::kSize), slices = ceil_div(pieces, kWarpSize);
   const int64_t of_warp = kWarpSize / lanes_for(pieces);
@@ -316,14 +326,10 @@ void embedding_bag_forward(Matrix out, std::span<const TableLookup<Id>> tables,
   const int64_t group_bags = std::clamp<int64_t>(warps / kWarpsToFill, 1, kMostBags);
   const int64_t groups = ceil_div(batch, group_bags);
   const int64_t slice_blocks = ceil_div(groups, kWarps * of_warp);
-  const Forward f{out.data + first_column,
-                  out.cols(),
-                  batch,
-                  dim,
-                  static_cast<int>(group_bags),
-                  groups,
-                  static_cast<unsigned>(slices),
-                  static_cast<unsigned>(slice_blocks),
+  const Forward f{out.data + first_column,      out.cols(),
+                  static_cast<int>(batch),      static_cast<int>(dim),
+                  static_cast<int>(group_bags), static_cast<int>(groups),
+                  static_cast<int>(slices),     static_cast<int>(slice_blocks),
                   pooling == Pooling::kMean};
   launch("embedding_bag_forward", embedding_bag_kernel<Id>,
          {num_tables * slices * slice_blocks, kThreads}, stream, f, tables.data());
@@ -332,14 +338,15 @@ void embedding_bag_forward(Matrix out, std::span<const TableLookup<Id>> tables,
 template <class Id>
 void embedding_bag_weight_grad(float* dweights, ConstMatrix dout, int64_t first_column,
                                const TableLookup<Id>& table, Pooling pooling, CudaStream stream) {
-  const int64_t dim = table.rows.cols();
+  const int64_t batch = dout.rows(), dim = table.rows.cols();
   check_bag_columns("embedding_bag_weight_grad", dout.cols(), first_column, dim);
+  check_holds<int32_t>("embedding_bag_weight_grad", std::max(batch, dim));
   const WeightGrad g{dweights,
                      dout.data + first_column,
                      dout.cols(),
-                     dout.rows(),
-                     dim,
-                     lanes_for(half_of_fold(dim)),
+                     static_cast<int>(batch),
+                     static_cast<int>(dim),
+                     lanes_for(half_of_fold(static_cast<int>(dim))),
                      table.bags.offsets == nullptr ? 1 : kBagGroups,
                      pooling == Pooling::kMean};
   switch (table.rows.type) {

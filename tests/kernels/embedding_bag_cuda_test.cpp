@@ -341,6 +341,29 @@ TYPED_TEST(EmbeddingBagCuda, WeightGradIsWithinTheBound) {
   }
 }
 
+TYPED_TEST(EmbeddingBagCuda, RefusesMoreThan31Bits) {
+  const int64_t most = int64_t{1} << 31;
+  const auto refused = [&](int64_t batch, int64_t dim) {
+    return test::error_text([&] {
+      embedding_bag_forward<TypeParam>({nullptr, {batch, dim}}, {}, 0, Pooling::kSum, dim,
+                                       CudaStream{});
+    });
+  };
+  EXPECT_EQ(
+      refused(most, 1),
+      "[embedding_bag_forward] 32 bits are too few: got numbers up to 2147483648, expected at "
+      "most 2147483647");
+  EXPECT_EQ(refused(1, most), refused(most, 1));
+  EXPECT_EQ(refused(most - 1, 1), "no error");
+  const TableLookup<TypeParam> table{{nullptr, {5, 4}}, {}};
+  EXPECT_EQ(test::error_text([&] {
+              embedding_bag_weight_grad<TypeParam>(nullptr, ConstMatrix{nullptr, {most, 4}}, 0,
+                                                   table, Pooling::kSum, CudaStream{});
+            }),
+            "[embedding_bag_weight_grad] 32 bits are too few: got numbers up to 2147483648, "
+            "expected at most 2147483647");
+}
+
 TYPED_TEST(EmbeddingBagCuda, RefusesColumnsThatDoNotFit) {
   const Matrix out{nullptr, {2, 8}};
   const TableLookup<TypeParam> table{{nullptr, {5, 4}}, {}};
