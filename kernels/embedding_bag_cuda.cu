@@ -102,7 +102,6 @@ struct OpenBag {
     piece.widen_to(x);
 #pragma unroll
     for (int i = 0; i < Piece::kSize; ++i) sum[i] = fmaf(weight, x[i], sum[i]);
-    --left;
   }
   // Writes the sum, where this lane has columns, and opens the next bag. out: bag 0.
   __device__ __forceinline__ void close(const Forward& f, float* out, bool in_row) {
@@ -160,27 +159,35 @@ __device__ __forceinline__ void pool_bags(const Forward& f, float* out,
   Id next_id;
   float next_weight;
   queue.read(next_id, next_weight, in_group);
-  while (__any_sync(kFullMask, queue.left > 0)) {
+  do {
     const Id lane_id = next_id;
     const float lane_weight = next_weight;
-    const int rows_now = queue.left < turn ? static_cast<int>(queue.left) : turn;
+    const int rows_now = queue.left < turn ? max(static_cast<int>(queue.left), 0) : turn;
     Piece pieces[kAhead];
+    float weights[kAhead];
 #pragma unroll
     for (int u = 0; u < kAhead; ++u) {
-      const Id id = __shfl_sync(kFullMask, lane_id, leader + (u & (lanes - 1)));
+      const int from = leader + (u & (lanes - 1));
+      const Id id = __shfl_sync(kFullMask, lane_id, from);
+      weights[u] = __shfl_sync(kFullMask, lane_weight, from);
       if (u < rows_now) pieces[u].load(rows + int64_t{id} * f.dim);
     }
     queue.advance(turn);
     queue.read(next_id, next_weight, in_group);
+    int done = 0;
+    bool closes;
+    do {  // rows of one bag
+      const int end = open.left < rows_now - done ? done + static_cast<int>(open.left) : rows_now;
 #pragma unroll
-    for (int u = 0; u < kAhead; ++u) {
-      const float weight = __shfl_sync(kFullMask, lane_weight, leader + (u & (lanes - 1)));
-      if (u >= rows_now) continue;
-      while (open.left == 0 && open.bag < last) open.close(f, out, in_row);
-      open.add(weight, pieces[u]);
-    }
-  }
-  while (open.bag < last) open.close(f, out, in_row);
+      for (int u = 0; u < kAhead; ++u) {
+        if (u >= done && u < end) open.add(weights[u], pieces[u]);
+      }
+      open.left -= end - done;
+      done = end;
+      closes = open.left == 0 && open.bag < last;
+      if (closes) open.close(f, out, in_row);
+    } while (closes);
+  } while (__any_sync(kFullMask, queue.left > 0));
 }
 
 // The part of block `block` of a table.
