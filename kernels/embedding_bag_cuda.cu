@@ -1,12 +1,13 @@
-// Forward: a group of lanes, as many as a row has pieces of 16 bytes, walks through the ids of a
-// few neighbouring bags. It asks for kAhead rows, and for the ids behind them, before it adds the
-// first, so that what is under way depends neither on how long bags are nor on whether there are
-// offsets. All groups of a warp take the same number of turns, because shuffles need all lanes.
+// Forward: a group of lanes, four columns each, walks through the ids of a few neighbouring bags.
+// It asks for several rows, and for the ids behind them, before it adds the first, so that what is
+// under way depends neither on how long bags are nor on whether there are offsets. Four columns are
+// 16 bytes of what is written and of float rows; of narrower rows twice as many are under way.
 #include "kernels/embedding_bag.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/argument_checks.h"
 #include "kernels/core/launch.cuh"
@@ -35,7 +36,7 @@ __device__ __forceinline__ Id begin_of(const Id* offsets, int b) {
 
 // ---- forward ----
 
-constexpr int kAhead = 4;  // rows of a group under way
+constexpr int kColumns = 4;  // of a lane
 // Bags of a group: more than one only where this many warps have work. No bit depends on it.
 constexpr int64_t kMostBags = 8;
 constexpr int64_t kWarpsToFill = 16384;
@@ -44,47 +45,53 @@ struct Forward {
   float* out;      // the first column of the first table in bag 0
   int64_t stride;  // floats from bag to bag
   int batch, dim;
-  int group_bags;  // bags of a group
-  int groups;      // for all bags of a table
-  // Of a table of floats. What other tables have more of slices or groups, their blocks do in turn.
-  int slices, slice_blocks;
+  int lanes;         // of a group
+  int group_bags;    // bags of a group
+  int slices;        // groups beside each other, where a warp is narrower than a row; else 1
+  int slice_blocks;  // for one slice of all bags of a table
+  bool aligned;      // what a lane writes begins at a multiple of 16 bytes
   bool mean;
 };
 
-// Neighbouring elements of a row as they lie in memory: 16 bytes, or one element where rows or bags
-// do not begin at multiples of 16 bytes.
+// Columns of a row as they lie in memory, all kColumns and aligned as a whole.
 template <class T>
-struct WidePiece {
-  static constexpr int kSize = Packed<T>::kSize;
-  Packed<T> x = {};
-  __device__ __forceinline__ void load(const T* p) { x = load_packed_read_only(p); }
-  __device__ __forceinline__ void widen_to(float (&values)[kSize]) const { widen(values, x); }
-  static __device__ __forceinline__ void store(float* p, const float (&sum)[kSize]) {
-#pragma unroll
-    for (int i = 0; i < kSize; i += 4) {
-      store4_streaming(p + i, {{sum[i], sum[i + 1], sum[i + 2], sum[i + 3]}});
-    }
+struct AlignedPiece {  // Bf16 and Fp16
+  uint2 x = {};
+  __device__ __forceinline__ void load(const T* p, int) {
+    x = __ldg(reinterpret_cast<const uint2*>(p));
+  }
+  __device__ __forceinline__ float operator[](int i) const {
+    const uint32_t pair = i < 2 ? x.x : x.y;
+    return widen(T{static_cast<uint16_t>(i % 2 == 0 ? pair : pair >> 16)});
   }
 };
+template <>
+struct AlignedPiece<float> {
+  Float4 x = {};
+  __device__ __forceinline__ void load(const float* p, int) { x = load4_read_only(p); }
+  __device__ __forceinline__ float operator[](int i) const { return x[i]; }
+};
+// The first `columns` of kColumns, anywhere.
 template <class T>
-struct NarrowPiece {
-  static constexpr int kSize = 1;
-  T x = {};
-  __device__ __forceinline__ void load(const T* p) { x = *p; }
-  __device__ __forceinline__ void widen_to(float (&values)[1]) const { values[0] = widen(x); }
-  static __device__ __forceinline__ void store(float* p, const float (&sum)[1]) {
-    __stcs(p, sum[0]);
+struct AnyPiece {
+  T x[kColumns] = {};
+  __device__ __forceinline__ void load(const T* p, int columns) {
+#pragma unroll
+    for (int i = 0; i < kColumns; ++i) {
+      if (i < columns) x[i] = p[i];
+    }
   }
+  __device__ __forceinline__ float operator[](int i) const { return widen(x[i]); }
 };
 
 // The bag that a group is adding up, of those before `last`.
-template <class Piece, class Id>
+template <class Id>
 struct OpenBag {
   const Id* offsets;
   int bag, last;
   Id end;                  // position behind its last id
   Id count = 0, left = 0;  // its ids in all, and those still to be added
-  float sum[Piece::kSize] = {};
+  Float4 sum = {};
 
   __device__ __forceinline__ OpenBag(const Bags<Id>& bags, int first, int last_)
       : offsets(bags.offsets), bag(first), last(last_), end(begin_of(offsets, first)) {
@@ -97,20 +104,23 @@ struct OpenBag {
     end = begin_of(offsets, bag + 1);
     count = left = end - first;
   }
+  template <class Piece>
   __device__ __forceinline__ void add(float weight, const Piece& piece) {
-    float x[Piece::kSize];
-    piece.widen_to(x);
 #pragma unroll
-    for (int i = 0; i < Piece::kSize; ++i) sum[i] = fmaf(weight, x[i], sum[i]);
+    for (int i = 0; i < kColumns; ++i) sum[i] = fmaf(weight, piece[i], sum[i]);
   }
-  // Writes the sum, where this lane has columns, and opens the next bag. out: bag 0.
-  __device__ __forceinline__ void close(const Forward& f, float* out, bool in_row) {
+  // Writes the sums of this lane's columns and opens the next bag. out: bag 0.
+  template <bool kAligned>
+  __device__ __forceinline__ void close(const Forward& f, float* out, int columns) {
     const float scale = f.mean && count > 0 ? 1.0f / static_cast<float>(count) : 1.0f;
+    out += bag * f.stride;
 #pragma unroll
-    for (int i = 0; i < Piece::kSize; ++i) sum[i] = scale * sum[i];
-    if (in_row) Piece::store(out + bag * f.stride, sum);
-#pragma unroll
-    for (int i = 0; i < Piece::kSize; ++i) sum[i] = 0;
+    for (int i = 0; i < kColumns; ++i) {
+      sum[i] *= scale;
+      if (!kAligned && i < columns) __stcs(out + i, sum[i]);
+    }
+    if (kAligned && columns > 0) store4_streaming(out, sum);
+    sum = {};
     ++bag;
     open();
   }
@@ -142,20 +152,25 @@ struct Queue {
   }
 };
 
-// Bags [first, last) of a table, none where both are equal, in the columns [column, column + size
-// of a Piece) of this lane; beyond the row where it does not fill the group. out: the first column
-// of the table in bag 0.
-template <class Piece, class T, class Id>
+// What a group does: some columns of the bags [first, last), none where both are equal.
+struct Task {
+  int first, last;
+  int column;  // the first of this lane; at or beyond the end of a row that does not fill the group
+};
+
+// out: the first column of the table in bag 0.
+template <class T, bool kAligned, class Id>
 __device__ __forceinline__ void pool_bags(const Forward& f, float* out,
-                                          const TableLookup<Id>& table, int first, int last,
-                                          int column, int lanes) {
-  const int in_group = lane() & (lanes - 1), leader = lane() - in_group;
-  const int turn = lanes < kAhead ? lanes : kAhead;
-  const bool in_row = column < f.dim;
-  const T* rows = static_cast<const T*>(table.rows.data) + (in_row ? column : 0);
-  out += column;
-  OpenBag<Piece, Id> open(table.bags, first, last);
-  Queue<Id> queue(table.bags, open.begin(), begin_of(open.offsets, last), in_group);
+                                          const TableLookup<Id>& table, const Task& task) {
+  using Piece = std::conditional_t<kAligned, AlignedPiece<T>, AnyPiece<T>>;
+  constexpr int kAhead = 16 / sizeof(T);  // rows under way
+  const int in_group = lane() & (f.lanes - 1), leader = lane() - in_group;
+  const int turn = f.lanes < kAhead ? f.lanes : kAhead, columns = f.dim - task.column;
+  // A lane without columns reads what the first lane reads.
+  const T* rows = static_cast<const T*>(table.rows.data) + (columns > 0 ? task.column : 0);
+  out += task.column;
+  OpenBag<Id> open(table.bags, task.first, task.last);
+  Queue<Id> queue(table.bags, open.begin(), begin_of(open.offsets, task.last), in_group);
   Id next_id;
   float next_weight;
   queue.read(next_id, next_weight, in_group);
@@ -167,10 +182,10 @@ __device__ __forceinline__ void pool_bags(const Forward& f, float* out,
     float weights[kAhead];
 #pragma unroll
     for (int u = 0; u < kAhead; ++u) {
-      const int from = leader + (u & (lanes - 1));
+      const int from = leader + (u & (f.lanes - 1));
       const Id id = __shfl_sync(kFullMask, lane_id, from);
       weights[u] = __shfl_sync(kFullMask, lane_weight, from);
-      if (u < rows_now) pieces[u].load(rows + int64_t{id} * f.dim);
+      if (u < rows_now) pieces[u].load(rows + int64_t{id} * f.dim, columns);
     }
     queue.advance(turn);
     queue.read(next_id, next_weight, in_group);
@@ -184,58 +199,45 @@ __device__ __forceinline__ void pool_bags(const Forward& f, float* out,
       }
       open.left -= end - done;
       done = end;
-      closes = open.left == 0 && open.bag < last;
-      if (closes) open.close(f, out, in_row);
+      closes = open.left == 0 && open.bag < open.last;
+      if (closes) open.template close<kAligned>(f, out, columns);
     } while (closes);
   } while (__any_sync(kFullMask, queue.left > 0));
 }
 
-// The part of block `block` of a table.
-template <class Piece, class T, class Id>
-__device__ __forceinline__ void pool_table(const Forward& f, float* out,
-                                           const TableLookup<Id>& table, int block) {
-  const int pieces = f.dim / Piece::kSize, lanes = lanes_for(pieces), of_warp = kWarpSize / lanes;
-  const int slice_begin = block / f.slice_blocks;
-  const int warp = (block - slice_begin * f.slice_blocks) * kWarps + warp_in_block();
-  // A row has one slice unless a group is a warp.
-  for (int slice = slice_begin; slice * kWarpSize < pieces; slice += f.slices) {
-    const int column = (slice * lanes + (lane() & (lanes - 1))) * Piece::kSize;
-    for (int group = warp * of_warp; group < f.groups; group += f.slice_blocks * kWarps * of_warp) {
-      const int mine = group + lane() / lanes;
-      const int first = mine < f.groups ? mine * f.group_bags : f.batch;
-      const int last = f.batch - first < f.group_bags ? f.batch : first + f.group_bags;
-      pool_bags<Piece, T>(f, out, table, first, last, column, lanes);
-    }
-  }
-}
-
 template <class T, class Id>
-__device__ __forceinline__ void pool_rows(const Forward& f, float* out,
-                                          const TableLookup<Id>& table, int block) {
-  if (f.dim % Packed<T>::kSize == 0 && f.stride % 4 == 0 && is_aligned16(table.rows.data) &&
-      is_aligned16(out)) {
-    pool_table<WidePiece<T>, T>(f, out, table, block);
+__device__ __forceinline__ void pool_any(const Forward& f, float* out, const TableLookup<Id>& table,
+                                         const Task& task) {
+  if (f.aligned && is_aligned16(table.rows.data)) {
+    pool_bags<T, true>(f, out, table, task);
   } else {
-    pool_table<NarrowPiece<T>, T>(f, out, table, block);
+    pool_bags<T, false>(f, out, table, task);
   }
 }
 
 template <class Id>
 __global__ void __launch_bounds__(kThreads)
     embedding_bag_kernel(Forward f, const TableLookup<Id>* tables) {
-  const unsigned table_blocks = static_cast<unsigned>(f.slices) * f.slice_blocks;
-  const unsigned t = blockIdx.x / table_blocks;
-  const int block = static_cast<int>(blockIdx.x - t * table_blocks);
-  const TableLookup<Id>& table = tables[t];
+  const unsigned slice_blocks = static_cast<unsigned>(f.slice_blocks);
+  const unsigned slice_of_all = blockIdx.x / slice_blocks;
+  const unsigned t = slice_of_all / static_cast<unsigned>(f.slices);
+  const int slice = static_cast<int>(slice_of_all - t * static_cast<unsigned>(f.slices));
+  const unsigned warp = (blockIdx.x - slice_of_all * slice_blocks) * kWarps + warp_in_block();
+  const int64_t group = int64_t{warp} * (kWarpSize / f.lanes) + lane() / f.lanes;
+  const int64_t first = group * f.group_bags, last = first + f.group_bags;
+  const Task task{static_cast<int>(first < f.batch ? first : f.batch),
+                  static_cast<int>(last < f.batch ? last : f.batch),
+                  (slice * f.lanes + (lane() & (f.lanes - 1))) * kColumns};
   float* out = f.out + int64_t{t} * f.dim;
+  const TableLookup<Id>& table = tables[t];
   switch (table.rows.type) {
     case TableType::kFloat32:
-      return pool_rows<float>(f, out, table, block);
+      return pool_any<float>(f, out, table, task);
     case TableType::kSplitBf16:
     case TableType::kBf16:
-      return pool_rows<Bf16>(f, out, table, block);
+      return pool_any<Bf16>(f, out, table, task);
     case TableType::kFp16:
-      return pool_rows<Fp16>(f, out, table, block);
+      return pool_any<Fp16>(f, out, table, task);
   }
 }
 
@@ -327,16 +329,21 @@ void embedding_bag_forward(Matrix out, std::span<const TableLookup<Id>> tables,
   check_bag_columns("embedding_bag_forward", out.cols(), first_column, dim * num_tables);
   check_holds<int32_t>("embedding_bag_forward", std::max(batch, dim));
   if (batch == 0 || dim == 0) return;
-  const int64_t pieces = ceil_div(dim, Packed<float>::kSize), slices = ceil_div(pieces, kWarpSize);
-  const int64_t of_warp = kWarpSize / lanes_for(pieces);
+  const int64_t pieces = ceil_div(dim, kColumns), slices = ceil_div(pieces, kWarpSize);
+  const int lanes = lanes_for(pieces), of_warp = kWarpSize / lanes;
   const int64_t warps = num_tables * slices * ceil_div(batch, of_warp);  // of one bag a group
   const int64_t group_bags = std::clamp<int64_t>(warps / kWarpsToFill, 1, kMostBags);
-  const int64_t groups = ceil_div(batch, group_bags);
-  const int64_t slice_blocks = ceil_div(groups, kWarps * of_warp);
-  const Forward f{out.data + first_column,      out.cols(),
-                  static_cast<int>(batch),      static_cast<int>(dim),
-                  static_cast<int>(group_bags), static_cast<int>(groups),
-                  static_cast<int>(slices),     static_cast<int>(slice_blocks),
+  const int64_t slice_blocks = ceil_div(ceil_div(batch, group_bags), kWarps * of_warp);
+  float* const first = out.data + first_column;
+  const Forward f{first,
+                  out.cols(),
+                  static_cast<int>(batch),
+                  static_cast<int>(dim),
+                  lanes,
+                  static_cast<int>(group_bags),
+                  static_cast<int>(slices),
+                  static_cast<int>(slice_blocks),
+                  dim % kColumns == 0 && out.cols() % kColumns == 0 && is_aligned16(first),
                   pooling == Pooling::kMean};
   launch("embedding_bag_forward", embedding_bag_kernel<Id>,
          {num_tables * slices * slice_blocks, kThreads}, stream, f, tables.data());
