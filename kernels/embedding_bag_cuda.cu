@@ -1,7 +1,7 @@
 // Forward: a group of lanes, four columns each, walks through the ids of a few neighbouring bags.
 // It asks for several rows, and for the ids behind them, before it adds the first, so that what is
 // under way depends neither on how long bags are nor on whether there are offsets. Four columns are
-// 16 bytes of what is written and of float rows; of narrower rows twice as many are under way.
+// 16 bytes of what is written, whatever the type of the rows: whole sectors leave a warp.
 #include "kernels/embedding_bag.h"
 
 #include <algorithm>
@@ -37,6 +37,7 @@ __device__ __forceinline__ Id begin_of(const Id* offsets, int b) {
 // ---- forward ----
 
 constexpr int kColumns = 4;  // of a lane
+constexpr int kAhead = 4;    // rows of a group under way
 // Bags of a group: more than one only where this many warps have work. No bit depends on it.
 constexpr int64_t kMostBags = 8;
 constexpr int64_t kWarpsToFill = 16384;
@@ -84,36 +85,20 @@ struct AnyPiece {
   __device__ __forceinline__ float operator[](int i) const { return widen(x[i]); }
 };
 
-// The bag that a group is adding up, of those before `last`.
+// The bag that a group is adding up, and how many are left with it.
 template <class Id>
 struct OpenBag {
-  const Id* offsets;
-  int bag, last;
+  const Id* ends;  // where the positions of this bag end; null: behind one id
+  float* out;      // this lane's columns
+  int bags;
   Id end;                  // position behind its last id
   Id count = 0, left = 0;  // its ids in all, and those still to be added
   Float4 sum = {};
 
-  __device__ __forceinline__ OpenBag(const Bags<Id>& bags, int first, int last_)
-      : offsets(bags.offsets), bag(first), last(last_), end(begin_of(offsets, first)) {
-    open();
-  }
-  __device__ __forceinline__ Id begin() const { return end - count; }
-  __device__ __forceinline__ void open() {
-    if (bag == last) return;
-    const Id first = end;
-    end = begin_of(offsets, bag + 1);
-    count = left = end - first;
-  }
-  template <class Piece>
-  __device__ __forceinline__ void add(float weight, const Piece& piece) {
-#pragma unroll
-    for (int i = 0; i < kColumns; ++i) sum[i] = fmaf(weight, piece[i], sum[i]);
-  }
-  // Writes the sums of this lane's columns and opens the next bag. out: bag 0.
+  // Writes the sums of this lane's columns, and goes to the next bag.
   template <bool kAligned>
-  __device__ __forceinline__ void close(const Forward& f, float* out, int columns) {
+  __device__ __forceinline__ void close(const Forward& f, int columns) {
     const float scale = f.mean && count > 0 ? 1.0f / static_cast<float>(count) : 1.0f;
-    out += bag * f.stride;
 #pragma unroll
     for (int i = 0; i < kColumns; ++i) {
       sum[i] *= scale;
@@ -121,8 +106,21 @@ struct OpenBag {
     }
     if (kAligned && columns > 0) store4_streaming(out, sum);
     sum = {};
-    ++bag;
+    out += f.stride;
+    if (ends != nullptr) ++ends;
+    --bags;
     open();
+  }
+  __device__ __forceinline__ void open() {
+    if (bags == 0) return;
+    const Id begin = end;
+    end = ends == nullptr ? begin + 1 : *ends;
+    count = left = end - begin;
+  }
+  template <class Piece>
+  __device__ __forceinline__ void add(float weight, const Piece& piece) {
+#pragma unroll
+    for (int i = 0; i < kColumns; ++i) sum[i] = fmaf(weight, piece[i], sum[i]);
   }
 };
 
@@ -163,14 +161,16 @@ template <class T, bool kAligned, class Id>
 __device__ __forceinline__ void pool_bags(const Forward& f, float* out,
                                           const TableLookup<Id>& table, const Task& task) {
   using Piece = std::conditional_t<kAligned, AlignedPiece<T>, AnyPiece<T>>;
-  constexpr int kAhead = 16 / sizeof(T);  // rows under way
   const int in_group = lane() & (f.lanes - 1), leader = lane() - in_group;
   const int turn = f.lanes < kAhead ? f.lanes : kAhead, columns = f.dim - task.column;
   // A lane without columns reads what the first lane reads.
   const T* rows = static_cast<const T*>(table.rows.data) + (columns > 0 ? task.column : 0);
-  out += task.column;
-  OpenBag<Id> open(table.bags, task.first, task.last);
-  Queue<Id> queue(table.bags, open.begin(), begin_of(open.offsets, task.last), in_group);
+  const Id* offsets = table.bags.offsets;
+  const Id begin = begin_of(offsets, task.first), end = begin_of(offsets, task.last);
+  OpenBag<Id> open{offsets == nullptr ? nullptr : offsets + task.first + 1,
+                   out + task.first * f.stride + task.column, task.last - task.first, begin};
+  open.open();
+  Queue<Id> queue(table.bags, begin, end, in_group);
   Id next_id;
   float next_weight;
   queue.read(next_id, next_weight, in_group);
@@ -192,15 +192,15 @@ __device__ __forceinline__ void pool_bags(const Forward& f, float* out,
     int done = 0;
     bool closes;
     do {  // rows of one bag
-      const int end = open.left < rows_now - done ? done + static_cast<int>(open.left) : rows_now;
+      const int stop = open.left < rows_now - done ? done + static_cast<int>(open.left) : rows_now;
 #pragma unroll
       for (int u = 0; u < kAhead; ++u) {
-        if (u >= done && u < end) open.add(weights[u], pieces[u]);
+        if (u >= done && u < stop) open.add(weights[u], pieces[u]);
       }
-      open.left -= end - done;
-      done = end;
-      closes = open.left == 0 && open.bag < open.last;
-      if (closes) open.template close<kAligned>(f, out, columns);
+      open.left -= stop - done;
+      done = stop;
+      closes = open.left == 0 && open.bags > 0;
+      if (closes) open.template close<kAligned>(f, columns);
     } while (closes);
   } while (__any_sync(kFullMask, queue.left > 0));
 }
