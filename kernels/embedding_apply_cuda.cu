@@ -31,8 +31,8 @@ constexpr int kFold = 256;  // columns that one fold sums, see kernels/embedding
 struct Apply {
   UpdateScratch scratch;
   const float* dout;  // at the first column of the first table
-  int64_t dout_stride;
-  int64_t dim, max_ids;
+  int64_t dout_stride, max_ids;
+  int dim;
   const float* coefficients;  // null: all are 1
   UpdateKind kind;
   const UpdateConstants* constants;
@@ -84,7 +84,7 @@ struct ChunkGradient {
   const float* coefficients;  // or null
   int count;
 
-  __device__ Columns<kVec> operator()(int64_t column) const {
+  __device__ __forceinline__ Columns<kVec> operator()(int column) const {
     Columns<kVec> sum{};
     for (int begin = 0; begin < count; begin += kRowsInFlight) {
       Columns<kVec> row[kRowsInFlight];
@@ -110,7 +110,7 @@ struct ChunkGradient {
 template <int kVec>
 struct StoredGradient {
   const float* g;
-  __device__ Columns<kVec> operator()(int64_t column) const {
+  __device__ __forceinline__ Columns<kVec> operator()(int column) const {
     return load_columns<kVec>(g + column);
   }
 };
@@ -123,8 +123,8 @@ __device__ __forceinline__ float rowwise_rate(const Apply& a, const TablePlan& t
                                               const Gradient& gradient) {
   float mean = group.lane == 0 ? table.state[row] : 0;
   float squares = 0;
-  for (int64_t block = 0; block < a.dim; block += kFold) {
-    const int width = static_cast<int>(a.dim - block < kFold ? a.dim - block : kFold);
+  for (int block = 0; block < a.dim; block += kFold) {
+    const int width = a.dim - block < kFold ? a.dim - block : kFold;
     for (int c = group.lane * kVec; c < width; c += kLanes * kVec) {
       store_columns(shared + c, gradient(block + c));
     }
@@ -141,12 +141,12 @@ template <int kVec, int kLanes, class Gradient>
 __device__ __forceinline__ void update_row(const Apply& a, const TablePlan& table, uint32_t row,
                                            float* shared, const Group<kLanes>& group,
                                            const Gradient& gradient) {
-  const UpdateConstants c = *a.constants;
+  const UpdateConstants& c = *a.constants;
   const bool rowwise = a.kind == UpdateKind::kRowwiseAdagrad;
   const float rate =
       rowwise ? rowwise_rate<kVec>(a, table, row, shared, group, gradient) : c.table_rate;
-  for (int64_t column = group.lane * kVec; column < a.dim; column += kLanes * kVec) {
-    const int64_t at = row * a.dim + column;
+  for (int column = group.lane * kVec; column < a.dim; column += kLanes * kVec) {
+    const int64_t at = int64_t{row} * a.dim + column;
     Columns<kVec> w = load_row<kVec>(table, at);  // on their way beside the gradients
     RowState<kVec> state = load_state<kVec>(a.kind, table, at);
     const Columns<kVec> g =
@@ -162,13 +162,13 @@ __device__ __forceinline__ void update_row(const Apply& a, const TablePlan& tabl
 template <int kVec, int kLanes>
 __device__ __forceinline__ void apply_chunk(const Apply& a, int64_t place, const Chunk& chunk,
                                             float* shared, const Group<kLanes>& group) {
-  const TablePlan table = a.scratch.tables[chunk.table];
+  const TablePlan& table = a.scratch.tables[chunk.table];
   const ChunkGradient<kVec> gradient{
       a.dout + int64_t{chunk.table} * a.dim, a.dout_stride, a.scratch.bags + place,
       a.coefficients == nullptr ? nullptr : a.coefficients + place, static_cast<int>(chunk.count)};
   if (!chunk.is_part) return update_row<kVec>(a, table, chunk.row, shared, group, gradient);
   float* partial = a.scratch.partials + partial_slot(place, chunk.is_first) * a.dim;
-  for (int64_t column = group.lane * kVec; column < a.dim; column += kLanes * kVec) {
+  for (int column = group.lane * kVec; column < a.dim; column += kLanes * kVec) {
     store_columns(partial + column, gradient(column));
   }
 }
@@ -188,7 +188,7 @@ __global__ void __launch_bounds__(kThreads) apply_chunks(Apply a) {
 }
 
 // A thread's column of a long run: g = ((p_0 + p_1) + p_2) + ..., left where p_0 was.
-__device__ __forceinline__ void add_partials(float* first, uint32_t chunks, int64_t dim) {
+__device__ __forceinline__ void add_partials(float* first, uint32_t chunks, int dim) {
   float sum = *first;
   for (uint32_t begin = 1; begin < chunks; begin += kPartialsInFlight) {
     float p[kPartialsInFlight];
@@ -209,7 +209,7 @@ __global__ void __launch_bounds__(kFoldThreads) apply_long_runs(Apply a) {
     const LongRun run = a.scratch.long_runs[i];
     const Chunk chunk = a.scratch.chunks[run.begin];
     float* g = a.scratch.partials + partial_slot(run.begin, true) * a.dim;
-    for (int64_t column = threadIdx.x; column < a.dim; column += kFoldThreads) {
+    for (int column = static_cast<int>(threadIdx.x); column < a.dim; column += kFoldThreads) {
       add_partials(g + column, run.chunks, a.dim);
     }
     __syncthreads();
@@ -281,8 +281,8 @@ void embedding_update_apply(std::span<const TableUpdate<Id>> tables, ConstMatrix
   Apply a{.scratch = carve_scratch(kOp, scratch, std::ssize(tables), sizes),
           .dout = dout.data + first_column,
           .dout_stride = dout.cols(),
-          .dim = sizes.dim,
           .max_ids = sizes.max_ids,
+          .dim = static_cast<int>(sizes.dim),
           .coefficients = nullptr,
           .kind = kind,
           .constants = constants};

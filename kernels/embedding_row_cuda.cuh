@@ -6,7 +6,6 @@
 
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 
 #include "kernels/core/columns.cuh"
 #include "kernels/core/table_rows.h"
@@ -27,9 +26,8 @@ template <int kVec>
 __device__ __forceinline__ Halves<kVec> load_halves(const uint16_t* from) {
   Halves<kVec> h;
   if constexpr (kVec == 4) {
-    uint64_t word;
-    memcpy(&word, __builtin_assume_aligned(from, 8), 8);
-    for (int i = 0; i < 4; ++i) h.x[i] = static_cast<uint32_t>(word >> (16 * i)) & 0xFFFF;
+    const uint2 words = *reinterpret_cast<const uint2*>(from);
+    h = {{words.x & 0xFFFF, words.x >> 16, words.y & 0xFFFF, words.y >> 16}};
   } else {
     h.x[0] = *from;
   }
@@ -39,9 +37,7 @@ __device__ __forceinline__ Halves<kVec> load_halves(const uint16_t* from) {
 template <int kVec>
 __device__ __forceinline__ void store_halves(uint16_t* to, const Halves<kVec>& h) {
   if constexpr (kVec == 4) {
-    const uint32_t low = h.x[0] | h.x[1] << 16, high = h.x[2] | h.x[3] << 16;
-    const uint64_t word = low | static_cast<uint64_t>(high) << 32;
-    memcpy(__builtin_assume_aligned(to, 8), &word, 8);
+    *reinterpret_cast<uint2*>(to) = {h.x[0] | h.x[1] << 16, h.x[2] | h.x[3] << 16};
   } else {
     *to = static_cast<uint16_t>(h.x[0]);
   }
@@ -79,7 +75,7 @@ struct RandomRow {
 
 // The 16 random bits of the columns from `column`, a multiple of kVec.
 template <int kVec>
-__device__ __forceinline__ Halves<kVec> draw(const RandomRow& at, int64_t column) {
+__device__ __forceinline__ Halves<kVec> draw(const RandomRow& at, int column) {
   uint32_t c[4] = {static_cast<uint32_t>(column / 8), at.row, static_cast<uint32_t>(at.step),
                    static_cast<uint32_t>(at.step >> 32)};
   uint32_t k0 = at.key.seed, k1 = at.key.table;
@@ -96,7 +92,7 @@ __device__ __forceinline__ Halves<kVec> draw(const RandomRow& at, int64_t column
   const uint32_t first = upper ? c[2] : c[0], second = upper ? c[3] : c[1];
   Halves<kVec> bits;
   for (int i = 0; i < kVec; ++i) {
-    const int half = kVec == 4 ? i : static_cast<int>(column % 4);
+    const int half = kVec == 4 ? i : column % 4;
     bits.x[i] = (half < 2 ? first : second) >> (16 * (half % 2)) & 0xFFFF;
   }
   return bits;
@@ -126,7 +122,7 @@ __device__ __forceinline__ Columns<kVec> load_row(const TablePlan& table, int64_
 template <int kVec>
 __device__ __forceinline__ void store_row(const TablePlan& table, int64_t at,
                                           const Columns<kVec>& w, const RandomRow& random,
-                                          int64_t column) {
+                                          int column) {
   if (table.type == TableType::kFloat32) {
     store_columns(static_cast<float*>(table.rows) + at, w);
     return;
