@@ -3,6 +3,8 @@
 // applies them.
 #pragma once
 
+#include <cuda_runtime.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
