@@ -31,7 +31,7 @@ constexpr int kFold = 256;  // columns that one fold sums, see kernels/embedding
 struct Apply {
   UpdateScratch scratch;
   const float* dout;  // at the first column of the first table
-  int64_t dout_stride, max_ids;
+  uint32_t dout_stride, max_ids;
   int dim;
   const float* coefficients;  // null: all are 1
   UpdateKind kind;
@@ -79,7 +79,7 @@ __device__ __forceinline__ float fold_squares(float* a, int n, const Group<kLane
 template <int kVec>
 struct ChunkGradient {
   const float* dout;  // at the first column of the table
-  int64_t stride;
+  uint32_t stride;
   const uint32_t* bags;
   const float* coefficients;  // or null
   int count;
@@ -91,7 +91,7 @@ struct ChunkGradient {
       float coefficient[kRowsInFlight];
       for (int i = 0; i < kRowsInFlight; ++i) {
         if (begin + i >= count) continue;
-        row[i] = load_columns<kVec>(dout + int64_t{bags[begin + i]} * stride + column);
+        row[i] = load_columns<kVec>(dout + uint64_t{bags[begin + i]} * stride + column);
         coefficient[i] = coefficients == nullptr ? 1.0f : coefficients[begin + i];
       }
       for (int i = 0; i < kRowsInFlight; ++i) {
@@ -160,7 +160,7 @@ __device__ __forceinline__ void update_row(const Apply& a, const TablePlan& tabl
 }
 
 template <int kVec, int kLanes>
-__device__ __forceinline__ void apply_chunk(const Apply& a, int64_t place, const Chunk& chunk,
+__device__ __forceinline__ void apply_chunk(const Apply& a, uint32_t place, const Chunk& chunk,
                                             float* shared, const Group<kLanes>& group) {
   const TablePlan& table = a.scratch.tables[chunk.table];
   const ChunkGradient<kVec> gradient{
@@ -177,12 +177,11 @@ template <int kVec, int kLanes>
 __global__ void __launch_bounds__(kThreads) apply_chunks(Apply a) {
   const Group<kLanes> group;
   float* shared = dynamic_shared<float>() + group.in_block * fold_floats(kLanes);
-  const int64_t first = (int64_t{blockIdx.x} * (kThreads / kLanes) + group.in_block) * kLanes;
-  const int64_t mine = first + group.lane;
+  const uint32_t mine = blockIdx.x * kThreads + threadIdx.x;
   const bool starts = mine < a.max_ids && a.scratch.chunks[mine].count != 0;
   unsigned left = (__ballot_sync(kFullMask, starts) & group.mask) >> group.shift;
   for (; left != 0; left &= left - 1) {
-    const int64_t place = first + __ffs(static_cast<int>(left)) - 1;
+    const uint32_t place = mine - group.lane + __ffs(static_cast<int>(left)) - 1;
     apply_chunk<kVec>(a, place, a.scratch.chunks[place], shared, group);
   }
 }
@@ -247,7 +246,7 @@ LaunchShape over_places(int64_t max_ids) { return {(max_ids + kThreads - 1) / kT
 template <int kVec, int kLanes>
 void launch_apply(const Apply& a, CudaStream stream) {
   LaunchShape shape = over_places(a.max_ids);
-  LaunchShape long_shape{std::min(a.max_ids / (kChunk + 1), kMaxFoldBlocks), kFoldThreads};
+  LaunchShape long_shape{std::min<int64_t>(a.max_ids / (kChunk + 1), kMaxFoldBlocks), kFoldThreads};
   if (a.kind == UpdateKind::kRowwiseAdagrad) {
     constexpr size_t kGroupBytes = fold_floats(kLanes) * sizeof(float);
     shape.shared_bytes = kThreads / kLanes * kGroupBytes;
@@ -280,15 +279,15 @@ void embedding_update_apply(std::span<const TableUpdate<Id>> tables, ConstMatrix
           kOp, first_column, end_column, dout.cols());
   Apply a{.scratch = carve_scratch(kOp, scratch, std::ssize(tables), sizes),
           .dout = dout.data + first_column,
-          .dout_stride = dout.cols(),
-          .max_ids = sizes.max_ids,
+          .dout_stride = static_cast<uint32_t>(dout.cols()),
+          .max_ids = static_cast<uint32_t>(sizes.max_ids),
           .dim = static_cast<int>(sizes.dim),
           .coefficients = nullptr,
           .kind = kind,
           .constants = constants};
   if (sizes.weighted || pooling == Pooling::kMean) {
     launch(kOp, write_coefficients<Id>, over_places(a.max_ids), stream, a.scratch.coefficients,
-           tables.data(), a.scratch, std::ssize(tables), a.max_ids, pooling);
+           tables.data(), a.scratch, std::ssize(tables), sizes.max_ids, pooling);
     a.coefficients = a.scratch.coefficients;
   }
   const bool aligned = sizes.dim % 4 == 0 && dout.cols() % 4 == 0 && is_aligned16(a.dout);
