@@ -80,8 +80,9 @@ if(HOTROW_HAS_CUDA)
       set(CMAKE_CUDA20_${kind}_COMPILE_OPTION -std=c++20)
     endif()
   endforeach()
-  # What the host and a kernel share is constexpr.
-  set(flags --expt-relaxed-constexpr -lineinfo -fmad=false
+  # What the host and a kernel share is constexpr. fmt 9 thinks that nvcc does not know the word.
+  set(flags -DFMT_USE_CONSTEXPR=1
+            --expt-relaxed-constexpr -lineinfo -fmad=false
             -Xcompiler=-Wall,-Wextra,-Wshadow,-ffp-contract=off)
   # As for C++: an error where the tests have seen every warning.
   if(HOTROW_WERROR AND nvcc_version VERSION_EQUAL 13.0)
