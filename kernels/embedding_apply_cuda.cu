@@ -21,10 +21,11 @@ namespace {
 
 constexpr const char* kOp = "embedding_update_apply";
 constexpr int kThreads = 256;
-constexpr int kRowsInFlight = 4;       // of dout, a group
-constexpr int kFoldThreads = 128;      // of a block that adds up long runs
-constexpr int kPartialsInFlight = 32;  // a thread
+constexpr int kRowsInFlight = 4;   // of dout, a group
+constexpr int kFoldThreads = 128;  // of a block that adds up long runs
 constexpr int64_t kMaxFoldBlocks = 1024;
+// A thread's. A row that 65,536 bags share has 1,024 partial sums: 32 round trips to the cache.
+constexpr int kPartialsInFlight = 32;
 constexpr int kFold = 256;  // columns that one fold sums, see kernels/embedding_bag.h
 
 // What the kernels are given.
@@ -116,7 +117,8 @@ struct StoredGradient {
 };
 
 // Adds the mean square of the row's gradient to its state; returns the row's own learning rate to
-// every lane. `shared` holds the last kFold columns of the gradient afterwards.
+// every lane. `shared` holds the last kFold columns of the gradient afterwards; those of a lane are
+// its own to read and to write.
 template <int kVec, int kLanes, class Gradient>
 __device__ __forceinline__ float rowwise_rate(const Apply& a, const TablePlan& table, uint32_t row,
                                               float* shared, const Group<kLanes>& group,
@@ -155,8 +157,6 @@ __device__ __forceinline__ void update_row(const Apply& a, const TablePlan& tabl
     store_state(a.kind, table, at, state);
     store_row(table, at, w, {table.rounding, c.step, row}, column);
   }
-  // The next row's gradient goes where this one's is read.
-  if (rowwise) __syncwarp(group.mask);
 }
 
 template <int kVec, int kLanes>
