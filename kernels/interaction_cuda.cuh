@@ -69,16 +69,26 @@ __device__ inline void copy_vector(float* shared, const float* from, int left) {
 // sample s and feature f goes to row s * features + f of `shared`, with zeros up to a whole vector.
 __device__ inline void copy_rows(float* shared, const InteractionArgs& args, Samples samples,
                                  int64_t first, int features, int64_t k0) {
+  constexpr int kAhead = 4;  // descriptors that are read before the first of them is used
   const int thread = static_cast<int>(threadIdx.x);
   const int column = 4 * (thread & ((1 << args.row_shift) - 1)), row = thread >> args.row_shift;
   const int rows = static_cast<int>(blockDim.x) >> args.row_shift;
   const int left = args.chunk(k0) - column;
   if (left <= 0) return;
-  for (int s = 0; s < samples.count; ++s) {
-    for (int f = row; f < features; f += rows) {
-      const Feature from = args.x[first + f];
-      copy_vector(shared + (s * features + f) * args.stride + column,
-                  from.data + (samples.first + s) * from.stride + k0 + column, left);
+  for (int f0 = row; f0 < features; f0 += kAhead * rows) {
+    Feature from[kAhead];
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      from[i] = args.x[first + std::min(f0 + i * rows, features - 1)];
+    }
+    for (int s = 0; s < samples.count; ++s) {
+#pragma unroll
+      for (int i = 0; i < kAhead; ++i) {
+        const int f = f0 + i * rows;
+        if (f >= features) break;
+        copy_vector(shared + (s * features + f) * args.stride + column,
+                    from[i].data + (samples.first + s) * from[i].stride + k0 + column, left);
+      }
     }
   }
 }
