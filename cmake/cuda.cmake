@@ -74,8 +74,15 @@ if(hotrow_cuda_lacks)
 endif()
 
 if(HOTROW_HAS_CUDA)
-  # What the host and a kernel share is constexpr. CMake 3.25 does not know of C++20 in nvcc.
-  set(flags -std=c++20 --expt-relaxed-constexpr -lineinfo -fmad=false
+  # CMake 3.25 does not know the flag.
+  foreach(kind STANDARD EXTENSION)
+    if(NOT CMAKE_CUDA20_${kind}_COMPILE_OPTION)
+      set(CMAKE_CUDA20_${kind}_COMPILE_OPTION -std=c++20)
+    endif()
+  endforeach()
+  # What the host and a kernel share is constexpr. fmt 9 thinks that nvcc does not know the word.
+  set(flags -DFMT_USE_CONSTEXPR=1
+            --expt-relaxed-constexpr -lineinfo -fmad=false
             -Xcompiler=-Wall,-Wextra,-Wshadow,-ffp-contract=off)
   # As for C++: an error where the tests have seen every warning.
   if(HOTROW_WERROR AND nvcc_version VERSION_EQUAL 13.0)

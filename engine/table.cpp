@@ -24,7 +24,8 @@ Table::Table(std::string name, int64_t rows, int64_t dim, bool trainable, TableT
       trainable_(trainable),
       type_(type),
       rounding_(rounding),
-      weights_(row_bytes(name_, rows, dim, type), device, fmt::format("the rows of table {}", name_)) {
+      weights_(row_bytes(name_, rows, dim, type), device,
+               fmt::format("the rows of table {}", name_)) {
   weights_.spread();
 }
 

@@ -290,7 +290,7 @@ __device__ void write_rows(const Bf16FeatureGrad* dx, const Bf16* shared, int ro
     if (column + kVector <= width && is_aligned16(to)) {
       __stcs(reinterpret_cast<uint4*>(to), *reinterpret_cast<const uint4*>(from));
     } else {
-      for (int c = 0; c < std::min(kVector, width - column); ++c) to[c] = from[c];
+      for (int c = 0; c < kVector && column + c < width; ++c) to[c] = from[c];
     }
   }
 }

@@ -213,9 +213,12 @@ def check_lists(files):
     for path, file in files.items():
         if file.top not in CODE_FOLDERS or not path.endswith((".cpp", ".cu")):
             continue
-        listing = files.get(f"{file.top}/CMakeLists.txt")
-        name = path[len(file.top) + 1:]
-        if listing is None or not re.search(rf"(?<![\w/.]){re.escape(name)}(?!\w)", listing.text):
+        for folder in {file.top, file.folder}:
+            listing = files.get(f"{folder}/CMakeLists.txt")
+            name = path[len(folder) + 1:]
+            if listing and re.search(rf"(?<![\w/.]){re.escape(name)}(?!\w)", listing.text):
+                break
+        else:
             yield f"{path}:1: not named in {file.top}/CMakeLists.txt"
 
 

@@ -171,6 +171,9 @@ class CheckLayout(unittest.TestCase):
         self.expect({"engine/x.cpp": ""}, "engine/x.cpp:1: not named in engine/CMakeLists.txt")
         self.expect({"engine/x.cpp": "", "engine/CMakeLists.txt": "ax.cpp ops/x.cpp"}, "engine/x.cpp:1: not named")
         self.expect({"tests/kernels/y_test.cpp": ""}, "tests/kernels/y_test.cpp:1: not named")
+        # A folder may have a list of its own.
+        self.expect_ok({"tests/gpu/main.cpp": "", "tests/gpu/CMakeLists.txt": "add_executable(g main.cpp)"})
+        self.expect({"tests/gpu/main.cpp": "", "tests/gpu/CMakeLists.txt": "domain.cpp"}, "gpu/main.cpp:1: not named")
 
     def test_long_functions(self):
         body = "  int x = 0;\n" * 31

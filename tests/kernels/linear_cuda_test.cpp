@@ -327,17 +327,18 @@ TEST(LinearCuda, BitsDoNotDependOnTheOrderOfThreads) {
 
 TEST(LinearCuda, RejectsShapesThatDoNotFit) {
   Context context(true);
-  const Matrix x{nullptr, {4, 3}}, w{nullptr, {2, 3}}, y{nullptr, {4, 2}};
+  const Matrix x{nullptr, {4, 3}}, w{nullptr, {2, 3}};
+  const ConstMatrix y{nullptr, {4, 2}};
   EXPECT_EQ(test::error_text([&] {
               linear_forward({nullptr, {3, 2}}, x, w, {}, Activation::kNone, Precision::kFloat32,
                              context.gemms, CudaStream{});
             }),
             "[linear_forward] shapes do not fit: got x (4, 3), w (2, 3), y (3, 2), expected x (B, "
             "K), w (N, K), y (B, N)");
-  EXPECT_EQ(test::error_text([&] {
-              linear_backward({.dw = w, .db = {nullptr, {2}}, .x = {nullptr, {4, 2}}, .w = w},
-                              context.gemms, CudaStream{});
-            }),
+  float db[2];
+  LinearBackward wrong;
+  wrong.dw = w, wrong.w = w, wrong.db = {db, {2}}, wrong.x = {nullptr, {4, 2}};
+  EXPECT_EQ(test::error_text([&] { linear_backward(wrong, context.gemms, CudaStream{}); }),
             "[linear_backward] gradients do not fit: got dx (0, 0), dw (2, 3), db (2), expected "
             "the shapes of x (4, 2), w (2, 3) and (2)");
   EXPECT_EQ(test::error_text([&] {
@@ -345,10 +346,8 @@ TEST(LinearCuda, RejectsShapesThatDoNotFit) {
             }),
             "[activation_backward] shapes differ: got y (4, 2), dy (3, 2), expected one shape");
   GemmContext without({.workspace = {}});
-  float db[2];
-  EXPECT_EQ(test::error_text([&] {
-              linear_backward({.dw = w, .db = {db, {2}}, .x = x, .w = w}, without, CudaStream{});
-            }),
+  wrong.x = x;
+  EXPECT_EQ(test::error_text([&] { linear_backward(wrong, without, CudaStream{}); }),
             "[linear_backward] workspace too small: got 0 bytes, expected at least 8");
 }
 
