@@ -5,9 +5,8 @@ namespace hotrow {
 namespace {
 
 constexpr int kTile = 4;      // a thread has kTile x kTile pairs
-constexpr int kThreads = 64;  // of a block, about
-constexpr int kSquareThreads =
-    256;  // of a block whose square is not the only one: kSquare / kTile squared
+constexpr int kThreads = 64;  // of a block with several samples, at most
+constexpr int kMostThreads = kSquare / kTile * (kSquare / kTile);
 
 // A square of pairs (i, j), i from the rows of features and j from the columns; on the diagonal of
 // squares both are the same features and i >= j.
@@ -97,8 +96,8 @@ struct PairSums {
       for (int c = 0; c < kTile; ++c) {
         const int i = tile.row + r * tile.rows, j = tile.column + c * tile.columns;
         if (i >= square.rows || j >= square.columns) continue;
-        const int high = square.diagonal ? std::max(i, j) : i,
-                  low = square.diagonal ? std::min(i, j) : j;
+        const int high = square.diagonal ? std::max(i, j) : i;
+        const int low = square.diagonal ? std::min(i, j) : j;
         if (low < square.length(high, self)) shared[square.start(high, self) + low] = of[r][c];
       }
     }
@@ -123,7 +122,7 @@ __device__ void write_pairs(float* z, const float* shared, const InteractionArgs
   }
 }
 
-__global__ void __launch_bounds__(kSquareThreads)
+__global__ void __launch_bounds__(kMostThreads)
     dot_pairs(float* z, InteractionArgs args, unsigned squares) {
   const Square square(args, static_cast<int>(blockIdx.x % squares));
   const Samples samples = samples_of(args, blockIdx.x / squares);
