@@ -178,10 +178,11 @@ void interaction_forward(Matrix z, std::span<const Feature> x, int64_t D, bool s
   check_interaction_shapes("interaction", z.cols(), args.F, D, self_interaction);
   const int64_t squares = ceil_div(args.F, kSquare), pairs = squares * (squares + 1) / 2;
   const int64_t side = ceil_div(std::min<int64_t>(args.F, kSquare), kTile);
-  const SampleNeeds needs{.threads = squares == 1 ? side * (side + 1) / 2 : side * side,
+  const bool one = squares == 1;
+  const SampleNeeds needs{.threads = one ? side * (side + 1) / 2 : side * side,
                           .steps = ceil_div(D, kChunk),
-                          .rows = squares == 1 ? args.F : 2 * kSquare,
-                          .least = interaction_pairs(std::min<int64_t>(args.F, kSquare), true)};
+                          .rows = one ? args.F : 2 * kSquare,
+                          .least = one ? interaction_pairs(args.F, true) : kSquare * kSquare};
   const LaunchShape shape = shape_blocks(args, needs, kThreads, pairs);
   launch("interaction", dot_pairs, shape, stream, z.data, args, static_cast<unsigned>(pairs));
 }
