@@ -6,7 +6,6 @@ namespace {
 
 constexpr int kTile = 8;       // a thread has kTile rows of dx, four columns wide
 constexpr int kThreads = 128;  // of a block, at most
-constexpr int kBlocks = 4;     // of a multiprocessor, for which registers must do
 
 // g of the pairs of features [row0, + rows) and [column0, + columns): row i and column j at
 // j * stride + i; on the diagonal 2 g, or 0 without self interaction. `dz` is a sample's.
@@ -105,7 +104,7 @@ struct RowTile {
 // A block has the rows of one of `squares` squares of features; `vectors` threads lie side by side
 // in a row of dx. Step n takes chunk n / squares of the columns, and sums over the features of
 // square n % squares.
-__global__ void __launch_bounds__(kThreads, kBlocks)
+__global__ void __launch_bounds__(kThreads, 4)  // else sm_80 saves registers and spills
     spread_gradients(const FeatureGrad* dx, const float* dz, InteractionArgs args, int squares,
                      int vectors) {
   const int block = static_cast<int>(blockIdx.x);

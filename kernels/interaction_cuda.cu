@@ -179,7 +179,7 @@ void interaction_forward(Matrix z, std::span<const Feature> x, int64_t D, bool s
   const int64_t squares = ceil_div(args.F, kSquare), pairs = squares * (squares + 1) / 2;
   const int64_t side = ceil_div(std::min<int64_t>(args.F, kSquare), kTile);
   const bool one = squares == 1;
-  const SampleNeeds needs{.threads = one ? side * (side + 1) / 2 : side * side,
+  const SampleNeeds needs{.threads = one ? side * (side + 1) / 2 : kMostThreads,
                           .steps = ceil_div(D, kChunk),
                           .rows = one ? args.F : 2 * kSquare,
                           .least = one ? interaction_pairs(args.F, true) : kSquare * kSquare};
