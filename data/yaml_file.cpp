@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <yaml-cpp/eventhandler.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <set>
+#include <sstream>
 
 #include "data/excerpt.h"
 #include "kernels/core/check.h"
@@ -19,6 +21,25 @@ std::string place_of(std::string_view file, const YAML::Mark& mark) {
   return mark.is_null() ? fmt::format("{}", file)
                         : fmt::format("{}:{}:{}", file, mark.line + 1, mark.column + 1);
 }
+
+// Where documents begin, and nothing else of them.
+struct DocumentStarts : YAML::EventHandler {
+  using Mark = YAML::Mark;
+  using Anchor = YAML::anchor_t;
+  using Style = YAML::EmitterStyle::value;
+
+  void OnDocumentStart(const Mark& mark) override { marks.push_back(mark); }
+  void OnDocumentEnd() override {}
+  void OnNull(const Mark&, Anchor) override {}
+  void OnAlias(const Mark&, Anchor) override {}
+  void OnScalar(const Mark&, const std::string&, Anchor, const std::string&) override {}
+  void OnSequenceStart(const Mark&, const std::string&, Anchor, Style) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const Mark&, const std::string&, Anchor, Style) override {}
+  void OnMapEnd() override {}
+
+  std::vector<Mark> marks;
+};
 
 // The key of `fields` without the '?' that it may end in.
 std::string_view name_of_key(std::string_view key) {
@@ -131,11 +152,17 @@ double YamlValue::number(std::string_view subject) const {
 
 YamlValue parse_yaml(const std::string& text, std::string_view file) {
   try {
-    std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.empty()) documents.emplace_back();
-    require<DataError>(documents.size() == 1, "[{}] got {} YAML documents, expected one", file,
-                       documents.size());
-    return {documents[0], file};
+    // YAML::Load stops where the first document does, and LoadAll may go on for ever behind it.
+    std::istringstream input(text);
+    YAML::Parser parser(input);
+    DocumentStarts starts;
+    while (starts.marks.size() < 2 && parser.HandleNextDocument(starts)) {
+    }
+    if (starts.marks.size() == 2) {
+      throw DataError(fmt::format("[{}] bad YAML: got more after the document, expected its end",
+                                  place_of(file, starts.marks[1])));
+    }
+    return {YAML::Load(text), file};
   } catch (const YAML::Exception& error) {
     throw DataError(fmt::format("[{}] bad YAML: got {}, expected a document that can be parsed",
                                 place_of(file, error.mark), quoted_excerpt(error.msg)));

@@ -130,7 +130,7 @@ TEST(TextSchema, ErrorsSayWhere) {
       {"label: 1\nnumerical: [3-2]\n", "column: got '3-2', expected places from 1 to 100000"},
       {"label: 1\nnumerical: [2-999999999]\n", "expected places from 1 to 100000"},
       {"label: 1\nnumerical: [{columns: [2-60000, 2-50000, 2-60000]}]\n",
-       "[s.yaml:2:32] bad columns: got '2-50000', expected at most 100000 columns in all"},
+       "[s.yaml:2:33] bad columns: got '2-50000', expected at most 100000 columns in all"},
       {"label: 1\nnumerical: [2, 2]\n",
        "[s.yaml:2:16] repeated column: got 'column2' again, expected each of them once"},
       {"columns: [a, a]\nlabel: a\nnumerical: [2]\n",

@@ -21,9 +21,10 @@ SPEC = """channel_spec:
   numerical: [n]
 feature_spec: {c: {cardinality: auto}, n: {}, y: {}}
 source_spec:
-  test: &chunks
-  - {features: [n, c, y], files: [all.csv], type: csv}
-  train: *chunks
+  test:
+  - {features: [n, c, y], files: [test.csv], type: csv}
+  train:
+  - {features: [n, c, y], files: [train.csv], type: csv}
 """
 
 
@@ -58,7 +59,8 @@ class FullDisk(unittest.TestCase):
         cls.spec = cls.made / "csv"
         cls.spec.mkdir()
         (cls.spec / "feature_spec.yaml").write_text(SPEC)
-        (cls.spec / "all.csv").write_text("".join(f"{i}.5,{i % 1000},{i % 2}\n" for i in range(ROWS)))
+        for part in ("train", "test"):
+            (cls.spec / f"{part}.csv").write_text("".join(f"{i}.5,{i % 1000},{i % 2}\n" for i in range(ROWS)))
         (cls.made / "trace.txt").write_text(", ".join(str(i * i % 997) for i in range(20000)))
 
     @classmethod

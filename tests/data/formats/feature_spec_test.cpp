@@ -126,7 +126,9 @@ TEST(FeatureSpec, BrokenRules) {
                 parse(kSplitSpec.substr(0, last)));
   EXPECT_THROWS(DataError, "got a list, expected keys with values", parse("[1, 2]"));
   EXPECT_THROWS(DataError, "got nothing, expected keys with values", parse("~"));
-  EXPECT_THROWS(DataError, "got 2 YAML documents, expected one", parse("a: 1\n---\nb: 2\n"));
+  EXPECT_THROWS(DataError, "[f.yaml:2:1] bad YAML: got more after the document, expected its end",
+                parse("a: 1\n---\nb: 2\n"));
+  EXPECT_THROWS(DataError, "[f.yaml:1:1] bad YAML: got more", parse(", b: 2}\na: 1\n"));
   EXPECT_THROWS(DataError, "bad YAML", parse(std::string(3000, '[')));
   EXPECT_THROWS(DataError, "cannot be read", read_feature_spec("absent/feature_spec.yaml"));
 }

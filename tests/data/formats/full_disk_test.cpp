@@ -53,7 +53,7 @@ TEST_P(FullDisk, NamesTheFileAndLeavesNone) {
   for (const fs::path& file : files) {
     const fs::path full = path("full") / file;
     fs::create_directories(full.parent_path());
-    fs::create_symlink("/dev/full", PendingFile(full.string()).partial());
+    fs::create_symlink("/dev/full", full.string() + PendingFile::process_suffix());
     EXPECT_EQ(error_text<DataError>([&] { write_into(path("full")); }),
               "[" + full.string() +
                   "] cannot be written: got 'No space left on device', expected "
