@@ -242,16 +242,24 @@ TYPED_TEST(EmbeddingBagCuda, LongAndEmptyBags) {
   }
 }
 
-// So many bags that a group sums several; the last group has fewer.
+// So many bags that a group sums several, the last one of a table fewer; one, four and eight groups
+// a warp.
 TEST(EmbeddingBagCudaLarge, GroupsSumSeveralBags) {
-  Tables<int32_t> tables;
-  for (uint32_t t = 0; t < 2; ++t) {
-    tables.emplace_back(
-        TestTable<int32_t>({.batch = 25001, .rows = 100, .dim = 128, .max_bag = 3}, 3 + t),
-        kTypes[t * 2]);
+  struct Case {
+    int64_t dim, tables, batch;
+  };
+  for (const auto& [dim, count, batch] :
+       {Case{128, 2, 25001}, Case{20, 4, 33001}, Case{13, 8, 33001}}) {
+    Tables<int32_t> tables;
+    for (int64_t t = 0; t < count; ++t) {
+      const BatchShape shape{
+          .batch = batch, .rows = 100, .dim = dim, .max_bag = 3, .weighted = t % 2 == 1};
+      tables.emplace_back(TestTable<int32_t>(shape, static_cast<uint32_t>(t)), kTypes[t % 4]);
+    }
+    EXPECT_EQ(bits_of(forward_on_device(tables, {0, 0}, Pooling::kMean)),
+              bits_of(forward_on_host(tables, {0, 0}, Pooling::kMean)))
+        << dim;
   }
-  EXPECT_EQ(bits_of(forward_on_device(tables, {0, 0}, Pooling::kMean)),
-            bits_of(forward_on_host(tables, {0, 0}, Pooling::kMean)));
 }
 
 TEST(EmbeddingBagCudaLarge, ReadsEveryNumberOf16Bits) {

@@ -100,7 +100,7 @@ TYPED_TEST(SparseRouteCuda, EdgesOfTables) {
   check_ids<Out>(std::vector<Id>{}, 0);
   check_ids<Out>(std::vector<Id>{0}, 1);
   check_ids<Out>(std::vector<Id>{0, 1, std::numeric_limits<int32_t>::max()}, int64_t{1} << 31);
-  check_ids<Out>(std::vector<Id>(100, -1), 5);
+  check_ids<Out>(std::vector<Id>(5000, -1), 5);  // many of one thread
 }
 
 template <class Out, class In>
@@ -130,6 +130,9 @@ TYPED_TEST(SparseRouteCuda, ChecksOffsets) {
   EXPECT_EQ(check_offsets<Out>(Offsets{0, 2, 6, 7}, 5), 2);
   EXPECT_EQ(check_offsets<Out>(Offsets{0, std::numeric_limits<Id>::min(), 2, 5}, 5), 1);
   EXPECT_EQ(check_offsets<Out>(Offsets{0, std::numeric_limits<Id>::max(), 2, 5}, 5), 1);
+  Offsets falling(3000);
+  for (size_t i = 1; i < falling.size(); ++i) falling[i] = static_cast<Id>(9000 - i);
+  EXPECT_EQ(check_offsets<Out>(falling, 9000), 2);
   for (int64_t bags : kSizes) {
     auto offsets = random_ids<Id>(bags + 1, 100000, static_cast<uint32_t>(bags));
     std::sort(offsets.begin(), offsets.end());
