@@ -161,12 +161,11 @@ __device__ void write_pairs(Bf16* z, Bf16* shared, const Bf16Args& args, const S
   }
 }
 
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 5)  // else sm_90 saves registers and spills
     dot_pairs_bf16(Bf16* z, Bf16Args args, unsigned squares, int rows_of_warp) {
-  const int64_t task = int64_t{blockIdx.x} * kWarps + warp_in_block();
-  const int64_t sample = task / squares;
+  const int64_t sample = int64_t{blockIdx.x / squares} * kWarps + warp_in_block();
   if (sample >= args.B) return;
-  const Square square(args, static_cast<int>(task % squares));
+  const Square square(args, static_cast<int>(blockIdx.x % squares));
   Bf16* shared = dynamic_shared<Bf16>() + warp_in_block() * 2 * rows_of_warp * kStride;
   z += sample * args.cols;
   const auto buffer = [&](int step) { return shared + step % 2 * rows_of_warp * kStride; };
@@ -215,7 +214,8 @@ __device__ void load_gradients(Bf16* shared, const Bf16* dz, const Bf16Args& arg
   for (int high = 0; high < highs; ++high) {
     const int low = lane();
     if (low >= (diagonal ? high + args.self : lows)) continue;
-    const Bf16 g = dz[args.D + interaction_pairs(high0 + high, args.self) + low0 + low];
+    const Bf16* pairs = dz + args.D + interaction_pairs(high0 + high, args.self) + low0;
+    const Bf16 g{__ldg(&pairs[low].bits)};
     if (diagonal && low == high) {
       shared[high * kGStride + low] = round_bf16(2 * widen(g));
     } else {
@@ -297,8 +297,9 @@ __device__ void write_rows(const Bf16FeatureGrad* dx, const Bf16* shared, int ro
 
 __global__ void __launch_bounds__(kThreads)
     spread_gradients_bf16(const Bf16FeatureGrad* dx, const Bf16* dz, Bf16Args args, int squares) {
-  const int64_t task = int64_t{blockIdx.x} * kWarps + warp_in_block();
-  const int64_t sample = task / squares, row0 = task % squares * kSquare;
+  const int block = static_cast<int>(blockIdx.x);
+  const int64_t sample = int64_t{block / squares} * kWarps + warp_in_block();
+  const int64_t row0 = int64_t{block % squares} * kSquare;
   if (sample >= args.B) return;
   const int rows = args.square(row0), most = args.square(0);
   const int of_warp = 2 * most * kStride + kSquare * kGStride;
@@ -345,7 +346,7 @@ void interaction_forward(View<Bf16, 2> z, std::span<const Bf16Feature> x, int64_
   const int64_t side = ceil_div(F, kSquare), squares = side * (side + 1) / 2;
   const int64_t rows = side == 1 ? F : 2 * kSquare;
   const auto bytes = static_cast<size_t>(kWarps * 2 * rows * kStride) * sizeof(Bf16);
-  launch("interaction", dot_pairs_bf16, {ceil_div(z.rows() * squares, kWarps), kThreads, bytes},
+  launch("interaction", dot_pairs_bf16, {ceil_div(z.rows(), kWarps) * squares, kThreads, bytes},
          stream, z.data, Bf16Args{x.data(), z.rows(), F, D, z.cols(), self_interaction},
          static_cast<unsigned>(squares), static_cast<int>(rows));
 }
@@ -359,7 +360,7 @@ void interaction_backward(std::span<const Bf16FeatureGrad> dx, View<const Bf16, 
   const int64_t squares = ceil_div(F, kSquare);
   const int64_t numbers = 2 * std::min<int64_t>(F, kSquare) * kStride + kSquare * kGStride;
   launch("interaction backward", spread_gradients_bf16,
-         {ceil_div(dz.rows() * squares, kWarps), kThreads,
+         {ceil_div(dz.rows(), kWarps) * squares, kThreads,
           static_cast<size_t>(kWarps * numbers) * sizeof(Bf16)},
          stream, dx.data(), dz.data,
          Bf16Args{x.data(), dz.rows(), F, D, dz.cols(), self_interaction},
