@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -72,7 +73,8 @@ def nvcc_version(words):
 
 def report(words, folder):
     """What ptxas says of one file, compiled as the build does but for ARCHITECTURES."""
-    words = [word for word in words if not word.startswith("--generate-code")]
+    launcher = [path for path in (shutil.which("ccache"),) if path]
+    words = launcher + [word for word in words if not word.startswith("--generate-code")]
     words += [f"--generate-code=arch=compute_{a},code=[sm_{a}]" for a in ARCHITECTURES]
     with tempfile.TemporaryDirectory() as out:
         words[words.index("-o") + 1] = os.path.join(out, "object.o")

@@ -69,7 +69,7 @@ class CudaResources(unittest.TestCase):
 
     def run_script(self, *arguments):
         done = subprocess.run([sys.executable, SCRIPT, ".", *arguments], cwd=self.root, capture_output=True,
-                              text=True, check=False)
+                              text=True, check=False, env={**os.environ, "CCACHE_DISABLE": "1"})
         return done.returncode, done.stdout + done.stderr
 
     def expect(self, status, *wanted):
