@@ -107,7 +107,7 @@ TEST(Warp, FoldsInHalves) {
 }
 
 __global__ void shuffle_and_vote(unsigned* out) {
-  unsigned* row = out + threadIdx.x * 8;
+  unsigned* row = out + threadIdx.x * 9;
   const unsigned l = static_cast<unsigned>(lane());
   row[0] = __shfl_up_sync(kFullMask, l, 3, 8);
   row[1] = __shfl_down_sync(kFullMask, l, 3, 8);
@@ -118,10 +118,11 @@ __global__ void shuffle_and_vote(unsigned* out) {
   row[6] = static_cast<unsigned>(__popc(l) + 100 * __ffs(static_cast<int>(l)) +
                                  10000 * __clz(static_cast<int>(l)));
   row[7] = __brev(l) ^ __umulhi(l << 28, 16);
+  row[8] = __shfl_xor_sync(kFullMask, l, 9, 8);
 }
 
 TEST(Warp, IntrinsicsOfThisDeviceMeanTheSame) {
-  DeviceVector<unsigned> out(32 * 8);
+  DeviceVector<unsigned> out(32 * 9);
   run(shuffle_and_vote, {1, 32}, out.data());
   const auto got = out.get();
   for (unsigned l = 0; l < 32; ++l) {
@@ -140,8 +141,9 @@ TEST(Warp, IntrinsicsOfThisDeviceMeanTheSame) {
                                      1u,
                                      match,
                                      bits + 100 * ffs + 10000 * clz,
-                                     reversed ^ (l % 16)};
-    EXPECT_EQ(std::vector<unsigned>(&got[l * 8], &got[l * 8] + 8), want) << l;
+                                     reversed ^ (l % 16),
+                                     l / 8 % 2 == 1 ? l ^ 9 : l};
+    EXPECT_EQ(std::vector<unsigned>(&got[l * 9], &got[l * 9] + 9), want) << l;
   }
 }
 

@@ -90,6 +90,30 @@ TEST(CudaOnHostCopies, LandAtTheWait) {
   EXPECT_EQ(wrong_copies<kOneGroupTooFew>(), kSeeds);
 }
 
+// The second copy brings what is there already, so that only its wait makes a difference.
+template <bool kWaits>
+__global__ void copy_twice(float* out, const float* in) {
+  auto* mine = dynamic_shared<float>() + threadIdx.x;
+  copy_async4(mine, in + threadIdx.x);
+  copy_async_commit();
+  copy_async_wait<0>();
+  copy_async4(mine, in + threadIdx.x);
+  copy_async_commit();
+  if constexpr (kWaits) copy_async_wait<0>();
+  out[threadIdx.x] = *mine;
+  copy_async_wait<0>();
+}
+
+TEST(CudaOnHostCopies, HideWhatWasThereUntilTheWait) {
+  const auto in = test_floats(64, 8);
+  const DeviceVector<float> from(in);
+  DeviceVector<float> out(64);
+  run(copy_twice<true>, {1, 64, 256}, out.data(), from.data());
+  EXPECT_EQ(out.get(), in);
+  run(copy_twice<false>, {1, 64, 256}, out.data(), from.data());
+  EXPECT_NE(out.get(), in);
+}
+
 __global__ void copy_and_end(const float* in) {
   copy_async4(dynamic_shared<float>() + threadIdx.x, in + threadIdx.x);
   copy_async_commit();

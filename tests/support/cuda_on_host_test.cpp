@@ -160,7 +160,7 @@ __global__ void wrong_distance(int* out) { out[lane()] = __shfl_up_sync(kFullMas
 
 TEST(CudaOnHost, FindsWrongIntrinsics) {
   DeviceVector<int> out(32);
-  EXPECT_THROWS(DeviceError, "where other lanes of the mask 0xFFFFFFFF wait in __",
+  EXPECT_THROWS(DeviceError, "with the mask 0xFFFFFFFF, of which other lanes wait in __",
                 run(mix_intrinsics, {1, 32}, out.data()));
   EXPECT_THROWS(DeviceError, "__shfl_sync with a width of 12, expected 1, 2, 4, 8, 16 or 32",
                 run(wrong_width, {1, 32}, out.data()));
@@ -320,7 +320,7 @@ TEST(CudaOnHost, FindsAddressesThatAreNotAligned) {
                 run(load_sixteen, {1, 32}, out.data(), bytes + 8));
   DeviceVector<char> counter(std::vector<char>(8));
   run(add_one, {1, 32}, counter.data());
-  EXPECT_THROWS(DeviceError, "an atomic function of 4 bytes at an address that is not aligned",
+  EXPECT_THROWS(DeviceError, "an access of 4 bytes at an address that is not aligned",
                 run(add_one, {1, 32}, counter.data() + 2));
 }
 

@@ -76,6 +76,7 @@ class Machine {
   Thread* pick();
   void switch_away(Fiber& from);
   void wait(const char* name, Where where);
+  [[noreturn]] void fail_barrier(const char* name, Where where) const;
   void fail(std::string text);
 
   std::mutex mutex_;
@@ -266,19 +267,26 @@ void Machine::wait(const char* name, Where where) {
   self.mask = 0;
 }
 
+// `other`: what lanes of the mask wait in, or null where the lane itself is not in the mask.
+[[noreturn]] void fail_meeting(const Collective& what, unsigned mask, Where where,
+                               const Collective* other) {
+  throw_fault(fmt::format("{} ({}:{}) with the mask 0x{:08X}, {} {}", what.name,
+                          file_name(where.file), where.line, mask,
+                          other == nullptr ? "which lacks" : "of which other lanes wait in",
+                          other == nullptr ? "the lane itself" : other->name));
+}
+
 void Machine::meet_warp(const Collective& what, unsigned mask, void* operand, Where where) {
   Thread& self = *current_;
   const unsigned lane = self.index % kLanes, bit = 1u << lane;
-  check((mask & bit) != 0, "{} ({}:{}) with the mask 0x{:08X}, which lacks the lane itself",
-        what.name, file_name(where.file), where.line, mask);
+  if ((mask & bit) == 0) fail_meeting(what, mask, where, nullptr);
   Warp& warp = warps_[self.index / kLanes];
   auto meeting = std::find_if(warp.meetings.begin(), warp.meetings.end(),
                               [mask](const Meeting& m) { return m.mask == mask; });
   if (meeting == warp.meetings.end()) {
     meeting = warp.meetings.insert(meeting, {mask, 0, &what});
   }
-  check(meeting->what == &what, "{} ({}:{}) where other lanes of the mask 0x{:08X} wait in {}",
-        what.name, file_name(where.file), where.line, mask, meeting->what->name);
+  if (meeting->what != &what) fail_meeting(what, mask, where, meeting->what);
   warp.operands[lane] = operand;
   self.mask = mask;
   meeting->arrived |= bit;
@@ -291,15 +299,18 @@ void Machine::meet_warp(const Collective& what, unsigned mask, void* operand, Wh
   wait(what.name, where);
 }
 
+void Machine::fail_barrier(const char* name, Where where) const {
+  throw_fault(fmt::format("{} ({}:{}) where other threads of the block wait in {} ({}:{})", name,
+                          file_name(where.file), where.line, barrier_.name,
+                          file_name(barrier_.where.file), barrier_.where.line));
+}
+
 int Machine::meet_block(const char* name, bool flag, Where where) {
   if (barrier_.arrived == 0) {
     barrier_.name = name;
     barrier_.where = where;
   }
-  check(same_place(barrier_.where, where),
-        "{} ({}:{}) where other threads of the block wait in {} ({}:{})", name,
-        file_name(where.file), where.line, barrier_.name, file_name(barrier_.where.file),
-        barrier_.where.line);
+  if (!same_place(barrier_.where, where)) fail_barrier(name, where);
   barrier_.flags += flag;
   if (++barrier_.arrived == count_) {
     barrier_.result = barrier_.flags;
@@ -334,6 +345,11 @@ std::string run_grid(unsigned blocks, unsigned threads, size_t shared_bytes,
 
 void throw_fault(const std::string& text) {
   throw Fault(fmt::format("block {}, thread {}: {}", blockIdx.x, threadIdx.x, text));
+}
+
+void throw_unaligned(size_t bytes) {
+  throw_fault(
+      fmt::format("an access of {} bytes at an address that is not aligned to them", bytes));
 }
 
 int current_lane() { return static_cast<int>(machine().current().index % kLanes); }

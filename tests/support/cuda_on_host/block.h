@@ -28,6 +28,7 @@ struct Fault : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 [[noreturn]] void throw_fault(const std::string& text);  // adds which thread it is
+[[noreturn]] void throw_unaligned(size_t bytes);
 template <class... Args>
 void check(bool ok, fmt::format_string<Args...> text, Args&&... args) {
   if (!ok) [[unlikely]]

@@ -97,20 +97,18 @@ T wrapping_sum(T x, T y) {
     return x + y;
   }
 }
+template <class T>
+void check_aligned(const T* p) {
+  if (reinterpret_cast<uintptr_t>(p) % sizeof(T) != 0) [[unlikely]]
+    throw_unaligned(sizeof(T));
+}
 // Nothing interrupts a fiber, so that any function is atomic.
 template <class T, class Change>
 T exchange(T* p, Change change) {
-  check(reinterpret_cast<uintptr_t>(p) % sizeof(T) == 0,
-        "an atomic function of {} bytes at an address that is not aligned to them", sizeof(T));
+  check_aligned(p);
   const T old = *p;
   *p = change(old);
   return old;
-}
-
-template <class T>
-void check_aligned(const T* p) {
-  check(reinterpret_cast<uintptr_t>(p) % sizeof(T) == 0,
-        "an access of {} bytes at an address that is not aligned to them", sizeof(T));
 }
 
 }  // namespace hotrow::cuda_on_host

@@ -23,8 +23,8 @@ void mma_tf32(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], Whe
 
 template <class T>
 T* aligned16(T* p) {
-  cuda_on_host::check(reinterpret_cast<uintptr_t>(p) % 16 == 0,
-                      "an access of 16 bytes at an address that is not aligned to them");
+  if (reinterpret_cast<uintptr_t>(p) % 16 != 0) [[unlikely]]
+    cuda_on_host::throw_unaligned(16);
   return p;
 }
 
