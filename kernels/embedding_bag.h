@@ -18,9 +18,10 @@
 // Cost: N D flop (2 N D with weights) and D (s N + 4 T B) bytes plus ids, where N counts the ids of
 // all tables and s the bytes that a lookup reads of an element: 4 or, of 16-bit rows, 2.
 // Errors: InvalidArgument for shapes that do not fit; those in a list that lies on a device are
-// trusted, and B and D are below 2^31. Ids and offsets are NOT checked here: whoever feeds a batch
-// does it once, see kernels/sparse_route.h. Source: Naumov et al., "Deep Learning Recommendation
-// Model" (2019), section 2.1; the order is our own.
+// trusted, and B and D are below 2^31 there. Ids and offsets are NOT checked here: whoever feeds a
+// batch does it once, see kernels/sparse_route.h.
+// Source: Naumov et al., "Deep Learning Recommendation Model" (2019), section 2.1; the order is our
+// own.
 #pragma once
 
 #include <cstdint>

@@ -22,7 +22,7 @@ constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / kWarpSize;
 
 // Lanes for so many pieces of a row: a power of two.
-__host__ __device__ __forceinline__ int lanes_for(int64_t pieces) {
+int lanes_for(int64_t pieces) {
   int lanes = 1;
   while (lanes < kWarpSize && lanes < pieces) lanes *= 2;
   return lanes;
@@ -177,7 +177,9 @@ __device__ __forceinline__ void pool_bags(const Forward& f, float* out,
   do {
     const Id lane_id = next_id;
     const float lane_weight = next_weight;
-    const int rows_now = queue.left < turn ? max(static_cast<int>(queue.left), 0) : turn;
+    const int rows_now = queue.left >= turn ? turn
+                         : queue.left > 0   ? static_cast<int>(queue.left)
+                                            : 0;
     Piece pieces[kAhead];
     float weights[kAhead];
 #pragma unroll

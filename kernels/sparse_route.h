@@ -3,11 +3,13 @@
 // Shapes: vectors of n. Ids are int32_t or int64_t; a row count is `rows`.
 // Aliasing: outputs overlap no input.
 // Determinism: integers, exact.
-// CUDA: what the CPU returns becomes a word of device memory, `bad`; it is the same number.
+// CUDA: what the CPU returns becomes a word of device memory, `bad`, and is the same number.
 // Whatever the ids and offsets are, `out` then holds numbers within the bounds (0 for a bad id, a
-// bad offset clamped), so that kernels queued behind touch no foreign memory before anybody has
-// seen `bad`. Cost: one pass over the bytes named; no flops. Source: own derivation; quotient and
-// remainder: Shi et al., "Compositional Embeddings" (2020), section 3.
+// bad offset clamped): unless a table has no rows, lookups queued behind touch no foreign memory
+// before anybody has seen `bad`.
+// Cost: one pass over the bytes named; no flops.
+// Source: own derivation; quotient and remainder: Shi et al., "Compositional Embeddings" (2020),
+// section 3.
 #pragma once
 
 #include <cstdint>
