@@ -259,6 +259,35 @@ TEST(CudaOnHostCopies, FindsBulkCopiesAgainstTheirContract) {
                 run(barrier_elsewhere, shape, barrier.data(), 1));
 }
 
+// Each lane writes its neighbour's row of the matrices.
+template <bool kWaits>
+__global__ void load_rows_of_others(uint32_t* out) {
+  auto* shared = dynamic_shared<uint16_t>();
+  for (int i = 0; i < 8; ++i) {
+    shared[(lane() + 1) % kWarpSize * 8 + i] = static_cast<uint16_t>(lane() * 8 + i);
+  }
+  if constexpr (kWaits) __syncwarp();
+  uint32_t r[4];
+  load_matrix4(r, shared + lane() * 8);
+  for (int m = 0; m < 4; ++m) out[m * kWarpSize + lane()] = r[m];
+}
+
+TEST(CudaOnHostCopies, FindsMatricesThatAreNotWrittenYet) {
+  std::vector<uint32_t> want(128);
+  for (uint32_t i = 0; i < 128; ++i) {
+    const uint32_t row = (i / 4 + 31) % 32, first = row * 8 + i % 4 * 2;
+    want[i] = first | (first + 1) << 16;
+  }
+  for (uint64_t seed = 0; seed < kSeeds; ++seed) {
+    cuda_on_host::set_schedule_seed(seed);
+    DeviceVector<uint32_t> out(128);
+    run(load_rows_of_others<true>, {1, 32, 512}, out.data());
+    EXPECT_EQ(out.get(), want);
+    run(load_rows_of_others<false>, {1, 32, 512}, out.data());
+    EXPECT_NE(out.get(), want);
+  }
+}
+
 __global__ void product_of_half_a_warp() {
   float c[4] = {};
   const uint32_t a[4] = {}, b[2] = {};

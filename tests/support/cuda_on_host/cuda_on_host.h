@@ -18,7 +18,8 @@
 //  - an address is not aligned as an access needs it, or is not in shared memory where it must be,
 //  - a copy or a barrier is used against its contract (kernels/core/async.cuh),
 //  - a guard zone was written to (cudaErrorIllegalAddress).
-// It cannot find: races inside one instruction, missing fences, bank conflicts, anything about
+// It cannot find: a missing __syncwarp where a shuffle or a vote stands in its place, missing
+// fences, blocks that wait for each other (the test does not end), bank conflicts, anything about
 // time, wrong operands in inline PTX.
 #pragma once
 

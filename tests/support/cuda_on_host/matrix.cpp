@@ -11,15 +11,14 @@ namespace {
 
 constexpr unsigned kWholeWarp = 0xFFFFFFFFu;
 
+// A row is read when its lane comes, so that rows which other lanes have not written yet show.
 struct Load {
-  const char* row;
+  uint16_t row[8];
   uint32_t* r;
 };
 
 uint32_t element(void* const* operands, int row, int column) {
-  uint16_t bits;
-  std::memcpy(&bits, static_cast<const Load*>(operands[row])->row + 2 * column, sizeof bits);
-  return bits;
+  return static_cast<const Load*>(operands[row])->row[column];
 }
 
 template <bool kTransposed>
@@ -100,7 +99,8 @@ constexpr Collective kMmaTf32{"mma_tf32", complete_product<Tf32Layout>};
 void load_matrix4(uint32_t (&r)[4], const void* shared_row, bool transposed, Where where) {
   const Collective& what = transposed ? kLoadTransposed : kLoad;
   check_shared(what.name, shared_row, 16, 16);
-  Load load{static_cast<const char*>(shared_row), r};
+  Load load{{}, r};
+  std::memcpy(load.row, shared_row, sizeof load.row);
   meet_warp(what, kWholeWarp, &load, where);
 }
 
