@@ -13,12 +13,12 @@ import pathlib
 import sys
 
 RECORD = "docs/benchmarks/gpu.json"
-FILES = ("kernels/*_cuda.cu", "kernels/*.cuh", "kernels/core/*.cuh")
+FILES = ("**/*.cu", "**/*.cuh", "**/*_cublaslt.cpp")  # below kernels/
 
 
 def hashes(root):
     """SHA-256 of each file of the kernels by its path below `root`."""
-    files = sorted(file for pattern in FILES for file in pathlib.Path(root).glob(pattern))
+    files = sorted(file for pattern in FILES for file in pathlib.Path(root, "kernels").glob(pattern))
     return {file.relative_to(root).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares what every kernel takes on a GPU with tests/golden/cuda_registers.json.
 
-  cuda_resources.py BUILD            compiles each .cu of the build tree BUILD for sm_80 and sm_90a
+  cuda_resources.py BUILD            compiles each kernels/*.cu as the build in BUILD does, for sm_80 and sm_90a
   cuda_resources.py BUILD --update   and makes the golden file anew
 
 No kernel may spill registers, keep variables in memory or take more registers than the golden file
@@ -23,8 +23,8 @@ ARCHITECTURES = ("80", "90a")
 SKIPPED = 77
 HINT = "find out why, or accept it with tests/cuda_resources.py BUILD --update"
 
-ENTRY = re.compile(r"Compiling entry function '([^']+)' for '([^']+)'")
-FUNCTION = re.compile(r"Function properties for (\S+)")
+ENTRY = re.compile(r"Compiling entry function '(.+)' for '(.+)'")
+FUNCTION = re.compile(r"Function properties for (.+)")
 MEMORY = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
 REGISTERS = re.compile(r"Used (\d+) registers")
 
@@ -56,12 +56,12 @@ def demangle(names):
 
 
 def read_commands(build):
-    """(path below the root, words of its compiler's command, folder) of every .cu that nvcc compiles."""
+    """(path, words of its compiler's command, folder) of every file of kernels/ that nvcc compiles."""
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as f:
         for entry in json.load(f):
-            words = shlex.split(entry["command"])
-            if "-x cu " in " ".join(words) + " ":
-                yield os.path.relpath(entry["file"]), words, entry["directory"]
+            path = os.path.relpath(entry["file"])
+            if path.startswith("kernels/") and " -x cu " in entry["command"]:
+                yield path, shlex.split(entry["command"]), entry["directory"]
 
 
 def nvcc_version(words):

@@ -48,9 +48,10 @@ class CudaResources(unittest.TestCase):
         os.makedirs(os.path.join(self.root, "tests/golden"))
         command = "ccache bin/nvcc -Ikernels --generate-code=arch=compute_70,code=[sm_70] -x cu -c kernels/x_cuda.cu -o x.o"
         on_host = "g++ -x c++ -o y.o -c kernels/x_cuda.cu"
+        test = command.replace("kernels/x_cuda.cu", "tests/y.cu")
         self.write("compile_commands.json", json.dumps(
             [{"directory": self.root, "command": c.replace("ccache bin", self.root),
-              "file": os.path.join(self.root, "kernels/x_cuda.cu")} for c in (on_host, command)]))
+              "file": os.path.join(self.root, c.split(" -c ")[1].split()[0])} for c in (on_host, command, test)]))
         self.compiler()
 
     def write(self, path, text):

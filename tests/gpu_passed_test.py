@@ -28,8 +28,10 @@ def record(tree):
 
 class GpuPassed(unittest.TestCase):
     def test_without_a_record_nothing_has_passed(self):
-        self.assertEqual(run({**KERNELS, "kernels/a_cpu.cpp": "", "kernels/core/view.h": ""}),
-                         "never passed on a GPU: kernels/a_cuda.cu kernels/b_cuda.cu kernels/core/warp.cuh\n")
+        others = {path: "" for path in ("kernels/a_cpu.cpp", "kernels/core/view.h", "tests/kernels/x.cu")}
+        self.assertEqual(run({**KERNELS, **others, "kernels/core/gemm_cublaslt.cpp": ""}),
+                         "never passed on a GPU: kernels/a_cuda.cu kernels/b_cuda.cu "
+                         "kernels/core/gemm_cublaslt.cpp kernels/core/warp.cuh\n")
 
     def test_all_passed(self):
         self.assertEqual(run({**KERNELS, **record({**KERNELS, "kernels/gone_cuda.cu": "g"})}),
