@@ -34,7 +34,6 @@ using nlohmann::json;
 
 constexpr int64_t kReserved = int64_t{72} << 20;   // of max_memory: all but the columns' tables
 constexpr int64_t kPieceBytes = int64_t{3} << 20;  // of a parsed piece and its part of a segment
-constexpr int kOwnMapping = 1 << 20;               // bytes from which on a block is mapped alone
 constexpr int64_t kFewestPieces = 16;              // of a segment, where memory allows it
 
 // Removes the files in `folder` that a process with one of `suffixes` has left half-written.
@@ -90,7 +89,8 @@ class Scratch {
     }
     remove_partial_files(path_, suffixes);
     for (const std::string& folder : folders) remove_partial_files(folder, suffixes);
-    std::ofstream(runs, std::ios::app) << PendingFile::process_suffix() << '\n';
+    std::ofstream mine(runs, std::ios::app);
+    check_written(static_cast<bool>(mine << PendingFile::process_suffix() << std::endl), runs);
   }
 
   void remove() const {
@@ -195,9 +195,6 @@ class Encoder {
         parse_to_segments(source_, parsed, pieces_per_segment(), config_.errors, progress_);
     segments_ = std::make_unique<Segments>(text.segments, source_.schema());
     malloc_trim(0);  // what was parsed is on disk; the columns need the memory
-    // A table's blocks go back to the system when it grows or ends, instead of lying in the heap
-    // beside the next ones.
-    mallopt(M_MMAP_THRESHOLD, kOwnMapping);
     count(scratch.path(), column_work);
     encode_columns(scratch.path(), column_work);
     EncodeResult result = write(output);
