@@ -9,7 +9,6 @@
 
 #include "kernels/embedding_bag.h"
 #include "tests/kernels/embedding_test_data.h"
-#include "tests/kernels/typed_rows.h"
 #include "tests/reference/embedding_bag_ref.h"
 #include "tests/support/bounds.h"
 #include "tests/support/cuda_on_host/cuda_on_host.h"

@@ -16,7 +16,6 @@
 #include "kernels/embedding_bag.h"
 #include "kernels/embedding_update.h"
 #include "tests/kernels/embedding_test_data.h"
-#include "tests/kernels/typed_rows.h"
 #include "tests/reference/embedding_update_ref.h"
 #include "tests/reference/rounding_ref.h"
 #include "tests/support/instruction_sets.h"
