@@ -49,12 +49,12 @@ const DeviceDriver& cuda_driver();
 const DeviceDriver& driver(Device device);
 
 // A stream of its own.
-class Stream {
+class DeviceStream {
  public:
-  explicit Stream(Device device);
-  ~Stream();
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
+  explicit DeviceStream(Device device);
+  ~DeviceStream();
+  DeviceStream(const DeviceStream&) = delete;
+  DeviceStream& operator=(const DeviceStream&) = delete;
 
   void* native() const { return native_; }
   void wait() const { driver_->wait(native_); }

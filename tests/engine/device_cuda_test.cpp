@@ -17,7 +17,7 @@ namespace hotrow {
 namespace {
 
 template <class T>
-std::vector<T> to_host(const void* memory, size_t count, const Stream& stream) {
+std::vector<T> to_host(const void* memory, size_t count, const DeviceStream& stream) {
   std::vector<T> host(count, T{77});
   cuda_driver().copy(host.data(), memory, count * sizeof(T), stream.native());
   stream.wait();
@@ -32,7 +32,7 @@ TEST(CudaDriver, SaysWhatItIs) {
 }
 
 TEST(CudaDriver, GivesZeroedMemory) {
-  const Stream stream(Device::kCuda);
+  const DeviceStream stream(Device::kCuda);
   for (size_t bytes : {size_t{1}, size_t{1000}, size_t{1} << 20}) {
     for (int again = 0; again < 2; ++again) {  // what was released dirty comes back zeroed
       std::byte* memory = cuda_driver().allocate(bytes, "a test");
@@ -46,7 +46,7 @@ TEST(CudaDriver, GivesZeroedMemory) {
 }
 
 TEST(CudaDriver, KeepsTheOrderOfAStream) {
-  const Stream stream(Device::kCuda);
+  const DeviceStream stream(Device::kCuda);
   EXPECT_NE(stream.native(), nullptr);
   const Arena a(100 * sizeof(int), Device::kCuda), b(100 * sizeof(int), Device::kCuda);
   std::vector<int> host(100);
@@ -80,7 +80,7 @@ TEST(CudaArena, MovesBetweenDevices) {
 }
 
 TEST(CudaTable, LivesWithItsStateOnTheDevice) {
-  const Stream stream(Device::kCuda);
+  const DeviceStream stream(Device::kCuda);
   Table table("t", 7, 3, true, TableType::kSplitBf16, {}, Device::kCuda);
   table.prepare_state(UpdateKind::kAdagrad);
   EXPECT_EQ(table.device(), Device::kCuda);

@@ -37,7 +37,7 @@ TEST(CpuDriver, SaysWhoWantedHowMuch) {
 }
 
 TEST(CpuDriver, CopiesAndFillsAtOnce) {
-  const Stream stream(Device::kCpu);
+  const DeviceStream stream(Device::kCpu);
   EXPECT_EQ(stream.native(), nullptr);
   const std::array<int, 3> from{1, 2, 3};
   std::array<int, 4> to{9, 9, 9, 9};
