@@ -243,7 +243,7 @@ class SchemaFile {
     const Node label = root["label"];
     expect(label.IsDefined(), root, "label", "the key label");
     expect(label.IsScalar() || label.IsMap(), label, "label", "a column, or keys with values");
-    if (label.IsMap()) check_keys(label, {"column", "at_least", "equals"});
+    if (label.IsMap()) check_keys(label, {"column", "at_least", "equals", "type"});
     const Node column = label.IsMap() ? label["column"] : label;
     expect(column.IsDefined(), label, "label", "the key column");
     std::vector<ColumnRef> refs = refs_of(column);
@@ -255,7 +255,13 @@ class SchemaFile {
 
   void read_label_rule(const Node& label) {
     const Node at_least = label["at_least"], equals = label["equals"];
-    expect(!(at_least && equals), label, "label", "at_least or equals, not both");
+    const bool number = choice<bool>(label, "type", {{"class", false}, {"float", true}});
+    expect(number + at_least.IsDefined() + equals.IsDefined() <= 1, label, "label",
+           "at most one of at_least, equals and type: float");
+    if (number) {
+      out_.label.kind = LabelRule::Kind::kNumber;
+      out_.schema.label.type = ColumnType::kFloat32;
+    }
     if (at_least) {
       double bound = 0;
       const bool ok = at_least.IsScalar() && YAML::convert<double>::decode(at_least, bound);
