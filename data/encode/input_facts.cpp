@@ -15,12 +15,18 @@ namespace fs = std::filesystem;
 
 std::string full(const fs::path& path) { return fs::absolute(path).lexically_normal().string(); }
 
+// OUT itself, what is in it, or what stands beside it under its name: OUT.convert, OUT.vocabulary.
+bool belongs_to(const std::string& file, const std::string& output) {
+  if (!file.starts_with(output)) return false;
+  return file.size() == output.size() || file[output.size()] == '/' || file[output.size()] == '.';
+}
+
 }  // namespace
 
 nlohmann::json describe_input(const std::string& path) {
   std::error_code error;
   const auto bytes = fs::file_size(path, error);
-  const auto time = fs::last_write_time(path, error);
+  const auto time = error ? fs::file_time_type() : fs::last_write_time(path, error);
   require<DataError>(!error, "[{}] cannot be read: got '{}', expected a regular file", path,
                      error.message());
   return {{"path", full(path)},
@@ -35,7 +41,7 @@ nlohmann::json describe_data_set(const std::string& path, const std::string& out
   const auto add = [&](const fs::directory_entry& item) {
     std::error_code ignored;
     const std::string file = item.path().string();
-    if (item.is_regular_file(ignored) && file.starts_with(begin) && !file.starts_with(besides))
+    if (item.is_regular_file(ignored) && file.starts_with(begin) && !belongs_to(file, besides))
       files.push_back(file);
   };
   std::error_code ignored;

@@ -10,7 +10,7 @@ namespace hotrow {
 nlohmann::json describe_input(const std::string& path);
 
 // The same, in a list, of each file of a data set: of `path`, of all files below this folder, or of
-// those whose names begin so. What begins with `output` is left out: it may lie among them.
+// those whose names begin so. Files of `output`, which may lie among them, are left out.
 nlohmann::json describe_data_set(const std::string& path, const std::string& output);
 
 }  // namespace hotrow

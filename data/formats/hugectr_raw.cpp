@@ -103,6 +103,7 @@ constinit const Format kHugectrRaw = {"hugectr-raw",
                                       open_hugectr_raw,
                                       create_hugectr_raw,
                                       /*parts=*/false,
+                                      /*resumes=*/false,
                                       /*takes_schema=*/true};
 
 }  // namespace hotrow

@@ -62,6 +62,7 @@ constinit const Format kMlperfBin = {"mlperf-bin",
                                      open_mlperf_bin,
                                      create_mlperf_bin,
                                      /*parts=*/false,
+                                     /*resumes=*/false,
                                      /*takes_schema=*/true};
 
 }  // namespace hotrow

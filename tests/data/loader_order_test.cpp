@@ -125,7 +125,9 @@ TEST(LoaderOrder, RanksShareEachBatch) {
           parts.push_back(pass_of(*reader, 1));
           ASSERT_EQ(parts.back().size(), expected.size());
           for (size_t j = 0; j < expected.size(); ++j) {
-            if (expected[j].rows == 10) EXPECT_EQ(parts.back()[j].rows, reader->batch_size());
+            if (expected[j].rows == 10) {
+              EXPECT_EQ(parts.back()[j].rows, reader->batch_size());
+            }
             EXPECT_LE(parts.back()[j].rows, reader->batch_size());
           }
         }

@@ -297,8 +297,10 @@ TEST_F(TextReaderTest, LabelsOfASquaredError) {
   const TextCount count = count_vocabulary(config);
   Batch batch;
   TextReader classes(config, count.vocabulary);
-  EXPECT_THROWS(DataError, "ratings.csv] column column1, row 0: got label 3, expected 0 or 1",
-                classes.next(batch));
+  EXPECT_EQ(error_text<DataError>([&] { classes.next(batch); }),
+            "[" + config.file +
+                "] column column1, row 0: got label 3, expected 0 or 1 (--loss-function=mse takes "
+                "any number)");
   config.labels = Labels::kNumbers;
   TextReader numbers(config, count.vocabulary);
   ASSERT_TRUE(numbers.next(batch));

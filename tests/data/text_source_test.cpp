@@ -290,8 +290,7 @@ TEST_F(TextSourceTest, LabelsThatAreNumbers) {
   const std::string yaml = "label: {column: 2, type: float}\ncategorical: [1]\n";
   const std::string lines = "a,-2.5\nbbbbbbbbbb,4\nc,\"1e3\"\ncccccccccccc,3.4e38\nd,0";
   EXPECT_EQ(read(yaml, lines).labels, (std::vector<float>{-2.5f, 4, 1000, 3.4e38f, 0}));
-  for (const char* wrong :
-       {"", "x", "nan", "-inf", "1e39", "123456789012345678901234567890123456789999"}) {
+  for (const char* wrong : {"", "x", "nan", "-inf", "1e39"}) {
     EXPECT_EQ(bad(yaml, fmt::format("aaaaaaaaaa,1\nbbbbbbbbbb,{}\ncccccccccc,1\n", wrong)),
               fmt::format("2:12] column2: got '{}', expected a number that float32 holds", wrong));
   }

@@ -59,7 +59,16 @@ class TextData(unittest.TestCase):
         self.assertEqual(hint, "hint: the categories are values, not yet row ids: dlrm_train --data-set=tsv numbers them "
                                "in each run, dlrm_data encode once\n")
         self.assertRegex(out, r"(?m)^age +int64 +log1p +20\.00 % +1 +99 +50$")
-        self.assertRegex(out, r"(?m)^user +int64 +- +7 +0 % +1\.00 +2\.81  0 \(15\.00 %\)$")
+        self.assertRegex(out, r"(?m)^user +int64 +- +7 +0 % +1\.00 +1 +2\.81  0 \(15\.00 %\)$")
+
+    def test_inspect_some_rows(self):
+        ids = self.folder / "ids.hotrow"
+        run("convert", "--to=native", f"--schema-file={self.write('hashed.yaml', HASHED)}", self.data, ids)
+        for most, words in ((30, "native, the first 30 rows"), (99, "the first 99 rows"), (100, "native, 100 rows"),
+                            (0, "native, 100 rows")):
+            self.assertIn(words, run("inspect", ids, f"--max-rows={most}")[1])
+        facts = json.loads(run("inspect", ids, "--max-rows=7", "--json")[1])
+        self.assertEqual((facts["rows"], facts["all_rows"]), (7, False))
 
     def test_inspect_json(self):
         code, out, err = run("inspect", self.data, f"--schema-file={self.schema}", "--json")
@@ -73,6 +82,7 @@ class TextData(unittest.TestCase):
         self.assertEqual((user["distinct"], user["max_id"], user["values"]), (7, 6, 100))
         self.assertEqual(user["top"][0], {"count": 15, "value": "0"})
         self.assertAlmostEqual(user["entropy_bits"], 2.807, places=2)
+        self.assertEqual(tags["max_id"], -1)
         self.assertEqual((facts["all_rows"], facts["label"]["max"], facts["label"]["other_than_0_and_1"]), (True, 1, 0))
         self.assertEqual((tags["missing"], tags["distinct"], tags["values"], tags["most_of_a_row"]), (50, 2, 100, 2))
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -38,15 +39,14 @@ struct Inspection {
   Schema schema;
   DataStats stats;
   std::vector<FirstRow> first;
-  std::string bad;  // the report of lines that were skipped
-  bool is_text;     // its categories are values without row ids
-  bool whole = true;
+  std::string bad;    // the report of lines that were skipped
+  bool is_text;       // its categories are values without row ids
+  bool whole = true;  // all rows were read
 
   Inspection(const Schema& s, bool text) : schema(s), stats(s), is_text(text) {}
-  // Whether `most` rows have been read, if it is not 0; there may be more.
-  bool cut(int64_t most) {
-    whole = most == 0 || stats.rows() < most;
-    return !whole;
+  // How many more rows are wanted of `most`, where 0 stands for all.
+  int64_t wanted(int64_t most) const {
+    return most == 0 ? std::numeric_limits<int64_t>::max() : most - stats.rows();
   }
 
   template <class Block, class Values>
@@ -80,7 +80,8 @@ Inspection inspect_text(TextSource& source, const InspectOptions& o, Show&& show
     result.add(
         rows, o.rows, [](const RawFeature& f) -> const auto& { return f.keys; });
     show(source.fraction(), result.stats.rows());
-    if (result.cut(o.max_rows)) break;
+    result.whole = result.wanted(o.max_rows) > 0;
+    if (!result.whole) break;  // what comes is not looked at: it may be bad
   }
   stream.bad().finish();
   result.bad = stream.bad().report();
@@ -91,11 +92,15 @@ template <class Show>
 Inspection inspect_rows(RowSource& source, const InspectOptions& o, Show&& show) {
   Inspection result(source.schema(), /*text=*/false);
   const auto all = static_cast<double>(source.num_rows());
-  for (Rows rows; source.next(rows, kBlockRows);) {
+  const auto next_rows = [&] {
+    return std::clamp<int64_t>(result.wanted(o.max_rows), 1, kBlockRows);
+  };
+  for (Rows rows; source.next(rows, next_rows());) {
+    result.whole = result.wanted(o.max_rows) > 0;
+    if (!result.whole) break;  // there is a row more
     result.add(
         rows, o.rows, [](const SparseFeature& f) -> const auto& { return f.ids; });
     show(all > 0 ? static_cast<double>(result.stats.rows()) / all : -1.0, result.stats.rows());
-    if (result.cut(o.max_rows)) break;
   }
   return result;
 }
@@ -137,7 +142,7 @@ void print_numerical(const Inspection& data) {
     const NumericalColumn& column = data.schema.numerical[j];
     const NumericalStats s = data.stats.numerical(j);
     const bool none = s.missing == data.stats.rows();
-    const auto text = [&](double x) { return none ? "-" : fmt::format("{:.6g}", x); };
+    const auto text = [&](double x) { return none ? "-" : fmt::format("{:.7g}", x); };
     fmt::print("{:<{}.{}}  {:<8} {:<9} {:>8} {:>12} {:>12} {:>12}\n", column.name, width, width,
                name_of(column.type), name_of(column.transform),
                percent(s.missing, data.stats.rows()), text(s.min), text(s.max), text(s.mean));
@@ -147,16 +152,17 @@ void print_numerical(const Inspection& data) {
 void print_categorical(const Inspection& data) {
   if (data.schema.categorical.empty()) return;
   const size_t width = width_of(data.schema.categorical, "categorical");
-  fmt::print("\n{:<{}}  {:<8} {:>13} {:>13} {:>8} {:>7} {:>7}  {}\n", "categorical", width, "type",
-             "cardinality", "distinct", "missing", "ids/row", "bits/id", "most frequent");
+  fmt::print("\n{:<{}}  {:<8} {:>13} {:>13} {:>8} {:>7} {:>4} {:>7}  {}\n", "categorical", width,
+             "type", "cardinality", "distinct", "missing", "ids/row", "most", "bits/id",
+             "most frequent");
   for (size_t t = 0; t < data.schema.categorical.size(); ++t) {
     const CategoricalColumn& column = data.schema.categorical[t];
     const CategoricalStats s = data.stats.categorical(t);
-    fmt::print("{:<{}.{}}  {:<8} {:>13} {:>13} {:>8} {:>7.2f} {:>7.2f}  {}\n", column.name, width,
-               width, name_of(column.type),
+    fmt::print("{:<{}.{}}  {:<8} {:>13} {:>13} {:>8} {:>7.2f} {:>4} {:>7.2f}  {}\n", column.name,
+               width, width, name_of(column.type),
                column.cardinality > 0 ? with_commas(column.cardinality) : "-",
                with_commas(s.distinct), percent(s.missing, data.stats.rows()),
-               share(s.values, data.stats.rows()), s.entropy,
+               share(s.values, data.stats.rows()), s.most_of_a_sample, s.entropy,
                s.top.empty() ? "-"
                              : fmt::format("{} ({})", value_text(column, s.top[0].value),
                                            percent(s.top[0].count, s.values)));
@@ -244,7 +250,7 @@ Json json_of(const CategoricalColumn& column, const CategoricalStats& s) {
           {"missing", s.missing},
           {"values", s.values},
           {"most_of_a_row", s.most_of_a_sample},
-          {"max_id", s.max_id},
+          {"max_id", column.type == ColumnType::kText ? -1 : s.max_id},
           {"entropy_bits", s.entropy},
           {"top", std::move(top)}};
 }

@@ -19,7 +19,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 constexpr int64_t kRows = 500, kBlock = 64;
 constexpr const char* kWork = R"({"input":1})";
@@ -166,7 +165,7 @@ TEST_F(NativeResume, SaysWhatARunBeforeHasLeft) {
 
   options.source = R"({"a":1})";
   create_native(path("b.hotrow"), schema, options)->write(rows);
-  EXPECT_THAT(said, IsEmpty());
+  EXPECT_TRUE(said.empty());
   create_native(path("b.hotrow"), schema, options);
   EXPECT_THAT(said, ElementsAre("going on after 32768 rows of the run that was stopped, which are "
                                 "read again and compared"));
