@@ -9,7 +9,7 @@
 #include <limits>
 #include <numeric>
 
-#include "data/criteo_line.h"
+#include "data/excerpt.h"
 #include "data/text_numbers.h"
 #include "data/text_values.h"
 

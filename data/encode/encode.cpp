@@ -27,7 +27,6 @@ using nlohmann::json;
 
 constexpr int64_t kReserved = int64_t{72} << 20;   // of max_memory: all but the columns' tables
 constexpr int64_t kPieceBytes = int64_t{3} << 20;  // of a parsed piece and its part of a segment
-constexpr int kOwnMapping = 1 << 20;               // bytes from which on a block is mapped alone
 constexpr int64_t kFewestPieces = 16;              // of a segment, where memory allows it
 
 json describe_source(const RawSource& source, const ErrorPolicy& errors,
@@ -101,9 +100,6 @@ class Encoder {
         parse_to_segments(source_, parsed, pieces_per_segment(), config_.errors, progress_);
     segments_ = std::make_unique<Segments>(text.segments, source_.schema());
     malloc_trim(0);  // what was parsed is on disk; the columns need the memory
-    // A table's blocks go back to the system when it grows or ends, instead of lying in the heap
-    // beside the next ones.
-    mallopt(M_MMAP_THRESHOLD, kOwnMapping);
     count(scratch.path(), column_work);
     encode_columns(scratch.path(), column_work);
     EncodeResult result = write(output);

@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "data/binary_file.h"
 #include "data/encode/hashed_file.h"
 
 namespace hotrow {
@@ -59,7 +60,7 @@ class Manifest {
   std::map<std::string, FileFacts> files_;
   bool done_ = false, outdated_ = false;
   std::mutex mutex_;
-  File file_;
+  Stream file_;
 };
 
 }  // namespace hotrow

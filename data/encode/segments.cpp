@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "data/binary_file.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 
@@ -87,17 +88,18 @@ void put_samples(char* labels, char* dense, const SegmentHeader& header,
   }
 }
 
-// Reads n values of `width` bytes, the narrow type's or the wide one's.
+// Reads values of `width` bytes, the narrow type's or the wide one's, from the byte `at` on.
 template <class Narrow, class Wide>
-void read_widened(FileReader& file, std::span<Wide> values, int64_t width) {
+void read_widened(const BinaryInput& file, int64_t at, std::span<Wide> values, int64_t width) {
   static_assert(2 * sizeof(Narrow) == sizeof(Wide));
-  if (width == sizeof(Wide)) return file.read(values.data(), values.size_bytes());
+  const std::span<std::byte> bytes = std::as_writable_bytes(values);
+  if (width == sizeof(Wide)) return file.read(at, bytes);
   // The narrow values go into the upper half and are widened from the front on.
-  char* const raw = reinterpret_cast<char*>(values.data()) + values.size() * sizeof(Narrow);
-  file.read(raw, values.size() * sizeof(Narrow));
+  const std::span<std::byte> raw = bytes.subspan(values.size() * sizeof(Narrow));
+  file.read(at, raw);
   for (size_t i = 0; i < values.size(); ++i) {
     Narrow value;
-    std::memcpy(&value, raw + i * sizeof(Narrow), sizeof(Narrow));
+    std::memcpy(&value, raw.data() + i * sizeof(Narrow), sizeof(Narrow));
     values[i] = static_cast<Wide>(value);
   }
 }
@@ -139,9 +141,9 @@ void assemble_segment(std::vector<char>& bytes, std::span<const RawRows> pieces,
 
 Segment::Segment(std::string path, const Schema& schema)
     : path_(std::move(path)), num_dense_(schema.num_dense()), columns_(schema.num_tables()) {
-  FileReader file(path_);
-  file.read(&header_, sizeof(header_));
-  if (!columns_.empty()) file.read(columns_.data(), columns_.size() * sizeof(SegmentColumn));
+  const BinaryInput file(path_);
+  file.read(0, std::as_writable_bytes(std::span(&header_, 1)));
+  file.read(sizeof(header_), std::as_writable_bytes(std::span(columns_)));
 }
 
 int64_t Segment::labels_at() const {
@@ -151,10 +153,9 @@ int64_t Segment::labels_at() const {
 int64_t Segment::dense_at() const { return labels_at() + aligned(4 * header_.rows); }
 
 void Segment::read_keys(std::vector<uint64_t>& keys, size_t c) const {
-  FileReader file(path_);
-  file.seek(columns_[c].keys_at);
   keys.resize(static_cast<size_t>(columns_[c].values));
-  read_widened<uint32_t>(file, std::span(keys), columns_[c].key_width);
+  read_widened<uint32_t>(BinaryInput(path_), columns_[c].keys_at, std::span(keys),
+                         columns_[c].key_width);
 }
 
 void Segment::read_lengths(std::span<uint32_t> lengths, size_t c, int64_t begin) const {
@@ -163,21 +164,16 @@ void Segment::read_lengths(std::span<uint32_t> lengths, size_t c, int64_t begin)
     std::fill(lengths.begin(), lengths.end(), static_cast<uint32_t>(column.max_length));
     return;
   }
-  FileReader file(path_);
-  file.seek(column.lengths_at + 4 * begin);
-  file.read(lengths.data(), lengths.size_bytes());
+  BinaryInput(path_).read(column.lengths_at + 4 * begin, std::as_writable_bytes(lengths));
 }
 
 void Segment::read_labels(std::span<float> labels, int64_t begin) const {
-  FileReader file(path_);
-  file.seek(labels_at() + 4 * begin);
-  file.read(labels.data(), labels.size_bytes());
+  BinaryInput(path_).read(labels_at() + 4 * begin, std::as_writable_bytes(labels));
 }
 
 void Segment::read_dense(std::span<double> dense, int64_t begin) const {
-  FileReader file(path_);
-  file.seek(dense_at() + header_.dense_width * begin * static_cast<int64_t>(num_dense_));
-  read_widened<float>(file, dense, header_.dense_width);
+  const int64_t at = dense_at() + header_.dense_width * begin * static_cast<int64_t>(num_dense_);
+  read_widened<float>(BinaryInput(path_), at, dense, header_.dense_width);
 }
 
 Segments::Segments(const std::vector<std::string>& paths, const Schema& schema)

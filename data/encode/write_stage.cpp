@@ -1,10 +1,10 @@
 #include "data/encode/write_stage.h"
 
 #include <algorithm>
-#include <memory>
 #include <span>
 #include <utility>
 
+#include "data/binary_file.h"
 #include "data/transform.h"
 #include "kernels/core/parallel.h"
 
@@ -20,7 +20,7 @@ class WriteStage {
         transform_(work.dense),
         progress_(progress, "write", static_cast<double>(work.segments->rows())),
         scratch_(work.ids.size()) {
-    for (const std::string& path : work.ids) ids_.push_back(std::make_unique<FileReader>(path));
+    for (const std::string& path : work.ids) ids_.push_back({BinaryInput(path)});
     written_.start(*work.schema);
     next_.start(*work.schema);
   }
@@ -97,10 +97,16 @@ class WriteStage {
       feature.offsets.push_back(feature.offsets.back() + length);
     }
     scratch.ids.resize(static_cast<size_t>(feature.offsets.back()));
-    ids_[c]->read(scratch.ids.data(), scratch.ids.size() * sizeof(uint32_t));
+    const auto bytes = std::as_writable_bytes(std::span(scratch.ids));
+    ids_[c].file.read(ids_[c].at, bytes);
+    ids_[c].at += std::ssize(bytes);
     feature.ids.assign(scratch.ids.begin(), scratch.ids.end());
   }
 
+  struct Ids {
+    BinaryInput file;
+    int64_t at = 0;  // bytes; where next_ begins
+  };
   struct Scratch {
     std::vector<uint32_t> lengths, ids;
   };
@@ -108,8 +114,8 @@ class WriteStage {
   const WriteWork& work_;
   Transformer transform_;
   StageProgress progress_;
-  std::vector<std::unique_ptr<FileReader>> ids_;  // one a column, each where next_ begins
-  std::vector<Scratch> scratch_;                  // likewise
+  std::vector<Ids> ids_;          // one a column
+  std::vector<Scratch> scratch_;  // likewise
   std::vector<float> labels_;
   std::vector<Part> parts_;  // of next_
   int64_t first_row_ = 0;    // of next_

@@ -11,8 +11,8 @@
 #include <iterator>
 #include <vector>
 
-#include "data/criteo_line.h"
 #include "data/criteo_tsv_sink.h"
+#include "data/excerpt.h"
 #include "data/formats/criteo_npz.h"
 #include "data/formats/hugectr_norm.h"
 #include "data/formats/hugectr_raw.h"
@@ -31,11 +31,11 @@ namespace fs = std::filesystem;
 
 const std::vector<Format> kFormats = {
     {"native", "blocks of columns, mapped (.hotrow)", is_native, open_native, create_native,
-     /*parts=*/true, /*resumes=*/true},
+     kNativeExtension, /*parts=*/true, /*resumes=*/true},
     {"criteo-tsv", "raw Criteo lines, plain or .gz", is_criteo_tsv, open_criteo_tsv,
-     create_criteo_tsv},
+     create_criteo_tsv, ".tsv"},
     {"text", "CSV or TSV, plain or .gz, with --schema-file", is_no_text, open_text, nullptr,
-     /*parts=*/false, /*resumes=*/false, /*takes_schema=*/true},
+     /*ending=*/{}, /*parts=*/false, /*resumes=*/false, /*takes_schema=*/true},
     kKaggle,
     kTerabyte,
     kMlperfBin,

@@ -102,6 +102,7 @@ constinit const Format kHugectrRaw = {"hugectr-raw",
                                       fits,
                                       open_hugectr_raw,
                                       create_hugectr_raw,
+                                      ".bin",
                                       /*parts=*/false,
                                       /*resumes=*/false,
                                       /*takes_schema=*/true};

@@ -61,6 +61,7 @@ constinit const Format kMlperfBin = {"mlperf-bin",
                                      fits,
                                      open_mlperf_bin,
                                      create_mlperf_bin,
+                                     ".bin",
                                      /*parts=*/false,
                                      /*resumes=*/false,
                                      /*takes_schema=*/true};

@@ -12,6 +12,7 @@
 #include "data/formats/native_decode.h"
 #include "data/formats/native_file.h"
 #include "data/formats/native_writer.h"
+#include "data/made_folder.h"
 #include "data/mapped_file.h"
 #include "data/schema_json.h"
 #include "kernels/core/check.h"
@@ -34,8 +35,7 @@ class NativeSource : public RowSource {
   bool can_seek() const override { return true; }
 
   void seek(int64_t row) override {
-    require(row >= 0 && row <= num_rows(), "[{}] seek: got row {}, expected from 0 to {}",
-            file_->name(), row, num_rows());
+    check_seek(file_->name(), row);
     row_ = row;
     ids_at_row_ = -1;
   }
@@ -161,8 +161,9 @@ std::string part_of(const std::string& folder, const std::string& part) {
   return (std::filesystem::path(folder) / (part + std::string(kNativeExtension))).string();
 }
 
-std::unique_ptr<RowSink> create_file(const std::string& path, const Schema& schema,
-                                     const SinkOptions& options) {
+// Of `path`. What a run before has left is said to a person.
+std::unique_ptr<NativeWriter> create_file(const std::string& path, const Schema& schema,
+                                          const SinkOptions& options) {
   if (options.source.empty()) return std::make_unique<NativeWriter>(path, schema);
   auto journal = std::make_unique<NativeJournal>(
       path,
@@ -180,6 +181,21 @@ std::unique_ptr<RowSink> create_file(const std::string& path, const Schema& sche
                     sink->kept_rows()));
   return sink;
 }
+
+// A part in a folder that is made for it.
+class NativePart : public RowSink {
+ public:
+  NativePart(const std::string& folder, const Schema& schema, const SinkOptions& options)
+      : folder_(folder), file_(create_file(part_of(folder, options.part), schema, options)) {}
+
+  const std::vector<std::string>& losses() const override { return file_->losses(); }
+  void write(const Rows& rows) override { file_->write(rows); }
+  void finish() override { file_->finish(); }
+
+ private:
+  MadeFolder folder_;  // outlives the file in it
+  std::unique_ptr<NativeWriter> file_;
+};
 
 }  // namespace
 
@@ -209,11 +225,7 @@ std::unique_ptr<RowSink> create_native(const std::string& path, const Schema& sc
                                        const SinkOptions& options) {
   if (path.ends_with(kNativeExtension)) return create_file(path, schema, options);
   refuse_other_formats(path, "native");
-  std::error_code failed;
-  std::filesystem::create_directories(path, failed);
-  require<DataError>(!failed, "[{}] cannot be made: got '{}', expected a folder", path,
-                     failed.message());
-  return create_file(part_of(path, options.part), schema, options);
+  return std::make_unique<NativePart>(path, schema, options);
 }
 
 }  // namespace hotrow

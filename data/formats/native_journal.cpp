@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "data/binary_file.h"
 #include "data/encode/hashed_file.h"
 
 namespace hotrow {
@@ -19,11 +20,10 @@ std::string name_at(std::string_view what, uint64_t offset) {
 // Whether the bytes of `file` where this block was hold it still.
 bool is_there(const std::string& file, const std::string& name, const FileFacts& facts) {
   if (!name.starts_with(kBlock)) return true;
-  FileReader data(file);
-  data.seek(std::stoll(name.substr(kBlock.size())));
-  if (facts.bytes < 0 || facts.bytes > data.bytes()) return false;
-  std::vector<char> bytes(static_cast<size_t>(facts.bytes));
-  data.read(bytes.data(), bytes.size());
+  const BinaryInput data(file);
+  if (facts.bytes < 0 || facts.bytes > data.size()) return false;
+  std::vector<std::byte> bytes(static_cast<size_t>(facts.bytes));
+  data.read(std::stoll(name.substr(kBlock.size())), bytes);
   return XXH3_64bits(bytes.data(), bytes.size()) == facts.xxh3;
 }
 

@@ -3,9 +3,6 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "data/formats/native_encode.h"
@@ -23,6 +20,16 @@ void append_part(std::vector<T>& to, const std::vector<T>& from, int64_t begin, 
   to.insert(to.end(), from.begin() + begin, from.begin() + begin + count);
 }
 
+std::vector<NativeJournal::Block> kept_blocks(const NativeJournal* journal, const Schema& schema) {
+  if (journal == nullptr) return {};
+  return journal->blocks_from(sizeof(native::Header) + aligned(schema_to_json(schema).size()));
+}
+
+int64_t end_of(const std::vector<NativeJournal::Block>& kept) {
+  if (kept.empty()) return 0;
+  return static_cast<int64_t>(kept.back().entry.offset + kept.back().entry.bytes);
+}
+
 }  // namespace
 
 NativeWriter::NativeWriter(const std::string& path, const Schema& schema, int64_t block_rows,
@@ -30,32 +37,14 @@ NativeWriter::NativeWriter(const std::string& path, const Schema& schema, int64_
     : schema_(schema),
       block_rows_(block_rows),
       journal_(std::move(journal)),
-      file_(journal_ ? PendingFile(path, journal_->data()) : PendingFile(path)) {
+      kept_(kept_blocks(journal_.get(), schema)),
+      file_(journal_ ? BinaryOutput(path, journal_->data(), end_of(kept_)) : BinaryOutput(path)) {
   require(block_rows >= 1 && block_rows <= static_cast<int64_t>(native::kMaxBlockRows),
           "[{}] rows of a block: got {}, expected from 1 to {}", path, block_rows,
           native::kMaxBlockRows);
-  const std::string json = schema_to_json(schema);
-  open(json);
-  write_header(json);
-  if (!kept_.empty()) out_.seekp(0, std::ios::end);
+  write_header(schema_to_json(schema));
+  if (!kept_.empty()) file_.go_to_end();
   block_.start(schema_);
-}
-
-// Behind the blocks that were kept there is nothing.
-void NativeWriter::open(const std::string& json) {
-  if (journal_) kept_ = journal_->blocks_from(sizeof(native::Header) + aligned(json.size()));
-  auto mode = std::ios::binary | std::ios::out;
-  if (!kept_.empty()) {
-    const native::BlockEntry& last = kept_.back().entry;
-    std::error_code error;
-    std::filesystem::resize_file(file_.partial(), last.offset + last.bytes, error);
-    errno = error.value();
-    file_.check(!error);
-    mode |= std::ios::in;  // leaves what is there
-  }
-  errno = 0;
-  out_.open(file_.partial(), mode);
-  file_.check(out_.is_open());
 }
 
 void NativeWriter::write_header(const std::string& json) {
@@ -160,9 +149,7 @@ void NativeWriter::write_block() {
                      XXH3_64bits(bytes_.data(), bytes_.size())});
   write_bytes(bytes_.data(), bytes_.size());
   if (!journal_ || block_.rows < block_rows_) return;
-  errno = 0;
-  out_.flush();
-  file_.check(out_.good());
+  file_.flush();
   journal_->add({blocks_.back(), digest_of(block_)});
 }
 
@@ -175,9 +162,7 @@ void NativeWriter::refuse_other_rows() const {
 }
 
 void NativeWriter::write_bytes(const void* bytes, size_t size) {
-  errno = 0;
-  out_.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(size));
-  file_.check(out_.good());
+  file_.write({static_cast<const std::byte*>(bytes), size});
   written_ += size;
 }
 
@@ -198,9 +183,7 @@ void NativeWriter::finish() {
   blocks_.resize(aligned(list_bytes) / sizeof(native::BlockEntry));  // with zeros
   write_bytes(blocks_.data(), blocks_.size() * sizeof(native::BlockEntry));
   write_bytes(&trailer, sizeof trailer);
-  errno = 0;
-  out_.close();
-  file_.check(!out_.fail());
+  file_.close();
   file_.publish();
   if (journal_) journal_->remove();
 }

@@ -2,14 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "data/binary_file.h"
 #include "data/formats/native_journal.h"
 #include "data/formats/native_layout.h"
-#include "data/pending_file.h"
 #include "data/rows.h"
 
 namespace hotrow {
@@ -45,7 +44,6 @@ class NativeWriter : public RowSink {
   void check_shape(const Rows& rows) const;
   void check_ids(const Rows& rows) const;
   void append(const Rows& rows, int64_t begin, int64_t count);
-  void open(const std::string& json);
   void write_header(const std::string& json);
   void end_block();
   void write_block();
@@ -56,14 +54,13 @@ class NativeWriter : public RowSink {
   std::vector<std::string> losses_;
   int64_t block_rows_;
   std::unique_ptr<NativeJournal> journal_;  // null: nothing is kept
-  PendingFile file_;
-  std::ofstream out_;
+  std::vector<NativeJournal::Block> kept_;  // of a run before, full ones
+  BinaryOutput file_;
   uint64_t written_ = 0, rows_ = 0;
   uint64_t header_checksum_ = 0;
   Rows block_;  // rows of the block that is not full yet
   std::vector<std::byte> bytes_;
   std::vector<native::BlockEntry> blocks_;
-  std::vector<NativeJournal::Block> kept_;  // of a run before, full ones
 };
 
 }  // namespace hotrow

@@ -83,11 +83,7 @@ int run_check(int argc, const char* const* argv) {
   bool any_label = false;
   flags.boolean("--any-label", any_label,
                 "Labels may be any numbers, as dlrm_train --loss-function=mse takes them");
-  const std::string info = flags.parse(argc, argv);
-  if (!info.empty()) {
-    std::fputs(info.c_str(), stdout);
-    return 0;
-  }
+  if (show_info(flags.parse(argc, argv))) return 0;
   input.check();
   set_num_threads(usable_cores());
   const std::atomic<bool>& stop = stop_on_signals();

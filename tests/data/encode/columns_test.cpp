@@ -37,7 +37,7 @@ class ColumnsTest : public test::FolderTest {
     const std::string file = path("vocabulary");
     count_column({&segments, column, order, least, budget, file, &progress});
     std::vector<VocabularyEntry> entries(std::filesystem::file_size(file) / 16);
-    FileReader(file).read(entries.data(), entries.size() * 16);
+    BinaryInput(file).read(0, std::as_writable_bytes(std::span(entries)));
     return entries;
   }
 
@@ -54,7 +54,7 @@ class ColumnsTest : public test::FolderTest {
                    file,
                    &progress});
     std::vector<uint32_t> ids(std::filesystem::file_size(file) / 4);
-    FileReader(file).read(ids.data(), ids.size() * 4);
+    BinaryInput(file).read(0, std::as_writable_bytes(std::span(ids)));
     return ids;
   }
 
@@ -204,11 +204,10 @@ TEST_F(ColumnsTest, DamagedSegment) {
   const Segments segments = parse(1000);
   std::filesystem::resize_file(path("segment-000000"), 2000);
   std::vector<uint64_t> keys;
-  EXPECT_THROWS(DataError, "segment-000000] cannot be read on",
+  EXPECT_THROWS(DataError, "segment-000000] the file is cut short",
                 segments.all()[0].read_keys(keys, 3));
   std::filesystem::remove(path("segment-000000"));
-  EXPECT_THROWS(DataError, "segment-000000] cannot be opened",
-                segments.all()[0].read_keys(keys, 3));
+  EXPECT_THROWS(DataError, "segment-000000] cannot be read", segments.all()[0].read_keys(keys, 3));
 }
 
 }  // namespace
