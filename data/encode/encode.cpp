@@ -1,28 +1,21 @@
 #include "data/encode/encode.h"
 
-#include <fcntl.h>
 #include <malloc.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <initializer_list>
 #include <nlohmann/json.hpp>
-#include <system_error>
 #include <utility>
 
 #include "data/encode/count_column.h"
 #include "data/encode/encode_column.h"
+#include "data/encode/input_facts.h"
 #include "data/encode/manifest.h"
 #include "data/encode/parse_stage.h"
+#include "data/encode/scratch.h"
 #include "data/encode/segments.h"
 #include "data/encode/vocabulary_file.h"
 #include "data/encode/write_stage.h"
-#include "data/pending_file.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 
@@ -35,94 +28,6 @@ using nlohmann::json;
 constexpr int64_t kReserved = int64_t{72} << 20;   // of max_memory: all but the columns' tables
 constexpr int64_t kPieceBytes = int64_t{3} << 20;  // of a parsed piece and its part of a segment
 constexpr int64_t kFewestPieces = 16;              // of a segment, where memory allows it
-
-// Removes the files in `folder` that a process with one of `suffixes` has left half-written.
-void remove_partial_files(const std::string& folder, const std::vector<std::string>& suffixes) {
-  std::error_code ignored;
-  std::vector<fs::path> left;
-  for (const auto& item : fs::directory_iterator(folder, ignored)) {
-    const std::string name = item.path().filename().string();
-    if (std::any_of(suffixes.begin(), suffixes.end(), [&](const std::string& suffix) {
-          return name.find(suffix) != std::string::npos;
-        })) {
-      left.push_back(item.path());
-    }
-  }
-  for (const fs::path& path : left) fs::remove_all(path, ignored);
-}
-
-// The folder OUT.encode, of one run at a time. Its file "runs" has a line for each that was killed.
-class Scratch {
- public:
-  explicit Scratch(const std::string& path) : path_(path) {
-    std::error_code error;
-    fs::create_directories(path_, error);
-    require<DataError>(!error, "[{}] cannot be made: got '{}', expected room for a folder", path_,
-                       error.message());
-    lock_ = ::open((path_ + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    require<DataError>(lock_ >= 0, "[{}] cannot be written: got '{}', expected a folder of ours",
-                       path_, std::strerror(errno));
-    if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-      ::close(lock_);
-      throw DataError(
-          fmt::format("[{}] in use: got a run that is at work on the same output, "
-                      "expected one at a time",
-                      path_));
-    }
-  }
-  ~Scratch() {
-    if (!has_work()) remove();
-    ::close(lock_);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  const std::string& path() const { return path_; }
-
-  // Removes what killed runs have left here and in the folders of the output.
-  void clean(std::initializer_list<std::string> folders) const {
-    const std::string runs = path_ + "/runs";
-    std::vector<std::string> suffixes;
-    std::ifstream lines(runs);
-    for (std::string line; std::getline(lines, line) && !lines.eof();) {
-      if (line.ends_with(".partial")) suffixes.push_back(line);
-    }
-    remove_partial_files(path_, suffixes);
-    for (const std::string& folder : folders) remove_partial_files(folder, suffixes);
-    std::ofstream mine(runs, std::ios::app);
-    check_written(static_cast<bool>(mine << PendingFile::process_suffix() << std::endl), runs);
-  }
-
-  void remove() const {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-
- private:
-  // Whether something here spares the next run some work.
-  bool has_work() const {
-    std::error_code ignored;
-    for (const auto& item : fs::directory_iterator(path_, ignored)) {
-      const fs::path name = item.path().filename();
-      if (name != "lock" && name != "runs") return true;
-    }
-    return false;
-  }
-
-  std::string path_;
-  int lock_ = -1;
-};
-
-json describe_input(const std::string& path) {
-  std::error_code error;
-  const auto bytes = fs::file_size(path, error);
-  const auto time = fs::last_write_time(path, error);
-  require<DataError>(!error, "[{}] cannot be read: got '{}', expected a regular file", path,
-                     error.message());
-  return {{"path", fs::absolute(path).lexically_normal().string()},
-          {"bytes", bytes},
-          {"time", static_cast<int64_t>(time.time_since_epoch().count())}};
-}
 
 json describe_source(const RawSource& source, const ErrorPolicy& errors,
                      const std::string& settings) {

@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "data/formats/native_encode.h"
 #include "data/schema_json.h"
@@ -19,19 +20,39 @@ void append_part(std::vector<T>& to, const std::vector<T>& from, int64_t begin, 
   to.insert(to.end(), from.begin() + begin, from.begin() + begin + count);
 }
 
+std::vector<NativeJournal::Block> kept_blocks(const NativeJournal* journal, const Schema& schema) {
+  if (journal == nullptr) return {};
+  return journal->blocks_from(sizeof(native::Header) + aligned(schema_to_json(schema).size()));
+}
+
+int64_t end_of(const std::vector<NativeJournal::Block>& kept) {
+  if (kept.empty()) return 0;
+  return static_cast<int64_t>(kept.back().entry.offset + kept.back().entry.bytes);
+}
+
 }  // namespace
 
-NativeWriter::NativeWriter(const std::string& path, const Schema& schema, int64_t block_rows)
-    : schema_(schema), block_rows_(block_rows), file_(path) {
+NativeWriter::NativeWriter(const std::string& path, const Schema& schema, int64_t block_rows,
+                           std::unique_ptr<NativeJournal> journal)
+    : schema_(schema),
+      block_rows_(block_rows),
+      journal_(std::move(journal)),
+      kept_(kept_blocks(journal_.get(), schema)),
+      file_(journal_ ? BinaryOutput(path, journal_->data(), end_of(kept_)) : BinaryOutput(path)) {
   require(block_rows >= 1 && block_rows <= static_cast<int64_t>(native::kMaxBlockRows),
           "[{}] rows of a block: got {}, expected from 1 to {}", path, block_rows,
           native::kMaxBlockRows);
-  const std::string json = schema_to_json(schema);
+  write_header(schema_to_json(schema));
+  if (!kept_.empty()) file_.go_to_end();
+  block_.start(schema_);
+}
+
+void NativeWriter::write_header(const std::string& json) {
   native::Header header{.magic = native::kMagic,
                         .version = native::kVersion,
                         .byte_order = native::kByteOrder,
-                        .block_rows = static_cast<uint64_t>(block_rows),
-                        .columns = 1 + schema.num_dense() + schema.num_tables(),
+                        .block_rows = static_cast<uint64_t>(block_rows_),
+                        .columns = 1 + schema_.num_dense() + schema_.num_tables(),
                         .schema_bytes = json.size(),
                         .schema_checksum = XXH3_64bits(json.data(), json.size()),
                         .reserved = 0,
@@ -42,7 +63,6 @@ NativeWriter::NativeWriter(const std::string& path, const Schema& schema, int64_
   std::string padded = json;
   padded.resize(aligned(json.size()), '\0');
   write_bytes(padded.data(), padded.size());
-  block_.start(schema_);
 }
 
 void NativeWriter::write(const Rows& rows) {
@@ -52,7 +72,7 @@ void NativeWriter::write(const Rows& rows) {
     const int64_t count = std::min(rows.rows - begin, block_rows_ - block_.rows);
     append(rows, begin, count);
     begin += count;
-    if (block_.rows == block_rows_) write_block();
+    if (block_.rows == block_rows_) end_block();
   }
 }
 
@@ -109,13 +129,36 @@ void NativeWriter::append(const Rows& rows, int64_t begin, int64_t count) {
   block_.rows += count;
 }
 
+// The rows of block_ are in the file, now or since a run before.
+void NativeWriter::end_block() {
+  const size_t number = blocks_.size();
+  if (number < kept_.size()) {
+    if (digest_of(block_) != kept_[number].digest) refuse_other_rows();
+    blocks_.push_back(kept_[number].entry);
+    written_ += blocks_.back().bytes;
+  } else {
+    write_block();
+  }
+  rows_ += static_cast<uint64_t>(block_.rows);
+  block_.start(schema_);
+}
+
 void NativeWriter::write_block() {
   native::encode_block(bytes_, block_, schema_);
   blocks_.push_back({written_, bytes_.size(), static_cast<uint64_t>(block_.rows),
                      XXH3_64bits(bytes_.data(), bytes_.size())});
   write_bytes(bytes_.data(), bytes_.size());
-  rows_ += static_cast<uint64_t>(block_.rows);
-  block_.start(schema_);
+  if (!journal_ || block_.rows < block_rows_) return;
+  file_.flush();
+  journal_->add({blocks_.back(), digest_of(block_)});
+}
+
+void NativeWriter::refuse_other_rows() const {
+  journal_->remove();
+  throw DataError(fmt::format(
+      "[{}] the input has changed: got other samples from row {} on than the run that was stopped, "
+      "expected the same (the same command now begins anew)",
+      file_.path(), rows_));
 }
 
 void NativeWriter::write_bytes(const void* bytes, size_t size) {
@@ -124,7 +167,8 @@ void NativeWriter::write_bytes(const void* bytes, size_t size) {
 }
 
 void NativeWriter::finish() {
-  if (block_.rows > 0) write_block();
+  if (block_.rows > 0) end_block();
+  if (blocks_.size() < kept_.size()) refuse_other_rows();
   const size_t list_bytes = blocks_.size() * sizeof(native::BlockEntry);
   native::Trailer trailer{
       .blocks_offset = written_,
@@ -141,6 +185,7 @@ void NativeWriter::finish() {
   write_bytes(&trailer, sizeof trailer);
   file_.close();
   file_.publish();
+  if (journal_) journal_->remove();
 }
 
 }  // namespace hotrow
