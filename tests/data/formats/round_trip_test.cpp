@@ -109,7 +109,8 @@ TEST_F(RoundTrip, OtherLabelsAreForASquaredError) {
       {"mlperf-bin", "a.bin"}, {"hugectr-raw", "b.bin"}, {"hugectr-norm", "c.txt"},
       {"torchrec", "d"},       {"multi-hot", "e"},       {"native", "f.hotrow"},
       {"kaggle", "g.npz"},     {"terabyte", "h.npz"}};
-  for (const auto& [format, name] : cases) {
+  for (const auto& [a_format, a_name] : cases) {
+    const char *format = a_format, *name = a_name;  // a closure cannot take parts of a pair
     SCOPED_TRACE(format);
     write(format, name, schema, rows);
     std::vector<Shuffle> orders = {Shuffle::kNone};
