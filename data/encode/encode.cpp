@@ -1,17 +1,11 @@
 #include "data/encode/encode.h"
 
-#include <fcntl.h>
 #include <malloc.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -19,10 +13,10 @@
 #include "data/encode/encode_column.h"
 #include "data/encode/manifest.h"
 #include "data/encode/parse_stage.h"
+#include "data/encode/scratch.h"
 #include "data/encode/segments.h"
 #include "data/encode/vocabulary_file.h"
 #include "data/encode/write_stage.h"
-#include "data/pending_file.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 
@@ -33,85 +27,9 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr int64_t kReserved = int64_t{72} << 20;   // of max_memory: all but the columns' tables
-constexpr int64_t kPieceBytes = int64_t{3} << 20;  // of a parsed piece and its part of a segment
+constexpr int64_t kPieceBytes = int64_t{3} << 20;  // that a piece takes while it is parsed
 constexpr int kOwnMapping = 1 << 20;               // bytes from which on a block is mapped alone
-constexpr int64_t kFewestPieces = 16;              // of a segment, where memory allows it
-
-// Removes the files in `folder` that a process with one of `suffixes` has left half-written.
-void remove_partial_files(const std::string& folder, const std::vector<std::string>& suffixes) {
-  std::error_code ignored;
-  std::vector<fs::path> left;
-  for (const auto& item : fs::directory_iterator(folder, ignored)) {
-    const std::string name = item.path().filename().string();
-    if (std::any_of(suffixes.begin(), suffixes.end(), [&](const std::string& suffix) {
-          return name.find(suffix) != std::string::npos;
-        })) {
-      left.push_back(item.path());
-    }
-  }
-  for (const fs::path& path : left) fs::remove_all(path, ignored);
-}
-
-// The folder OUT.encode, of one run at a time. Its file "runs" has a line for each that was killed.
-class Scratch {
- public:
-  explicit Scratch(const std::string& path) : path_(path) {
-    std::error_code error;
-    fs::create_directories(path_, error);
-    require<DataError>(!error, "[{}] cannot be made: got '{}', expected room for a folder", path_,
-                       error.message());
-    lock_ = ::open((path_ + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    require<DataError>(lock_ >= 0, "[{}] cannot be written: got '{}', expected a folder of ours",
-                       path_, std::strerror(errno));
-    if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-      ::close(lock_);
-      throw DataError(
-          fmt::format("[{}] in use: got a run that is at work on the same output, "
-                      "expected one at a time",
-                      path_));
-    }
-  }
-  ~Scratch() {
-    if (!has_work()) remove();
-    ::close(lock_);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  const std::string& path() const { return path_; }
-
-  // Removes what killed runs have left here and in the folders of the output.
-  void clean(std::initializer_list<std::string> folders) const {
-    const std::string runs = path_ + "/runs";
-    std::vector<std::string> suffixes;
-    std::ifstream lines(runs);
-    for (std::string line; std::getline(lines, line) && !lines.eof();) {
-      if (line.ends_with(".partial")) suffixes.push_back(line);
-    }
-    remove_partial_files(path_, suffixes);
-    for (const std::string& folder : folders) remove_partial_files(folder, suffixes);
-    std::ofstream(runs, std::ios::app) << PendingFile::process_suffix() << '\n';
-  }
-
-  void remove() const {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-
- private:
-  // Whether something here spares the next run some work.
-  bool has_work() const {
-    std::error_code ignored;
-    for (const auto& item : fs::directory_iterator(path_, ignored)) {
-      const fs::path name = item.path().filename();
-      if (name != "lock" && name != "runs") return true;
-    }
-    return false;
-  }
-
-  std::string path_;
-  int lock_ = -1;
-};
+constexpr int64_t kFewestPieces = 16;              // of a file, where memory allows it
 
 json describe_input(const std::string& path) {
   std::error_code error;
@@ -191,15 +109,20 @@ class Encoder {
     const Scratch scratch(scratch_path);
     scratch.clean({folder_, folder_ + "/" + name_});
     Manifest parsed(scratch.path(), "parse", parse_work);
-    const ParsedText text =
-        parse_to_segments(source_, parsed, pieces_per_segment(), config_.errors, progress_);
-    segments_ = std::make_unique<Segments>(text.segments, source_.schema());
-    malloc_trim(0);  // what was parsed is on disk; the columns need the memory
+    ParsedText text = parse_to_segments(source_, parsed, parse_memory(), config_.errors, progress_);
+    segments_.emplace(std::move(text.segments));
+    malloc_trim(0);  // the columns need what parsing took
     // A table's blocks go back to the system when it grows or ends, instead of lying in the heap
     // beside the next ones.
     mallopt(M_MMAP_THRESHOLD, kOwnMapping);
-    count(scratch.path(), column_work);
-    encode_columns(scratch.path(), column_work);
+    ids_.resize(columns_);
+    start_vocabulary();
+    if (segments_->in_memory()) {
+      number_in_memory(scratch.path());
+    } else {
+      count(scratch.path(), column_work);
+      encode_columns(scratch.path(), column_work);
+    }
     EncodeResult result = write(output);
     result.bad_lines = text.bad_lines;
     scratch.remove();
@@ -233,15 +156,18 @@ class Encoder {
             least.empty() ? 1 : *std::max_element(least.begin(), least.end()));
   }
 
-  int64_t pieces_per_segment() const {
+  ParseMemory parse_memory() const {
     const int64_t wanted = std::max<int64_t>(kFewestPieces, 2 * num_threads());
-    return std::clamp<int64_t>(config_.max_memory / 4 / kPieceBytes, 1, wanted);
+    return {.held_bytes = std::max<int64_t>(config_.max_memory - kReserved, 0) / 2,
+            .pieces = std::clamp<int64_t>(config_.max_memory / 4 / kPieceBytes, 1, wanted)};
   }
 
-  // Of each thread that has a column.
-  int64_t budget() const {
-    const auto threads = std::min<int64_t>(num_threads(), std::max<int64_t>(1, std::ssize(order_)));
-    return std::max(config_.max_memory - kReserved, config_.max_memory / 4) / threads;
+  // Of each thread that has one of `columns` columns.
+  int64_t budget(int64_t columns) const {
+    const auto threads = std::min<int64_t>(num_threads(), std::max<int64_t>(1, columns));
+    const int64_t held =
+        segments_->in_memory() ? std::max<int64_t>(config_.max_memory - kReserved, 0) / 2 : 0;
+    return std::max(config_.max_memory - kReserved - held, config_.max_memory / 4) / threads;
   }
 
   double all_values() const {
@@ -273,33 +199,73 @@ class Encoder {
     manifest.finish();
   }
 
-  void count(const std::string& folder, const std::string& work) {
+  bool counts() const {
+    return config_.vocabulary.empty() && config_.scheme.order != IdOrder::kHash;
+  }
+
+  void start_vocabulary() {
     if (!config_.vocabulary.empty()) return;
     vocabulary_.scheme = config_.scheme;
     for (const CategoricalColumn& column : source_.schema().categorical) {
-      vocabulary_.columns.push_back({column.name, column.type, {}, 0});
+      vocabulary_.columns.push_back({column.name, column.type, {}, XXH3_64bits("", 0)});
     }
-    if (config_.scheme.order == IdOrder::kHash) {
-      for (VocabularyColumn& column : vocabulary_.columns) column.xxh3 = XXH3_64bits("", 0);
-      return;
-    }
+  }
+
+  CountWork count_work(size_t c, const std::string& path, StageProgress& progress) const {
+    return {.segments = &*segments_,
+            .column = c,
+            .name = vocabulary_.columns[c].name,
+            .scheme = config_.scheme,
+            .min_frequency = config_.min_frequency[c],
+            .budget = budget(std::ssize(order_)),
+            .path = path,
+            .progress = &progress};
+  }
+
+  IdWork id_work(size_t c, const std::string& path, StageProgress& progress) const {
+    return {.segments = &*segments_,
+            .column = c,
+            .name = vocabulary_.columns[c].name,
+            .scheme = config_.scheme,
+            .vocabulary = vocabulary_.columns[c].slice,
+            .budget = budget(std::ssize(order_)),
+            .path = path,
+            .progress = &progress};
+  }
+
+  void set_vocabulary(size_t c, const std::string& path, const FileFacts& facts) {
+    vocabulary_.columns[c].xxh3 = facts.xxh3;
+    vocabulary_.columns[c].slice = {path, 0,
+                                    facts.bytes / static_cast<int64_t>(sizeof(VocabularyEntry))};
+  }
+
+  // Nothing of it is kept for another run: it takes seconds.
+  void number_in_memory(const std::string& folder) {
+    StageProgress progress(progress_, counts() ? "count" : "encode", all_values());
+    for (size_t c = 0; c < columns_; ++c) order_.push_back(c);
+    parallel_for(std::ssize(order_), [&](int64_t i) {
+      const auto c = static_cast<size_t>(i);
+      if (counts()) {
+        const std::string path = folder + "/" + file_of("vocabulary", c);
+        CountWork work = count_work(c, path, progress);
+        work.ids = &ids_[c].ids;
+        set_vocabulary(c, path, count_column(work));
+        if (std::ssize(ids_[c].ids) == segments_->total(c).values) return;
+      }
+      encode_column(ids_[c].ids, id_work(c, "", progress));
+    });
+  }
+
+  void count(const std::string& folder, const std::string& work) {
+    if (!counts()) return;
     Manifest manifest(folder, "count", work);
     StageProgress progress(progress_, "count", all_values());
     make_columns(manifest, "vocabulary", progress, [&](size_t c, const std::string& path) {
-      return count_column({.segments = segments_.get(),
-                           .column = c,
-                           .order = config_.scheme.order,
-                           .min_frequency = config_.min_frequency[c],
-                           .budget = budget(),
-                           .path = path,
-                           .progress = &progress});
+      return count_column(count_work(c, path, progress));
     });
     for (size_t c = 0; c < columns_; ++c) {
       const std::string name = file_of("vocabulary", c);
-      const FileFacts& facts = manifest.files().at(name);
-      vocabulary_.columns[c].xxh3 = facts.xxh3;
-      vocabulary_.columns[c].slice = {manifest.path_of(name), 0,
-                                      facts.bytes / static_cast<int64_t>(sizeof(VocabularyEntry))};
+      set_vocabulary(c, manifest.path_of(name), manifest.files().at(name));
     }
   }
 
@@ -307,16 +273,9 @@ class Encoder {
     Manifest manifest(folder, "encode", work);
     StageProgress progress(progress_, "encode", all_values());
     make_columns(manifest, "ids", progress, [&](size_t c, const std::string& path) {
-      return encode_column({.segments = segments_.get(),
-                            .column = c,
-                            .name = vocabulary_.columns[c].name,
-                            .scheme = config_.scheme,
-                            .vocabulary = vocabulary_.columns[c].slice,
-                            .budget = budget(),
-                            .path = path,
-                            .progress = &progress});
+      return encode_column(id_work(c, path, progress));
     });
-    for (size_t c = 0; c < columns_; ++c) ids_.push_back(manifest.path_of(file_of("ids", c)));
+    for (size_t c = 0; c < columns_; ++c) ids_[c].path = manifest.path_of(file_of("ids", c));
   }
 
   Schema output_schema() const {
@@ -345,8 +304,8 @@ class Encoder {
     const std::string vocabulary = name_ + ".vocabulary";
     const FileFacts facts = write_vocabulary(output.path_of(vocabulary), vocabulary_);
     const std::unique_ptr<RowSink> sink = open_sink_(result.schema);
-    write_rows({.segments = segments_.get(),
-                .ids = ids_,
+    write_rows({.segments = &*segments_,
+                .ids = &ids_,
                 .schema = &result.schema,
                 .dense = config_.dense,
                 .sink = sink.get()},
@@ -382,10 +341,10 @@ class Encoder {
   const EncodeProgress& progress_;
   size_t columns_;
   std::string folder_, name_;  // of the output
-  std::unique_ptr<Segments> segments_;
+  std::optional<Segments> segments_;
   VocabularyFile vocabulary_;
-  std::vector<size_t> order_;     // columns of the stage at work
-  std::vector<std::string> ids_;  // files, one a column
+  std::vector<size_t> order_;  // columns of the stage at work
+  std::vector<IdColumn> ids_;  // one a column
 };
 
 }  // namespace

@@ -45,6 +45,9 @@ IdScheme id_convention(std::string_view name);
 std::vector<int64_t> parse_min_frequencies(std::string_view text, const Schema& schema,
                                            int64_t unset);
 
+// DataError unless all ids of a column with a vocabulary of `entries` values are below 2^32 - 1.
+void check_ids(const IdScheme& scheme, int64_t entries, std::string_view column);
+
 // The row of a hashed value: that of Vocabulary::hashed (data/vocabulary.h) for keys of 32 bits.
 inline int64_t hashed_id(uint64_t key, size_t column, int64_t hash_rows) {
   const uint64_t mixed = mix64(key ^ static_cast<uint64_t>(column) << 32);

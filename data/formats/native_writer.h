@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/formats/native_encode.h"
 #include "data/formats/native_layout.h"
 #include "data/pending_file.h"
 #include "data/rows.h"
@@ -16,7 +17,8 @@ namespace hotrow {
 // little to hold.
 inline constexpr int64_t kNativeBlockRows = 16384;
 
-// Holds one block in memory: 8 bytes a value, 8 more a bag, and the bytes that it becomes.
+// Threads share the columns of a block, and its bytes are written beside the work on the next one.
+// Holds one block in memory: 8 bytes a value, 8 more a bag, and the bytes of two.
 //
 // The file is a function of the schema, block_rows and the rows: not of the runs that write() gets.
 class NativeWriter : public RowSink {
@@ -35,10 +37,11 @@ class NativeWriter : public RowSink {
   void finish() override;
 
  private:
-  void check_shape(const Rows& rows) const;
-  void check_ids(const Rows& rows) const;
+  void check(const Rows& rows) const;
+  [[noreturn]] void reject_ids(const Rows& rows, size_t table) const;
   void append(const Rows& rows, int64_t begin, int64_t count);
-  void write_block();
+  void encode_block(const Rows& rows, int64_t begin, int64_t count);
+  void write_encoded();
   void write_bytes(const void* bytes, size_t size);
 
   Schema schema_;
@@ -49,7 +52,9 @@ class NativeWriter : public RowSink {
   uint64_t written_ = 0, rows_ = 0;
   uint64_t header_checksum_ = 0;
   Rows block_;  // rows of the block that is not full yet
-  std::vector<std::byte> bytes_;
+  native::BlockEncoder encoder_;
+  std::vector<std::byte> encoding_, encoded_;  // a block at work, and the one before, not written
+  int64_t encoded_rows_ = 0;
   std::vector<native::BlockEntry> blocks_;
 };
 
