@@ -74,7 +74,7 @@ bool hexadecimals(ShortFields::Words& values, const ShortFields& fields, size_t 
     Words wrong;
     const Words digits = padded(d, hn::Load(d, fields.bytes.data() + i), sizes);
     hn::StoreU(hexadecimal(d, digits, wrong), d, values.data() + i);
-    all_wrong = hn::Or(all_wrong, wrong);
+    all_wrong = hn::Or(all_wrong, hn::IfThenElseZero(hn::FirstN(d, count - i), wrong));
   }
   return none_wrong(d, all_wrong);
 }
@@ -97,7 +97,8 @@ bool decimals(std::array<double, ShortFields::kMost>& values, const ShortFields&
     Words wrong;
     const Words whole = decimal(d, padded(d, bytes, digits), wrong);
     wrong = hn::IfThenElse(hn::Eq(digits, hn::Zero(d)), each_byte(d, 0x80), wrong);
-    all_wrong = hn::Or(all_wrong, hn::IfThenZeroElse(empty, wrong));
+    wrong = hn::IfThenZeroElse(empty, wrong);
+    all_wrong = hn::Or(all_wrong, hn::IfThenElseZero(hn::FirstN(d, count - i), wrong));
     const auto size = hn::Sub(hn::BitCast(real, hn::Or(whole, hn::BitCast(d, large))), large);
     const auto value =
         hn::IfThenElse(hn::RebindMask(real, negative), hn::Sub(hn::Zero(real), size), size);

@@ -70,8 +70,7 @@ void sort_kept(std::vector<Entry>& entries, const CountWork& work) {
 }
 
 // From the place of each value among `all` entries to its row id; `kept` are those that have one.
-void number(std::vector<uint32_t>& ids, const std::vector<Entry>& kept, size_t all,
-            const CountWork& work) {
+void number(RowIds& ids, const std::vector<Entry>& kept, size_t all, const CountWork& work) {
   check_ids(work.scheme, std::ssize(kept), work.name);
   std::vector<uint32_t> rows(all, static_cast<uint32_t>(work.scheme.unseen_id));
   auto id = static_cast<uint32_t>(work.scheme.first_id);

@@ -22,7 +22,7 @@ struct CountWork {
   int64_t budget;         // bytes that this call may take
   std::string path;       // of the file that is written; path + ".runs" is scratch
   StageProgress* progress;
-  std::vector<uint32_t>* ids = nullptr;  // see below
+  RowIds* ids = nullptr;  // see below
 };
 
 // Writes a VocabularyEntry (data/encode/vocabulary_entries.h) for each value, in the order of the

@@ -315,9 +315,20 @@ class Encoder {
     const std::vector<std::string> files = output_files();
     if (files.empty()) return result;  // under names of the format's own: nothing to compare with
     output.add(vocabulary, facts);
-    for (const std::string& file : files) output.add(file, facts_of(output.path_of(file)));
+    std::vector<FileFacts> found(files.size());
+    parallel_for(std::ssize(files) + 1, [&](int64_t i) {
+      if (i == std::ssize(files)) return give_back();
+      found[static_cast<size_t>(i)] = facts_of(output.path_of(files[static_cast<size_t>(i)]));
+    });
+    for (size_t i = 0; i < files.size(); ++i) output.add(files[i], found[i]);
     output.finish();
     return result;
+  }
+
+  // The memory of the columns, which is work for the system.
+  void give_back() {
+    segments_.reset();
+    ids_.clear();
   }
 
   // The regular files of the output, by their names from folder_ on.

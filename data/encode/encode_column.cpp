@@ -131,7 +131,7 @@ void walk(std::span<uint32_t> ids, const Dictionary* table, const IdWork& work) 
 
 }  // namespace
 
-void encode_column(std::vector<uint32_t>& ids, const IdWork& work) {
+void encode_column(RowIds& ids, const IdWork& work) {
   check_ids(work.scheme, work.vocabulary.entries, work.name);
   ids.assign(static_cast<size_t>(work.segments->total(work.column).values), kNone);
   if (work.scheme.order == IdOrder::kHash) return walk(ids, nullptr, work);

@@ -37,6 +37,6 @@ struct IdWork {
 FileFacts encode_column(const IdWork& work);
 
 // The same in memory: ids has one for each value.
-void encode_column(std::vector<uint32_t>& ids, const IdWork& work);
+void encode_column(RowIds& ids, const IdWork& work);
 
 }  // namespace hotrow

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/huge_pages.h"
 #include "data/mix64.h"
 #include "data/schema.h"
 
@@ -35,6 +36,9 @@ struct IdScheme {
   int64_t min_frequency = 1;  // of columns that are not named otherwise
   int64_t hash_rows = 0;      // of kHash: ids are in [0, hash_rows)
 };
+
+// Row ids of the values of a column, in memory.
+using RowIds = std::vector<uint32_t, HugePageAllocator<uint32_t>>;
 
 // InvalidArgument that lists the names, for an unknown one.
 IdScheme id_convention(std::string_view name);

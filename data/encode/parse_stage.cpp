@@ -18,6 +18,7 @@
 namespace hotrow {
 namespace {
 
+constexpr int64_t kSlabBytes = int64_t{8} << 20;
 constexpr auto kIdBytes = static_cast<int64_t>(sizeof(uint32_t));
 
 std::string file_name(size_t index) { return fmt::format("segment-{:06}", index); }
@@ -100,6 +101,7 @@ class ParseStage {
         keeper_(manifest, memory),
         done_before_(manifest.done()),
         most_ahead_(memory.pieces),
+        slab_bytes_(memory.held_bytes > 0 ? kSlabBytes : 0),
         bad_lines_(errors),
         progress_(progress, "parse", 1) {
     source.collect_bad_lines(true);
@@ -148,11 +150,12 @@ class ParseStage {
   void work() {
     TextPiece text;
     RawRows rows;
+    SegmentRoom room(slab_bytes_);
     double fraction = 0;
     for (int64_t piece = 0; take_piece(text, piece, fraction);) {
       try {
         source_.parse(rows, text);
-        hand_in(piece, {make_segment(rows, piece, source_.schema()), std::move(rows.bad)});
+        hand_in(piece, {make_segment(room, rows, piece, source_.schema()), std::move(rows.bad)});
         progress_.set(fraction, rows.rows);
       } catch (...) {
         fail(piece);
@@ -220,6 +223,7 @@ class ParseStage {
   SegmentKeeper keeper_;  // of the thread that keeps
   const bool done_before_;
   const int64_t most_ahead_;
+  const int64_t slab_bytes_;
   BadLines bad_lines_;  // likewise
   StageProgress progress_;
   TextPiece past_text_;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "data/binary_file.h"
+#include "data/huge_pages.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 
@@ -122,11 +123,24 @@ void widen(std::span<Wide> values) {
 
 }  // namespace
 
-SegmentBytes make_segment(const RawRows& rows, int64_t piece, const Schema& schema) {
+SegmentBytes SegmentRoom::take(int64_t bytes) {
+  if (used_ + bytes > size_) {
+    HugePageAllocator<char> memory;
+    const auto size = static_cast<size_t>(std::max(slab_bytes_, bytes));
+    slab_ = {memory.allocate(size),
+             [size](char* slab) { HugePageAllocator<char>().deallocate(slab, size); }};
+    size_ = static_cast<int64_t>(size);
+    used_ = 0;
+  }
+  used_ += bytes;
+  return {std::shared_ptr<char>(slab_, slab_.get() + used_ - bytes), bytes};
+}
+
+SegmentBytes make_segment(SegmentRoom& room, const RawRows& rows, int64_t piece,
+                          const Schema& schema) {
   std::vector<SegmentColumn> columns(schema.num_tables());
   const SegmentHeader header = lay_out(columns, rows, piece, schema);
-  SegmentBytes result{std::make_unique_for_overwrite<char[]>(static_cast<size_t>(header.bytes)),
-                      header.bytes};
+  SegmentBytes result = room.take(header.bytes);
   char* const bytes = result.data.get();
   std::memcpy(bytes, &header, sizeof(header));
   if (!columns.empty()) {

@@ -45,11 +45,26 @@ struct SegmentColumn {
 
 // The bytes of one segment.
 struct SegmentBytes {
-  std::unique_ptr<char[]> data;
+  std::shared_ptr<char> data;
   int64_t size = 0;
 };
 
-SegmentBytes make_segment(const RawRows& rows, int64_t piece, const Schema& schema);
+// Room for the segments that one thread makes: several share a slab, which is there until all of
+// them are gone.
+class SegmentRoom {
+ public:
+  // 0: each segment has its own.
+  explicit SegmentRoom(int64_t slab_bytes) : slab_bytes_(slab_bytes) {}
+  SegmentBytes take(int64_t bytes);
+
+ private:
+  int64_t slab_bytes_;
+  std::shared_ptr<char> slab_;
+  int64_t used_ = 0, size_ = 0;  // of slab_
+};
+
+SegmentBytes make_segment(SegmentRoom& room, const RawRows& rows, int64_t piece,
+                          const Schema& schema);
 
 // Reading is safe from many threads.
 class Segment {
@@ -77,7 +92,7 @@ class Segment {
   class Input;
 
   SegmentHeader header_;
-  std::unique_ptr<char[]> data_;             // in memory
+  std::shared_ptr<char> data_;               // in memory
   std::shared_ptr<const std::string> path_;  // or in this file
   int64_t at_ = 0;
 };

@@ -78,8 +78,14 @@ class WriteStage {
   };
 
   void fill_and_write() {
-    parallel_for(std::ssize(ids_) + 1, [&](int64_t task) {
-      task == 0 ? fill_samples() : fill_column(static_cast<size_t>(task - 1));
+    const auto rows = static_cast<size_t>(block_.rows);
+    labels_.resize(rows);
+    block_.labels.resize(rows);
+    block_.dense.resize(rows * work_.schema->num_dense());
+    const int64_t parts = std::ssize(parts_);
+    parallel_for(parts + std::ssize(ids_), [&](int64_t task) {
+      task < parts ? fill_samples(parts_[static_cast<size_t>(task)])
+                   : fill_column(static_cast<size_t>(task - parts));
     });
     work_.sink->write(block_);
     progress_.add(static_cast<double>(block_.rows), block_.rows);
@@ -88,18 +94,14 @@ class WriteStage {
     parts_.clear();
   }
 
-  void fill_samples() {
-    const auto rows = static_cast<size_t>(block_.rows);
-    const size_t num_dense = work_.schema->num_dense();
-    labels_.resize(rows);
-    block_.dense.resize(rows * num_dense);
-    for (const Part& part : parts_) {
-      part.segment->read_labels(part.of(labels_, 1), part.begin);
-      part.segment->read_dense(part.of(block_.dense, num_dense), part.begin);
-    }
-    block_.labels.assign(labels_.begin(), labels_.end());
+  void fill_samples(const Part& part) {
+    const std::span<float> labels = part.of(labels_, 1);
+    const std::span<double> dense = part.of(block_.dense, work_.schema->num_dense());
+    part.segment->read_labels(labels, part.begin);
+    part.segment->read_dense(dense, part.begin);
+    std::copy(labels.begin(), labels.end(), part.of(block_.labels, 1).begin());
     if (work_.dense == Transform::kNone) return;
-    for (double& x : block_.dense) x = transform_(x);
+    for (double& x : dense) x = transform_(x);
   }
 
   void fill_column(size_t c) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/encode/id_scheme.h"
 #include "data/encode/progress.h"
 #include "data/encode/segments.h"
 #include "data/rows.h"
@@ -14,8 +15,8 @@ namespace hotrow {
 
 // The row ids of one column, uint32 each, in order.
 struct IdColumn {
-  std::string path;           // a file that has them; empty: in memory
-  std::vector<uint32_t> ids;  // there
+  std::string path;  // a file that has them; empty: in memory
+  RowIds ids;        // there
 };
 
 struct WriteWork {

@@ -50,9 +50,10 @@ Integers integers_of(std::span<const double> numbers) {
   uint64_t missing = 0, others = 0;
   int32_t min = 0, max = 0;
   for (const double number : numbers) {
-    missing |= static_cast<uint64_t>(number != number);
-    const double x = number != number ? 0 : number;
-    const auto whole = static_cast<int32_t>(std::min(std::max(x, -kLargest), kLargest));
+    const bool is_missing = number != number;
+    const double x = is_missing ? 0 : number;
+    const auto whole = static_cast<int32_t>(std::min(std::max(-kLargest, x), kLargest));
+    missing |= static_cast<uint64_t>(is_missing);
     others |= std::bit_cast<uint64_t>(static_cast<double>(whole)) ^ std::bit_cast<uint64_t>(x);
     min = std::min(min, whole);
     max = std::max(max, whole);
