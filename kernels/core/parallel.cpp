@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <exception>
 #include <mutex>
@@ -97,8 +99,8 @@ class Pool {
       for (int64_t task = 0; task < tasks; ++task) body(context, task);
       return;
     }
-    const uint32_t loop = publish(tasks, body, context);
-    drain(loop);
+    publish({tasks, body, context});
+    drain(0);
     for (int spin = 0; done_.load(std::memory_order_acquire) != tasks;) {
       if (spin < kSpins) {
         ++spin;
@@ -111,39 +113,69 @@ class Pool {
   }
 
  private:
-  // A ticket is the number of the loop and of its next task. It is closed while the loop changes,
-  // so that a thread which comes late can neither take a task of the new loop by an old ticket nor
-  // read half a loop: what it read is used only if the ticket that it read first is still there.
-  static constexpr uint32_t kClosed = 0xFFFFFFFFu;
-  static uint64_t make_ticket(uint32_t loop, uint32_t task) { return uint64_t{loop} << 32 | task; }
-  static uint32_t loop_of(uint64_t ticket) { return static_cast<uint32_t>(ticket >> 32); }
-  static int64_t task_of(uint64_t ticket) { return static_cast<int64_t>(ticket & kClosed); }
+  struct Loop {
+    int64_t tasks;
+    void (*body)(void*, int64_t);
+    void* context;
+  };
 
-  uint32_t publish(int64_t tasks, void (*body)(void*, int64_t), void* context) {
-    const uint32_t loop = loop_of(ticket_.load(std::memory_order_relaxed)) + 1;
-    ticket_.store(make_ticket(loop, kClosed), std::memory_order_release);
-    body_.store(body, std::memory_order_release);
-    context_.store(context, std::memory_order_release);
-    tasks_.store(tasks, std::memory_order_release);
-    done_.store(0, std::memory_order_relaxed);
-    ticket_.store(make_ticket(loop, 0), std::memory_order_release);
-    announced_.store(loop);
-    if (sleepers_.load() > 0) announced_.notify_all();
-    return loop;
+  // Tasks s, s + S, s + 2 S, ... of each loop are share s of S. Its thread takes them first, the
+  // same ones in every step: what it wrote before lies in its own caches, and between two cores
+  // that share none a line takes as long as memory. A thread that has none left helps the others.
+  //
+  // A ticket is the number of a loop and how many tasks of its share are taken; that of an earlier
+  // loop means none. So nobody need touch the shares when a loop begins, and a thread that comes
+  // late with an earlier loop takes nothing: all tasks of that loop are taken, and the number of a
+  // later one is not its own.
+  struct alignas(64) Share {
+    std::atomic<uint64_t> ticket{0};
+  };
+  static constexpr int kMaxShares = 8;
+  static constexpr int kTaskBits = 24;
+  static constexpr int64_t kTaskMask = (int64_t{1} << kTaskBits) - 1;
+
+  // How many tasks of the share were taken before the one that the caller now has, or -1.
+  static int64_t take(Share& share, uint64_t loop, int64_t tasks) {
+    uint64_t ticket = share.ticket.load(std::memory_order_acquire);
+    const uint64_t none = loop << kTaskBits;
+    for (;;) {
+      const int64_t ahead = static_cast<int64_t>((ticket & ~uint64_t{kTaskMask}) - none);
+      const int64_t taken = ahead == 0 ? static_cast<int64_t>(ticket) & kTaskMask : 0;
+      if (ahead > 0 || taken >= tasks) return -1;
+      const uint64_t next = none + static_cast<uint64_t>(taken) + 1;
+      if (share.ticket.compare_exchange_weak(ticket, next, std::memory_order_acq_rel)) return taken;
+    }
   }
 
-  void drain(uint32_t loop) {
+  // A reader has a whole loop only if the number was even, and the same before and after.
+  void publish(const Loop& loop) {
+    const uint64_t number = number_.load(std::memory_order_relaxed);
+    number_.store(number + 1, std::memory_order_release);
+    tasks_.store(loop.tasks, std::memory_order_release);
+    body_.store(loop.body, std::memory_order_release);
+    context_.store(loop.context, std::memory_order_release);
+    done_.store(0, std::memory_order_relaxed);
+    number_.store(number + 2, std::memory_order_release);
+    announced_.fetch_add(1);
+    if (sleepers_.load() > 0) announced_.notify_all();
+  }
+
+  void drain(int thread) {
+    const uint64_t number = number_.load(std::memory_order_acquire);
+    const Loop loop{tasks_.load(std::memory_order_acquire), body_.load(std::memory_order_acquire),
+                    context_.load(std::memory_order_acquire)};
+    if (number % 2 == 1 || number_.load(std::memory_order_acquire) != number) return;
     const Inside inside;
-    for (;;) {
-      uint64_t ticket = ticket_.load(std::memory_order_acquire);
-      const int64_t task = task_of(ticket);
-      if (loop_of(ticket) != loop || task >= tasks_.load(std::memory_order_acquire)) break;
-      auto* body = body_.load(std::memory_order_acquire);
-      void* context = context_.load(std::memory_order_acquire);
-      if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
-      run_task(body, context, task);
-      done_.fetch_add(1, std::memory_order_release);
+    const int shares = std::min(size(), kMaxShares);
+    int64_t ran = 0;
+    for (int i = 0; i < shares; ++i) {
+      const int share = (thread + i) % shares;
+      const int64_t tasks = ceil_div(loop.tasks - share, shares);
+      for (int64_t t; (t = take(shares_[share], number / 2, tasks)) >= 0; ++ran) {
+        run_task(loop.body, loop.context, share + t * shares);
+      }
     }
+    if (ran > 0) done_.fetch_add(ran, std::memory_order_release);
   }
 
   void run_task(void (*body)(void*, int64_t), void* context, int64_t task) {
@@ -167,7 +199,7 @@ class Pool {
         sleepers_.fetch_sub(1);
       }
       last = announced_.load(std::memory_order_acquire);
-      drain(last);
+      drain(index);
     }
   }
 
@@ -186,7 +218,7 @@ class Pool {
 
   void stop() {
     stopping_.store(true);
-    publish(0, nullptr, nullptr);
+    publish({0, nullptr, nullptr});
     for (std::thread& worker : workers_) worker.join();
     workers_.clear();
     size_.store(1);
@@ -198,11 +230,12 @@ class Pool {
   std::atomic<int> size_{1};
   std::atomic<bool> stopping_{false};
   std::atomic<int> sleepers_{0};
-  std::atomic<uint32_t> announced_{0};
-  alignas(64) std::atomic<uint64_t> ticket_{0};
+  std::array<Share, kMaxShares> shares_;
+  alignas(64) std::atomic<uint64_t> number_{0};
   std::atomic<int64_t> tasks_{0};
   std::atomic<void (*)(void*, int64_t)> body_{nullptr};
   std::atomic<void*> context_{nullptr};
+  std::atomic<uint32_t> announced_{0};  // what idle threads wait on
   alignas(64) std::atomic<int64_t> done_{0};
   std::mutex failure_mutex_;
   std::exception_ptr failure_;  // the first that a body of this loop threw

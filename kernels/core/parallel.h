@@ -35,7 +35,7 @@ void parallel_run(int64_t tasks, void (*body)(void*, int64_t), void* context);
 
 // Calls body(task) once for every task in [0, tasks), on any thread and in any order, and returns
 // when all are done. Allocates nothing. Calls from inside a body run on the calling thread; loops
-// of two callers run one after the other, those of a single task too. tasks < 2^32. What a body
+// of two callers run one after the other, those of a single task too. tasks < 2^24. What a body
 // throws comes out of the call, once no task runs any more; some tasks may not have run then.
 template <class Body>
 void parallel_for(int64_t tasks, Body&& body) {
