@@ -13,11 +13,6 @@
 #include "kernels/core/check.h"
 
 namespace hotrow {
-namespace {
-
-constexpr size_t kWriteBuffer = size_t{1} << 18;
-
-}  // namespace
 
 BinaryInput::BinaryInput(std::string path) : path_(std::move(path)) {
   descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
@@ -58,11 +53,15 @@ void BinaryInput::read(int64_t offset, std::span<std::byte> to) const {
 BinaryOutput::BinaryOutput(std::string path) : file_(std::move(path)) {
   stream_.reset(std::fopen(file_.partial().c_str(), "wb"));
   file_.check(stream_ != nullptr);
-  std::setvbuf(stream_.get(), nullptr, _IOFBF, kWriteBuffer);
 }
 
 void BinaryOutput::write(std::span<const std::byte> bytes) {
   file_.check(std::fwrite(bytes.data(), 1, bytes.size(), stream_.get()) == bytes.size());
+}
+
+void BinaryOutput::rewrite_start(std::string_view text) {
+  file_.check(std::fseek(stream_.get(), 0, SEEK_SET) == 0);
+  write(text);
 }
 
 void BinaryOutput::close() { file_.check(std::fclose(stream_.release()) == 0); }
@@ -70,8 +69,9 @@ void BinaryOutput::close() { file_.check(std::fclose(stream_.release()) == 0); }
 std::string read_small_file(const std::string& path, int64_t most) {
   const BinaryInput file(path);
   require<DataError>(file.size() > 0, "[{}] the file is empty: got 0 bytes, expected text", path);
-  require<DataError>(file.size() <= most, "[{}] the file is too large: got {} bytes, expected {}",
-                     path, file.size(), most);
+  require<DataError>(file.size() <= most,
+                     "[{}] the file is too large: got {} bytes, expected at most {}", path,
+                     file.size(), most);
   std::string text(static_cast<size_t>(file.size()), '\0');
   file.read(0, std::as_writable_bytes(std::span(text)));
   return text;

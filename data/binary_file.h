@@ -34,26 +34,30 @@ class BinaryInput {
   int64_t size_ = 0;
 };
 
+struct CloseStream {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using Stream = std::unique_ptr<std::FILE, CloseStream>;
+
 // Buffered; a PendingFile underneath, so that nothing half-written gets its name.
 class BinaryOutput {
  public:
+  // DataError where it cannot be made, as all below where it cannot be written.
   explicit BinaryOutput(std::string path);
 
   const std::string& path() const { return file_.path(); }
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  // Writes over the file's first bytes; no write() after it.
+  void rewrite_start(std::string_view text);
   // Everything is in the file; no write() after it.
   void close();
   // After close().
   void publish() const { file_.publish(); }
 
  private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-
   PendingFile file_;
-  std::unique_ptr<std::FILE, Close> stream_;
+  Stream stream_;
 };
 
 // All of a small text file. DataError where it is larger than `most` bytes, missing or empty.

@@ -1,14 +1,15 @@
 #include "data/criteo_day.h"
 
 #include <array>
-#include <cerrno>
-#include <cstring>
+#include <cmath>
 #include <filesystem>
 #include <limits>
 
-#include "data/criteo_line.h"
 #include "data/npz.h"
 #include "data/npz_integers.h"
+#include "data/text_layout.h"
+#include "data/text_parser.h"
+#include "data/text_schema.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -16,6 +17,7 @@ namespace {
 
 constexpr const char* kMadeWith = "made_with";
 constexpr int64_t kInt32End = int64_t{1} << 31;
+constexpr size_t kPieceBytes = size_t{256} << 10;  // of text that is parsed at once
 
 void next_line(std::string_view& line, LineReader& text, int64_t wanted_more) {
   require<DataError>(
@@ -25,14 +27,37 @@ void next_line(std::string_view& line, LineReader& text, int64_t wanted_more) {
       text.file(), text.line_number() + 1, wanted_more);
 }
 
-void append(CriteoDay& day, const CriteoRow& row, const CriteoLine& line, int64_t max_ind_range) {
-  day.labels.push_back(row.label);
-  day.dense.insert(day.dense.end(), row.dense.begin(), row.dense.end());
-  for (std::string_view field : row.categorical) {
-    int64_t value = parse_criteo_hex(field, line);
-    if (max_ind_range > 0) value %= max_ind_range;
-    // From 2^31 on the reference's int32 turns negative.
-    day.categorical.push_back(static_cast<int32_t>(static_cast<uint32_t>(value)));
+// Fills `piece` with the next lines, at most `most`; gives their number.
+int64_t take_lines(TextPiece& piece, LineReader& text, int64_t most) {
+  piece.text.clear();
+  piece.first_line = text.line_number() + 1;
+  int64_t lines = 0;
+  for (std::string_view line; lines < most && piece.text.size() < kPieceBytes; ++lines) {
+    next_line(line, text, most - lines);
+    piece.text.insert(piece.text.end(), line.begin(), line.end());
+    piece.text.push_back('\n');
+  }
+  return lines;
+}
+
+// From 2^31 on the reference's int32 turns negative.
+int32_t category_of(uint64_t key, int64_t max_ind_range) {
+  if (max_ind_range > 0) key %= static_cast<uint64_t>(max_ind_range);
+  return static_cast<int32_t>(static_cast<uint32_t>(key));
+}
+
+void append(CriteoDay& day, const RawRows& rows, const DayRules& rules, NumpyRandom& stream) {
+  for (size_t b = 0; b < static_cast<size_t>(rows.rows); ++b) {
+    const double u = rules.sub_sample_rate > 0 ? stream.uniform() : 1.0;
+    if (rows.labels[b] == 0 && u < rules.sub_sample_rate) continue;
+    day.labels.push_back(static_cast<int32_t>(rows.labels[b]));
+    for (size_t j = 0; j < kCriteoDense; ++j) {
+      const double x = rows.dense[b * kCriteoDense + j];
+      day.dense.push_back(std::isnan(x) ? 0 : static_cast<int32_t>(x));
+    }
+    for (const RawFeature& feature : rows.sparse) {
+      day.categorical.push_back(category_of(feature.keys[b], rules.max_ind_range));
+    }
   }
 }
 
@@ -52,16 +77,16 @@ void CriteoDay::reserve(int64_t lines) {
 
 void parse_criteo_day(CriteoDay& day, LineReader& text, int64_t lines, const DayRules& rules,
                       NumpyRandom& stream, const std::function<void(std::string_view)>& copy) {
-  CriteoRow row(kCriteoDense, kCriteoTables);
-  std::string_view bytes;
-  for (int64_t i = 0; i < lines; ++i) {
-    next_line(bytes, text, lines - i);
-    const CriteoLine line{text.file(), text.line_number(), bytes};
-    parse_criteo_line(row, line);
-    if (copy) copy(bytes);
-    const double u = rules.sub_sample_rate > 0 ? stream.uniform() : 1.0;
-    if (row.label == 0 && u < rules.sub_sample_rate) continue;
-    append(day, row, line, rules.max_ind_range);
+  const TextSchema schema = criteo_text_schema(kCriteoDense, kCriteoTables);
+  const TextLayout layout = lay_out(schema, text.file(), "");
+  TextPiece piece;
+  RawRows rows;
+  while (lines > 0) {
+    lines -= take_lines(piece, text, lines);
+    parse_text(rows, layout, text.file(), piece);
+    if (!rows.bad.empty()) throw DataError(rows.bad.front().text);
+    if (copy) copy({piece.text.data(), piece.text.size()});
+    append(day, rows, rules, stream);
   }
 }
 

@@ -35,8 +35,8 @@ struct CriteoDay {
 //   drop the line if rules.sub_sample_rate > 0 and label == 0 and u < sub_sample_rate
 //   missing -> 0;  category = hex % max_ind_range if that is > 0, then the low 32 bits as an int32
 // u is one uniform() of `stream` for each line, dropped or not, and none at rate 0. The lines go to
-// `copy` too, if there is one. Memory: 160 bytes a line that is kept. DataError as
-// parse_criteo_line, or when the text ends early.
+// `copy` too, if there is one, many at a time. Memory: 160 bytes a line that is kept. DataError for
+// a bad line with file:line:column, or when the text ends early.
 void parse_criteo_day(CriteoDay& day, LineReader& text, int64_t lines, const DayRules& rules,
                       NumpyRandom& stream, const std::function<void(std::string_view)>& copy = {});
 

@@ -38,6 +38,9 @@ struct Format {
   // Null where the format is only read.
   std::unique_ptr<RowSink> (*create)(const std::string& path, const Schema& schema,
                                      const SinkOptions& options);
+  // What the path of a sink ends in, behind the name of its data: that of a file, or of a file that
+  // wants a folder of its own for what stands beside it; empty for a folder.
+  std::string_view ending = {};
   bool parts = false;  // whether a data set has parts among which the options choose
 };
 

@@ -109,7 +109,7 @@ class GeneratedRows : public RowSource {
   int64_t num_rows() const override { return config_.rows; }
   bool can_seek() const override { return false; }
   void seek(int64_t row) override {
-    require(row == 0, "[generate] row: got {}, expected 0 (samples are drawn in their order)", row);
+    check_seek("generated samples", row);
     start();
   }
 

@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <optional>
 #include <type_traits>
 
-#include "data/pending_file.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -133,8 +130,9 @@ void NpyArray::check_shape(const std::vector<int64_t>& expected) const {
 
 template <class T>
 std::vector<T> NpyArray::cast() const {
-  std::vector<T> out(static_cast<size_t>(size()));
+  std::vector<T> out;
   visit_type(header_.type, source_, [&]<class From>(From) {
+    out.resize(static_cast<size_t>(size()));  // texts of no letters may be more than memory holds
     if constexpr (std::is_same_v<From, Half>) {
       const Half* halves = reinterpret_cast<const Half*>(bytes_.get());
       const std::vector<float> wide(halves, halves + size());
@@ -183,42 +181,6 @@ void npy_values_to_double(double* out, int64_t stride, std::span<const std::byte
     const size_t count = values.size() / sizeof(From);
     for (size_t i = 0; i < count; ++i, out += stride) *out = static_cast<double>(in[i]);
   });
-}
-
-NpyArray read_npy(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                             std::fclose);
-  require<DataError>(file != nullptr, "[{}] cannot be read: got '{}', expected a file", path,
-                     std::strerror(errno));
-  const ByteReader read = [&](std::span<std::byte> out) {
-    const size_t got = std::fread(out.data(), 1, out.size(), file.get());
-    require<DataError>(got == out.size(), "[{}] the file is cut short: got {} of {} bytes", path,
-                       got, out.size());
-  };
-  NpyHeader header = decode_npy_header(read, path);
-  const int64_t begin = std::ftell(file.get());
-  std::fseek(file.get(), 0, SEEK_END);
-  const int64_t found = std::ftell(file.get()) - begin;
-  require<DataError>(found == header.bytes(),
-                     "[{}] bytes of values: got {}, expected {} by the header", path, found,
-                     header.bytes());
-  std::fseek(file.get(), begin, SEEK_SET);
-  return read_npy_values(std::move(header), read, path);
-}
-
-void write_npy(const std::string& path, const NpyHeader& header,
-               std::span<const std::byte> values) {
-  require(static_cast<int64_t>(values.size()) == header.bytes(),
-          "[{}] bytes of values to write: got {}, expected {} by the header", path, values.size(),
-          header.bytes());
-  const std::string start = encode_npy_header(header);
-  PendingFile pending(path);
-  std::FILE* file = std::fopen(pending.partial().c_str(), "wb");
-  pending.check(file != nullptr);
-  const bool complete = std::fwrite(start.data(), 1, start.size(), file) == start.size() &&
-                        std::fwrite(values.data(), 1, values.size(), file) == values.size();
-  pending.check(std::fclose(file) == 0 && complete);
-  pending.publish();
 }
 
 }  // namespace hotrow

@@ -1,4 +1,5 @@
-// NumPy's .npy array format: header, values in memory, single files. Archives of them: data/npz.h.
+// NumPy's .npy array format: header, values in memory. Single files: data/npy_file.h; archives of
+// them: data/npz.h.
 //
 // Layout (NumPy Enhancement Proposal 1, versions 1.0 to 3.0): 6 bytes "\x93NUMPY", major, minor,
 // length of the header (u2 in version 1, u4 after), the header as a Python dictionary with the keys
@@ -12,7 +13,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
@@ -144,18 +144,6 @@ class NpyArray {
   std::unique_ptr<std::byte[]> bytes_;
   std::string source_;
 };
-
-// Reads one file of one array. DataError: missing, empty, foreign, truncated, or longer than its
-// header says.
-NpyArray read_npy(const std::string& path);
-
-// `path` is never half-written.
-void write_npy(const std::string& path, const NpyHeader& header, std::span<const std::byte> values);
-template <std::ranges::contiguous_range Values>
-void write_npy(const std::string& path, const Values& values, std::vector<int64_t> shape) {
-  write_npy(path, npy_header<std::ranges::range_value_t<Values>>(std::move(shape)),
-            std::as_bytes(std::span(values)));
-}
 
 // The pieces that .npy files and .npz members share. ByteReader fills all of its argument or
 // throws.

@@ -46,33 +46,29 @@ void NpyFile::read(int64_t first, int64_t count, std::vector<double>& out) {
 }
 
 NpyWriter::NpyWriter(const std::string& path, NpyType type, int64_t item_bytes, int64_t columns)
-    : pending_(path), header_{type, item_bytes, {0}, false} {
+    : file_(path), header_{type, item_bytes, {0}, false} {
   if (columns > 0) header_.shape.push_back(columns);
-  stream_.reset(std::fopen(pending_.partial().c_str(), "wb"));
-  pending_.check(stream_ != nullptr);
-  write_start();
+  file_.write(start());
 }
 
 // One and the same length for any number of rows: NumPy pads to a multiple of 64, and what varies
 // fits into the second 64 bytes.
-void NpyWriter::write_start() {
-  const std::string text = encode_npy_header(header_);
-  require(text.size() == 128, "[{}] header: got {} bytes, expected 128", pending_.path(),
-          text.size());
-  pending_.check(std::fwrite(text.data(), 1, text.size(), stream_.get()) == text.size());
+std::string NpyWriter::start() const {
+  std::string text = encode_npy_header(header_);
+  require(text.size() == 128, "[{}] header: got {} bytes, expected 128", file_.path(), text.size());
+  return text;
 }
 
 void NpyWriter::write(std::span<const std::byte> rows) {
-  pending_.check(std::fwrite(rows.data(), 1, rows.size(), stream_.get()) == rows.size());
+  file_.write(rows);
   bytes_ += std::ssize(rows);
 }
 
 void NpyWriter::close() {
   const int64_t columns = header_.shape.size() == 2 ? header_.shape[1] : 1;
   header_.shape[0] = bytes_ / (header_.item_bytes * columns);
-  pending_.check(std::fseek(stream_.get(), 0, SEEK_SET) == 0);
-  write_start();
-  pending_.check(std::fclose(stream_.release()) == 0);
+  file_.rewrite_start(start());
+  file_.close();
 }
 
 }  // namespace hotrow

@@ -3,15 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "data/binary_file.h"
 #include "data/npy.h"
-#include "data/pending_file.h"
 
 namespace hotrow {
 
@@ -47,16 +44,12 @@ class NpyWriter {
   // Everything is in the file; no write() after it.
   void close();
   // After close(): gives the file its name.
-  void publish() const { pending_.publish(); }
+  void publish() const { file_.publish(); }
 
  private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  void write_start();
+  std::string start() const;
 
-  PendingFile pending_;
-  std::unique_ptr<std::FILE, Close> stream_;
+  BinaryOutput file_;
   NpyHeader header_;
   int64_t bytes_ = 0;
 };

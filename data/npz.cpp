@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <map>
 
 #include "data/pending_file.h"
@@ -105,6 +106,7 @@ void NpzMember::read(std::span<std::byte> out) {
 
 struct NpzReader::State {
   std::string path;
+  uint64_t file_bytes = 0;
   Archive archive;
   std::vector<std::string> names;
   std::map<std::string, zip_uint64_t, std::less<>> index;
@@ -118,6 +120,7 @@ NpzReader::NpzReader(const std::string& path) : state_(std::make_unique<State>()
     throw DataError(fmt::format("[{}] cannot be read: got {}, expected an .npz archive", path,
                                 is_foreign(code) ? describe_foreign(path) : open_failure(code)));
   }
+  state_->file_bytes = std::filesystem::file_size(path);
   const zip_int64_t count = zip_get_num_entries(state_->archive.get(), 0);
   for (zip_int64_t i = 0; i < count; ++i) {
     const char* entry = zip_get_name(state_->archive.get(), i, 0);
@@ -151,11 +154,13 @@ NpzMember NpzReader::open(std::string_view name) const {
   }
   require<DataError>(member->file != nullptr, "[{}] cannot be read: got '{}', expected an array",
                      source, zip_strerror(state_->archive.get()));
-  // No deflated byte expands beyond 1032: a forged size must not decide how much memory is taken.
-  require<DataError>(stat.size / 1032 <= stat.comp_size,
+  // No deflated byte expands beyond 1032, and the file has all of them: forged sizes must not
+  // decide how much memory is taken.
+  const zip_uint64_t stored = std::min<zip_uint64_t>(stat.comp_size, state_->file_bytes);
+  require<DataError>(stat.size / 1032 <= stored,
                      "[{}] size: got {} bytes out of {}, expected at "
                      "most 1032 a byte",
-                     source, stat.size, stat.comp_size);
+                     source, stat.size, stored);
   member->remaining = static_cast<int64_t>(stat.size);
   return NpzMember(std::move(member), std::move(source));
 }
@@ -307,8 +312,9 @@ void NpzWriter::add(const std::string& name, NpyHeader header, std::span<const s
 
 namespace {
 
-DataError write_error(const std::string& path, zip_t* archive) {
-  return DataError(fmt::format("[{}] cannot be written: {}", path, zip_strerror(archive)));
+DataError write_error(const std::string& path, const std::string& reason) {
+  return DataError(fmt::format(
+      "[{}] cannot be written: got '{}', expected a folder with room to write in", path, reason));
 }
 
 void add_member(zip_t* archive, Entry& entry, zip_int32_t method, const std::string& path) {
@@ -317,14 +323,14 @@ void add_member(zip_t* archive, Entry& entry, zip_int32_t method, const std::str
   const zip_int64_t at = zip_file_add(archive, name.c_str(), source, ZIP_FL_ENC_UTF_8);
   if (at < 0) {
     zip_source_free(source);
-    throw write_error(path, archive);
+    throw write_error(path, zip_strerror(archive));
   }
   constexpr zip_uint32_t kLevel = 6;  // NumPy's; libzip's own 9 takes five times as long
   constexpr zip_uint16_t kDate =
       (1 << 5) | 1;  // 1980-01-01, as NumPy: the clock must not show in the bytes
   if (zip_set_file_compression(archive, at, method, kLevel) < 0 ||
       zip_file_set_dostime(archive, at, 0, kDate, 0) < 0) {
-    throw write_error(path, archive);
+    throw write_error(path, zip_strerror(archive));
   }
 }
 
@@ -337,8 +343,7 @@ void NpzWriter::finish(const std::function<void(double)>& progress) {
   // The library appends an ending of its own while it writes, and renames when all is there.
   const PendingFile file(state_->path);
   Archive archive(zip_open(file.partial().c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code));
-  require<DataError>(archive != nullptr, "[{}] cannot be written: {}", state_->path,
-                     open_failure(code));
+  if (archive == nullptr) throw write_error(state_->path, open_failure(code));
   const bool deflate = state_->compression == Compression::kDeflate;
   for (const auto& entry : state_->entries) {
     entry->progress = progress;
@@ -351,7 +356,7 @@ void NpzWriter::finish(const std::function<void(double)>& progress) {
   for (const auto& entry : state_->entries) {
     if (entry->failure) std::rethrow_exception(entry->failure);
   }
-  throw write_error(state_->path, archive.get());
+  throw write_error(state_->path, zip_strerror(archive.get()));
 }
 
 }  // namespace hotrow

@@ -15,6 +15,12 @@
 
 namespace hotrow {
 
+void check_written(bool ok, const std::string& path) {
+  require<DataError>(ok,
+                     "[{}] cannot be written: got '{}', expected a folder with room to write in",
+                     path, std::strerror(errno));
+}
+
 std::string PendingFile::process_suffix() {
   // Two containers that share a folder may both be process 1.
   static const uint32_t word = std::random_device()();
@@ -27,12 +33,6 @@ PendingFile::PendingFile(std::string path)
 PendingFile::~PendingFile() {
   std::error_code ignored;
   std::filesystem::remove(partial_, ignored);
-}
-
-void PendingFile::check(bool ok) const {
-  require<DataError>(ok,
-                     "[{}] cannot be written: got '{}', expected a folder with room to write in",
-                     path_, std::strerror(errno));
 }
 
 void PendingFile::publish() const { check(std::rename(partial_.c_str(), path_.c_str()) == 0); }

@@ -9,6 +9,9 @@
 
 namespace hotrow {
 
+// DataError with the path and the reason in errno unless `ok`, the success of writing to `path`.
+void check_written(bool ok, const std::string& path);
+
 class PendingFile {
  public:
   // Touches no disk. Two processes, of one machine or of two that share a folder, may write the
@@ -27,9 +30,8 @@ class PendingFile {
   // Where to write: beside path(), a name of this process alone.
   const std::string& partial() const { return partial_; }
 
-  // Throws DataError with the path and the reason in errno unless `ok`, the success of an operation
-  // on the file.
-  void check(bool ok) const;
+  // check_written() of path().
+  void check(bool ok) const { check_written(ok, path_); }
   // Renames; what stood there is replaced. The file must be closed. Throws as check() does.
   void publish() const;
 

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "data/binary_file.h"
 #include "data/line_file.h"
+#include "data/made_folder.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -49,7 +49,7 @@ PlantedFiles write_planted(const PlantedConfig& config, const PlantedProgress& p
   require(config.rows >= 1, "[planted] rows: got {}, expected at least 1", config.rows);
   require(config.test_rows >= 1, "[planted] test rows: got {}, expected at least 1",
           config.test_rows);
-  make_folder(config.folder);
+  const MadeFolder made(config.folder);  // outlives the files in it
   const std::filesystem::path folder = config.folder;
   const std::string ending = config.gzip ? ".tsv.gz" : ".tsv";
   LineFile train((folder / ("train" + ending)).string(), config.gzip);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <memory>
@@ -10,12 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "data/binary_file.h"
 #include "data/criteo_day.h"
 #include "data/criteo_join.h"
 #include "data/first_seen_ids.h"
 #include "data/line_reader.h"
 #include "data/npz.h"
-#include "data/pending_file.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 
@@ -23,33 +22,6 @@ namespace hotrow {
 namespace {
 
 namespace fs = std::filesystem;
-
-// The copy of a day's lines: nothing under its final name before close().
-class DayText {
- public:
-  explicit DayText(std::string path)
-      : pending_(std::move(path)), file_(std::fopen(pending_.partial().c_str(), "wb")) {
-    pending_.check(file_ != nullptr);
-  }
-  DayText(const DayText&) = delete;
-  DayText& operator=(const DayText&) = delete;
-  ~DayText() {
-    if (file_ != nullptr) std::fclose(file_);
-  }
-
-  void add(std::string_view line) {
-    pending_.check(std::fwrite(line.data(), 1, line.size(), file_) == line.size() &&
-                   std::fputc('\n', file_) != EOF);
-  }
-  void close() {
-    pending_.check(std::fclose(std::exchange(file_, nullptr)) == 0);
-    pending_.publish();
-  }
-
- private:
-  PendingFile pending_;
-  std::FILE* file_;
-};
 
 int64_t count_lines(const std::string& file, const FileProgress& progress) {
   LineReader text(file, progress);
@@ -145,10 +117,11 @@ class Preprocess {
       LineReader text(files_.raw(i), config_.progress);
       parse_criteo_day(day, text, lines_[at(i)], rules_[at(i)], stream_);
     } else {
-      DayText copy(files_.day_text(i));
+      BinaryOutput copy(files_.day_text(i));
       parse_criteo_day(day, *text_, lines_[at(i)], rules_[at(i)], stream_,
-                       [&](std::string_view line) { copy.add(line); });
+                       [&](std::string_view lines) { copy.write(lines); });
       copy.close();
+      copy.publish();
     }
     return day;
   }

@@ -2,6 +2,7 @@
 
 #include "data/batch_rows.h"
 #include "data/raw_rows.h"
+#include "kernels/core/check.h"
 
 namespace hotrow {
 namespace {
@@ -20,6 +21,13 @@ void start_block(Block& block, const Schema& schema) {
 void Rows::start(const Schema& schema) {
   start_block(*this, schema);
   for (SparseFeature& feature : sparse) feature.ids.clear();
+}
+
+void RowSource::check_seek(std::string_view name, int64_t row) const {
+  require(row == 0 || (can_seek() && row > 0 && row <= num_rows()),
+          "[{}] row to go to: got {}, expected {}", name, row,
+          can_seek() ? fmt::format("from 0 to {}", num_rows())
+                     : "0 (this data can be read from its start only)");
 }
 
 int64_t RowSource::fill(Batch& batch, int64_t at, int64_t max_rows, Rows& scratch) {

@@ -52,6 +52,10 @@ class RowSource {
   // Gives their number, 0 at the end. A format that can do it without Rows in between has its own;
   // `scratch` is for those that cannot.
   virtual int64_t fill(Batch& batch, int64_t at, int64_t max_rows, Rows& scratch);
+
+ protected:
+  // What a seek() begins with; `name` is that of the data set, for the error text.
+  void check_seek(std::string_view name, int64_t row) const;
 };
 
 class RowSink {

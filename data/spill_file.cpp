@@ -22,20 +22,23 @@ int open_nameless(const std::string& folder) {
   return file;
 }
 
-void check(bool ok, const std::string& folder, const char* what) {
-  require<DataError>(ok,
-                     "[{}] a temporary file cannot be {}: got '{}', expected a folder with room to "
-                     "write in (the variable TMPDIR can name another)",
-                     folder, what, std::strerror(errno));
-}
-
 }  // namespace
 
 SpillFile::SpillFile(const std::string& folder) : folder_(folder) {
-  const char* named = std::getenv("TMPDIR");
-  if (folder_.empty()) folder_ = named != nullptr ? named : P_tmpdir;
+  if (folder.empty()) {
+    const char* named = std::getenv("TMPDIR");
+    folder_ = named != nullptr ? named : P_tmpdir;
+    hint_ = " (the variable TMPDIR can name another)";
+  }
   file_ = open_nameless(folder_);
-  check(file_ >= 0, folder_, "made");
+  check(file_ >= 0, "made");
+}
+
+void SpillFile::check(bool ok, const char* what) const {
+  require<DataError>(ok,
+                     "[{}] a temporary file cannot be {}: got '{}', expected a folder with room to "
+                     "write in{}",
+                     folder_, what, std::strerror(errno), hint_);
 }
 
 SpillFile::~SpillFile() {
@@ -43,13 +46,15 @@ SpillFile::~SpillFile() {
 }
 
 SpillFile::SpillFile(SpillFile&& other) noexcept
-    : folder_(std::move(other.folder_)), file_(std::exchange(other.file_, -1)) {}
+    : folder_(std::move(other.folder_)),
+      hint_(other.hint_),
+      file_(std::exchange(other.file_, -1)) {}
 
 void SpillFile::write(int64_t offset, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t done = pwrite(file_, bytes.data(), bytes.size(), offset);
     if (done < 0 && errno == EINTR) continue;
-    check(done > 0, folder_, "written");
+    check(done > 0, "written");
     bytes = bytes.subspan(static_cast<size_t>(done));
     offset += done;
   }
@@ -60,7 +65,7 @@ void SpillFile::read(int64_t offset, std::span<std::byte> bytes) const {
     errno = 0;
     const ssize_t done = pread(file_, bytes.data(), bytes.size(), offset);
     if (done < 0 && errno == EINTR) continue;
-    check(done > 0, folder_, "read");
+    check(done > 0, "read");
     bytes = bytes.subspan(static_cast<size_t>(done));
     offset += done;
   }

@@ -24,7 +24,11 @@ class SpillFile {
   void read(int64_t offset, std::span<std::byte> bytes) const;
 
  private:
+  // DataError with the reason in errno unless `ok`.
+  void check(bool ok, const char* what) const;
+
   std::string folder_;
+  const char* hint_ = "";  // for error texts: what else the folder can be
   int file_;
 };
 

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "data/criteo_line.h"
+#include "data/excerpt.h"
 #include "data/line_file.h"
 #include "data/text_layout.h"
 #include "data/text_source.h"

@@ -9,7 +9,7 @@
 #include <limits>
 #include <numeric>
 
-#include "data/criteo_line.h"
+#include "data/excerpt.h"
 #include "data/line_marks.h"
 #include "data/short_fields.h"
 #include "data/text_field.h"

@@ -43,8 +43,7 @@ TextRows::TextRows(const TextSchema& schema, const std::string& file, const Erro
       stream_(source_, errors) {}
 
 void TextRows::seek(int64_t row) {
-  require(row == 0, "[{}] text is read from its start only: got row {}, expected 0",
-          source_.files()[0], row);
+  check_seek(source_.files()[0], row);
   stream_.rewind();
   raw_.rows = taken_ = row_ = 0;
 }

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "data/criteo_line.h"
+#include "data/excerpt.h"
 #include "data/line_marks.h"
 #include "data/text_parser.h"
 #include "kernels/core/check.h"

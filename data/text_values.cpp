@@ -8,7 +8,7 @@
 #include <cmath>
 #include <limits>
 
-#include "data/criteo_line.h"
+#include "data/excerpt.h"
 #include "kernels/core/check.h"
 
 namespace hotrow::text {

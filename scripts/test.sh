@@ -57,7 +57,7 @@ part_asan() {
   say "asan: unit tests and whole programs"
   ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1 \
     UBSAN_OPTIONS=print_stacktrace=1 \
-    quietly ctest-asan ctest --test-dir build/asan --output-on-failure --no-tests=error -j "$JOBS" -LE 'house|bench'
+    quietly ctest-asan ctest --test-dir build/asan --output-on-failure --no-tests=error -j "$JOBS" -LE 'house|bench|memory'
   grep 'tests passed' "$LOGS/ctest-asan.log"
 }
 

@@ -169,11 +169,7 @@ void run(int argc, const char* const* argv) {
       "--benchmark_list_tests, ...)",
       "dlrm_bench (Hotrow) " HOTROW_VERSION);
   add_flags(flags, options);
-  const std::string info = flags.parse(static_cast<int>(own.size()), own.data());
-  if (!info.empty()) {
-    std::fputs(info.c_str(), stdout);
-    return;
-  }
+  if (show_info(flags.parse(static_cast<int>(own.size()), own.data()))) return;
   set_num_threads(options.threads);
   if (flags.given("--config")) {
     require(passed.size() == 1, "[{}] is for the suite: got --config too, expected one of the two",

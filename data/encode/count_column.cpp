@@ -106,7 +106,7 @@ class EntryWriter {
 // A sorted run of entries in a file.
 class Run {
  public:
-  Run(FileReader& file, int64_t begin, int64_t end, int64_t buffer)
+  Run(const BinaryInput& file, int64_t begin, int64_t end, int64_t buffer)
       : file_(&file), at_(begin), end_(end), buffer_(static_cast<size_t>(buffer)) {
     refill();
   }
@@ -120,12 +120,12 @@ class Run {
   void refill() {
     place_ = 0;
     filled_ = static_cast<size_t>(std::min(end_ - at_, std::ssize(buffer_)));
-    file_->seek(at_ * static_cast<int64_t>(sizeof(Entry)));
-    file_->read(buffer_.data(), filled_ * sizeof(Entry));
+    file_->read(at_ * static_cast<int64_t>(sizeof(Entry)),
+                std::as_writable_bytes(std::span(buffer_).first(filled_)));
     at_ += static_cast<int64_t>(filled_);
   }
 
-  FileReader* file_;
+  const BinaryInput* file_;
   int64_t at_, end_;  // entries of the run that have not been read
   std::vector<Entry> buffer_;
   size_t place_ = 0, filled_ = 0;
@@ -134,7 +134,7 @@ class Run {
 // ends: where each run ends, in entries.
 void merge_runs(EntryWriter& out, const std::string& path, const std::vector<int64_t>& ends,
                 const CountWork& work) {
-  FileReader file(path);
+  const BinaryInput file(path);
   const auto entry_bytes = static_cast<int64_t>(sizeof(Entry));
   const int64_t share = work.budget / std::ssize(ends);
   const int64_t buffer = std::clamp(share, entry_bytes, kLargestBuffer) / entry_bytes;

@@ -28,7 +28,6 @@ using nlohmann::json;
 
 constexpr int64_t kReserved = int64_t{72} << 20;   // of max_memory: all but the columns' tables
 constexpr int64_t kPieceBytes = int64_t{3} << 20;  // that a piece takes while it is parsed
-constexpr int kOwnMapping = 1 << 20;               // bytes from which on a block is mapped alone
 constexpr int64_t kFewestPieces = 16;              // of a file, where memory allows it
 
 json describe_input(const std::string& path) {
@@ -112,9 +111,6 @@ class Encoder {
     ParsedText text = parse_to_segments(source_, parsed, parse_memory(), config_.errors, progress_);
     segments_.emplace(std::move(text.segments));
     malloc_trim(0);  // the columns need what parsing took
-    // A table's blocks go back to the system when it grows or ends, instead of lying in the heap
-    // beside the next ones.
-    mallopt(M_MMAP_THRESHOLD, kOwnMapping);
     ids_.resize(columns_);
     start_vocabulary();
     if (segments_->in_memory()) {

@@ -22,9 +22,11 @@
 // (data/encode/vocabulary_file.h) and OUT.manifest, which tells the same call, made again, that
 // nothing is left to do.
 //
-// Memory: max_memory bounds all of it. Parsing takes up to a quarter for the pieces of a segment;
-// counting and encoding share what is left after kReserved among the threads, and walk a column
-// several times where its table does not fit. The arithmetic for 10,000,000 rows of 26 columns:
+// Memory: max_memory bounds all of it, where the program has told malloc to give a large block back
+// to the system as soon as it is free (tools/data/encode.cpp). Parsing takes up to a quarter for
+// the pieces of a segment; counting and encoding share what is left after kReserved among the
+// threads, and walk a column several times where its table does not fit. The arithmetic for
+// 10,000,000 rows of 26 columns:
 //   in 2 GiB    two threads have 988 MiB each; a column of 10 million distinct values takes 374
 //               MB: one walk to count, one to encode, 520 million lookups in all
 //   in 256 MiB  two threads have 92 MiB each, for 2.6 million values: four walks to count such a

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <limits>
-#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -80,7 +80,7 @@ void fill_unseen(std::span<uint32_t> ids, const IdWork& work, const Segment& seg
 }
 
 // One walk over the column. before: ids of the walks before, null for the first.
-FileFacts walk(const IdWork& work, const Dictionary& table, FileReader* before,
+FileFacts walk(const IdWork& work, const Dictionary& table, const BinaryInput* before,
                const std::string& path) {
   HashedFileWriter out(path);
   std::vector<uint64_t> keys;
@@ -88,7 +88,7 @@ FileFacts walk(const IdWork& work, const Dictionary& table, FileReader* before,
   for (const Segment& segment : work.segments->all()) {
     segment.read_keys(keys, work.column);
     ids.assign(keys.size(), kNone);
-    if (before != nullptr) before->read(ids.data(), ids.size() * sizeof(uint32_t));
+    if (before != nullptr) before->read(out.bytes(), std::as_writable_bytes(std::span(ids)));
     look_up(ids, table, keys);
     if (table.last()) fill_unseen(ids, work, segment, keys);
     out.write(ids.data(), ids.size() * sizeof(uint32_t));
@@ -152,9 +152,9 @@ FileFacts encode_column(const IdWork& work) {
     load(table, work);
     const std::string path =
         table.last() ? work.path : fmt::format("{}.pass-{}", work.path, pass % 2);
-    std::unique_ptr<FileReader> ids;
-    if (!before.empty()) ids = std::make_unique<FileReader>(before);
-    facts = walk(work, table, ids.get(), path);
+    std::optional<BinaryInput> ids;
+    if (!before.empty()) ids.emplace(before);
+    facts = walk(work, table, ids ? &*ids : nullptr, path);
     if (!before.empty()) std::filesystem::remove(before);
     before = path;
   }

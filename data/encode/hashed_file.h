@@ -3,13 +3,15 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
-#include "data/pending_file.h"
+#include "data/binary_file.h"
 
 namespace hotrow {
 
@@ -19,11 +21,6 @@ struct FileFacts {
   bool operator==(const FileFacts&) const = default;
 };
 
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-using File = std::unique_ptr<std::FILE, CloseFile>;
-
 struct FreeHash {
   void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
 };
@@ -31,42 +28,38 @@ using HashState = std::unique_ptr<XXH3_state_t, FreeHash>;
 
 HashState new_hash();
 
-// A file that has its name only once it is whole. Errors: DataError with the path and the system's
-// reason, from any call.
+// A file that has its name only once it is whole. Errors: DataError as BinaryOutput, from any call.
 class HashedFileWriter {
  public:
   explicit HashedFileWriter(std::string path);
   void write(const void* data, size_t bytes);
   // Bytes so far.
   int64_t bytes() const { return bytes_; }
-  const std::string& path() const { return pending_.path(); }
+  const std::string& path() const { return file_.path(); }
   // Closes the file and gives it its name. Once, last.
   FileFacts publish();
 
  private:
-  PendingFile pending_;
-  File file_;
+  BinaryOutput file_;
   HashState hash_;
   int64_t bytes_ = 0;
 };
 
-// Reads exactly what is asked for. Errors: DataError with the path, for a file that cannot be
-// opened or ends before.
-class FileReader {
- public:
-  explicit FileReader(std::string path);
-  void read(void* data, size_t bytes);
-  void seek(int64_t offset);
-  const std::string& path() const { return path_; }
-  int64_t bytes() const { return bytes_; }  // of the file
+// Calls take(part) for the file's bytes [begin, end), some after the others.
+template <class Take>
+void for_each_part(const BinaryInput& file, int64_t begin, int64_t end, Take&& take) {
+  constexpr int64_t kPart = int64_t{256} << 10;
+  std::vector<std::byte> buffer(static_cast<size_t>(std::clamp<int64_t>(end - begin, 0, kPart)));
+  for (int64_t at = begin; at < end; at += kPart) {
+    const auto part = std::span(buffer).first(static_cast<size_t>(std::min(end - at, kPart)));
+    file.read(at, part);
+    take(std::span<const std::byte>(part));
+  }
+}
 
- private:
-  std::string path_;
-  File file_;
-  int64_t bytes_ = 0;
-};
-
-// Reads the whole file.
+// Of the file's bytes [begin, end).
+uint64_t hash_of(const BinaryInput& file, int64_t begin, int64_t end);
+// Reads the whole file. DataError where it cannot be.
 FileFacts facts_of(const std::string& path);
 
 }  // namespace hotrow

@@ -1,7 +1,5 @@
 #include "data/encode/manifest.h"
 
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -22,12 +20,6 @@ std::string line_of(const std::string& name, const FileFacts& facts) {
   line["xxh3"] = fmt::format("{:016x}", facts.xxh3);
   // A name that is not UTF-8 is not found again, and what it names is made anew.
   return line.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-void check_written(bool ok, const std::string& path) {
-  require<DataError>(ok,
-                     "[{}] cannot be written: got '{}', expected a folder with room to write in",
-                     path, std::strerror(errno));
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 
+#include "data/binary_file.h"
 #include "data/encode/hashed_file.h"
 
 namespace hotrow {
@@ -49,7 +50,7 @@ class Manifest {
   std::map<std::string, FileFacts> files_;
   bool done_ = false;
   std::mutex mutex_;
-  File file_;
+  Stream file_;
 };
 
 }  // namespace hotrow

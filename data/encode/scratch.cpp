@@ -68,7 +68,8 @@ void Scratch::clean(std::initializer_list<std::string> folders) const {
   }
   remove_partial_files(path_, suffixes);
   for (const std::string& folder : folders) remove_partial_files(folder, suffixes);
-  std::ofstream(runs, std::ios::app) << PendingFile::process_suffix() << '\n';
+  std::ofstream mine(runs, std::ios::app);
+  check_written(static_cast<bool>(mine << PendingFile::process_suffix() << std::endl), runs);
 }
 
 void Scratch::remove() const {

@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "data/encode/hashed_file.h"
+#include "data/binary_file.h"
 
 namespace hotrow {
 
@@ -30,13 +31,13 @@ template <class Take>
 void for_each_entry(const VocabularySlice& slice, int64_t first_id, Take&& take) {
   constexpr int64_t kAtOnce = 8192;
   if (slice.entries == 0) return;
-  FileReader file(slice.path);
-  file.seek(slice.at);
+  const BinaryInput file(slice.path);
   auto id = static_cast<uint32_t>(first_id);
   std::vector<VocabularyEntry> entries;
-  for (int64_t left = slice.entries; left > 0; left -= std::ssize(entries)) {
-    entries.resize(static_cast<size_t>(std::min(left, kAtOnce)));
-    file.read(entries.data(), entries.size() * sizeof(VocabularyEntry));
+  for (int64_t at = 0; at < slice.entries; at += std::ssize(entries)) {
+    entries.resize(static_cast<size_t>(std::min(slice.entries - at, kAtOnce)));
+    file.read(slice.at + at * static_cast<int64_t>(sizeof(VocabularyEntry)),
+              std::as_writable_bytes(std::span(entries)));
     for (const VocabularyEntry& entry : entries) take(entry.key, id++);
   }
 }

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "data/encode/hashed_file.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -17,7 +16,6 @@ using nlohmann::json;
 constexpr std::string_view kMagic = "HRVOCAB1";
 constexpr uint64_t kLargestHead = uint64_t{64} << 20;
 constexpr uint64_t kAlignment = 8;
-constexpr size_t kBuffer = size_t{256} << 10;
 constexpr int64_t kUnlimited = int64_t{1} << 46;  // more than entries of 32-bit ids can take
 constexpr auto kEntryBytes = static_cast<int64_t>(sizeof(VocabularyEntry));
 
@@ -96,27 +94,20 @@ void check_scheme(const IdScheme& scheme, const std::string& path) {
       scheme.first_id, scheme.unseen_id, scheme.hash_rows);
 }
 
-void check_entries(FileReader& file, const VocabularyColumn& column) {
-  const HashState hash = new_hash();
-  std::vector<char> buffer(kBuffer);
-  file.seek(column.slice.at);
-  for (int64_t left = column.slice.entries * kEntryBytes; left > 0;) {
-    const auto part = static_cast<size_t>(std::min<int64_t>(left, std::ssize(buffer)));
-    file.read(buffer.data(), part);
-    XXH3_64bits_update(hash.get(), buffer.data(), part);
-    left -= static_cast<int64_t>(part);
-  }
-  const uint64_t found = XXH3_64bits_digest(hash.get());
+int64_t end_of(const VocabularySlice& slice) { return slice.at + slice.entries * kEntryBytes; }
+
+void check_entries(const BinaryInput& file, const VocabularyColumn& column) {
+  const uint64_t found = hash_of(file, column.slice.at, end_of(column.slice));
   require<DataError>(found == column.xxh3,
                      "[{}] damaged entries of column {}: got XXH3 {}, expected {}", file.path(),
                      column.name, hex(found), hex(column.xxh3));
 }
 
-Preamble read_preamble(FileReader& file) {
+Preamble read_preamble(const BinaryInput& file) {
   Preamble preamble{};
-  const auto bytes = static_cast<uint64_t>(file.bytes());
+  const auto bytes = static_cast<uint64_t>(file.size());
   const bool fits = bytes >= sizeof(preamble);
-  if (fits) file.read(&preamble, sizeof(preamble));
+  if (fits) file.read(0, std::as_writable_bytes(std::span(&preamble, 1)));
   require<DataError>(fits && std::string_view(preamble.magic, sizeof(preamble.magic)) == kMagic,
                      "[{}] not a vocabulary: got other first bytes, expected {}", file.path(),
                      kMagic);
@@ -136,21 +127,20 @@ int64_t VocabularyFile::rows(size_t column) const {
 }
 
 VocabularyFile open_vocabulary(const std::string& path) {
-  FileReader file(path);
+  const BinaryInput file(path);
   const Preamble preamble = read_preamble(file);
   std::string head(preamble.head_bytes, '\0');
-  file.read(head.data(), head.size());
+  file.read(sizeof(preamble), std::as_writable_bytes(std::span(head)));
   require<DataError>(XXH3_64bits(head.data(), head.size()) == preamble.head_xxh3,
                      "[{}] damaged head: got XXH3 {}, expected {}", path,
                      hex(XXH3_64bits(head.data(), head.size())), hex(preamble.head_xxh3));
   const auto begin = static_cast<int64_t>(sizeof(preamble) + head.size());
   VocabularyFile result = parse_head(head, path, begin);
   check_scheme(result.scheme, path);
-  int64_t end = begin;
-  for (const VocabularyColumn& column : result.columns) end += column.slice.entries * kEntryBytes;
-  require<DataError>(file.bytes() == end,
+  const int64_t end = result.columns.empty() ? begin : end_of(result.columns.back().slice);
+  require<DataError>(file.size() == end,
                      "[{}] wrong length: got {} bytes, expected {} + {} entries of {} = {}", path,
-                     file.bytes(), begin, (end - begin) / kEntryBytes, kEntryBytes, end);
+                     file.size(), begin, (end - begin) / kEntryBytes, kEntryBytes, end);
   for (const VocabularyColumn& column : result.columns) check_entries(file, column);
   return result;
 }
@@ -164,18 +154,11 @@ FileFacts write_vocabulary(const std::string& path, const VocabularyFile& vocabu
   HashedFileWriter out(path);
   out.write(&preamble, sizeof(preamble));
   out.write(head.data(), head.size());
-  std::vector<char> buffer(kBuffer);
   for (const VocabularyColumn& column : vocabulary.columns) {
-    int64_t left = column.slice.entries * kEntryBytes;
-    if (left == 0) continue;
-    FileReader entries(column.slice.path);
-    entries.seek(column.slice.at);
-    while (left > 0) {
-      const auto part = static_cast<size_t>(std::min<int64_t>(left, std::ssize(buffer)));
-      entries.read(buffer.data(), part);
-      out.write(buffer.data(), part);
-      left -= static_cast<int64_t>(part);
-    }
+    const VocabularySlice& slice = column.slice;
+    if (slice.entries == 0) continue;
+    for_each_part(BinaryInput(slice.path), slice.at, end_of(slice),
+                  [&out](std::span<const std::byte> part) { out.write(part.data(), part.size()); });
   }
   return out.publish();
 }

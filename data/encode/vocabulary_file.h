@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "data/encode/hashed_file.h"
 #include "data/encode/id_scheme.h"
 #include "data/encode/key_table.h"
 #include "data/encode/vocabulary_entries.h"

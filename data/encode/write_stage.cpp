@@ -1,11 +1,11 @@
 #include "data/encode/write_stage.h"
 
 #include <algorithm>
-#include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
-#include "data/encode/hashed_file.h"
+#include "data/binary_file.h"
 #include "data/transform.h"
 #include "kernels/core/parallel.h"
 
@@ -18,24 +18,27 @@ constexpr int64_t kBlockRows = 16384;
 class IdReader {
  public:
   explicit IdReader(const IdColumn& column) : left_(column.ids) {
-    if (!column.path.empty()) file_ = std::make_unique<FileReader>(column.path);
+    if (!column.path.empty()) file_.emplace(column.path);
   }
 
   // The next ones, until the next call.
   std::span<const uint32_t> take(size_t count) {
-    if (file_ == nullptr) {
+    if (!file_) {
       const std::span<const uint32_t> ids = left_.first(count);
       left_ = left_.subspan(count);
       return ids;
     }
     read_.resize(count);
-    file_->read(read_.data(), count * sizeof(uint32_t));
+    const auto bytes = std::as_writable_bytes(std::span(read_));
+    file_->read(at_, bytes);
+    at_ += std::ssize(bytes);
     return read_;
   }
 
  private:
   std::span<const uint32_t> left_;
-  std::unique_ptr<FileReader> file_;
+  std::optional<BinaryInput> file_;
+  int64_t at_ = 0;  // in file_, bytes
   std::vector<uint32_t> read_;
 };
 

@@ -56,8 +56,7 @@ class CriteoNpzSource : public RowSource {
   int64_t num_rows() const override { return labels_.rows(); }
   bool can_seek() const override { return false; }
   void seek(int64_t row) override {
-    require(row == 0, "[{}] row to go to: got {}, expected 0 (this format is read from its front)",
-            npz_.path(), row);
+    check_seek(npz_.path(), row);
     for (NpzMatrix* matrix : {&ids_, &dense_, &labels_}) matrix->rewind();
   }
 
@@ -161,11 +160,13 @@ std::unique_ptr<RowSource> open_criteo_npz(const std::string& path, const Source
   return std::make_unique<CriteoNpzSource>(path);
 }
 
-constinit const Format kKaggle = {"kaggle",
-                                  "facebookresearch/dlrm's processed .npz, cut into 7 days",
-                                  is_kaggle, open_criteo_npz, create_kaggle};
-constinit const Format kTerabyte = {"terabyte",
-                                    "facebookresearch/dlrm's processed .npz, cut into 24 days",
-                                    is_terabyte, open_criteo_npz, create_terabyte};
+constinit const Format kKaggle = {
+    "kaggle",      "facebookresearch/dlrm's processed .npz, cut into 7 days",
+    is_kaggle,     open_criteo_npz,
+    create_kaggle, "/kaggle.npz"};
+constinit const Format kTerabyte = {
+    "terabyte",      "facebookresearch/dlrm's processed .npz, cut into 24 days",
+    is_terabyte,     open_criteo_npz,
+    create_terabyte, "/terabyte.npz"};
 
 }  // namespace hotrow

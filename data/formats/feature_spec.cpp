@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "data/binary_file.h"
-#include "data/formats/yaml_file.h"
+#include "data/yaml_file.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -45,26 +45,28 @@ class SpecParser {
                               {"channel_spec", "feature_spec", "source_spec", "metadata?"})) {}
 
   FeatureSpec parse() {
-    const auto mappings = sections_[2].fields("source_spec", {"train", "test"});
-    spec_.csv = first_type(mappings[0]) == "csv";
+    const YamlFields mappings = at("source_spec").fields("source_spec", {"train", "test"});
+    spec_.csv = first_type(mappings.at("train")) == "csv";
     read_channels();
     read_features();
-    spec_.train = read_mapping(mappings[0]);
-    spec_.test = read_mapping(mappings[1]);
+    spec_.train = read_mapping(mappings.at("train"));
+    spec_.test = read_mapping(mappings.at("test"));
     read_metadata();
     return std::move(spec_);
   }
 
  private:
+  const YamlValue& at(const char* section) const { return sections_.at(section); }
+
   static std::string first_type(const YamlValue& mapping) {
     const auto chunks = mapping.items("mapping");
     if (chunks.empty()) mapping.fail("mapping", "no chunk", "one at least");
-    return chunks[0].fields("chunk", {"type", "features", "files"})[0].text("type");
+    return chunks[0].fields("chunk", {"type", "features", "files"}).at("type").text("type");
   }
 
   void read_channels() {
-    const auto channels =
-        sections_[0].fields("channel_spec", {"label", "numerical", "categorical"});
+    const YamlFields channels =
+        at("channel_spec").fields("channel_spec", {"label", "numerical", "categorical"});
     const auto names = [&](const YamlValue& list, Kind kind) {
       std::vector<std::string> all;
       for (const YamlValue& item : list.items("channel")) {
@@ -75,24 +77,24 @@ class SpecParser {
       }
       return all;
     };
-    const auto labels = names(channels[0], Kind::kLabel);
+    const auto labels = names(channels.at("label"), Kind::kLabel);
     if (labels.size() != 1) {
-      channels[0].fail("label channel", fmt::format("{} features", labels.size()), "one");
+      channels.at("label").fail("label channel", fmt::format("{} features", labels.size()), "one");
     }
     spec_.schema.label = {labels[0], ColumnType::kBool};
     const ColumnType numerical = spec_.csv ? ColumnType::kFloat64 : ColumnType::kFloat16;
-    for (std::string& name : names(channels[1], Kind::kNumerical)) {
+    for (std::string& name : names(channels.at("numerical"), Kind::kNumerical)) {
       spec_.schema.numerical.push_back(
           {std::move(name), numerical, Transform::kNone, Transform::kNone});
     }
-    for (std::string& name : names(channels[2], Kind::kCategorical)) {
+    for (std::string& name : names(channels.at("categorical"), Kind::kCategorical)) {
       spec_.schema.categorical.push_back({.name = std::move(name)});
     }
   }
 
   void read_features() {
     size_t known = 0;
-    for (const auto& [name, facts] : sections_[1].entries("feature_spec")) {
+    for (const auto& [name, where, facts] : at("feature_spec").entries("feature_spec")) {
       const auto column = columns_.find(name);
       if (column == columns_.end()) {
         facts.fail("feature", fmt::format("'{}'", name), "a feature of channel_spec");
@@ -101,23 +103,26 @@ class SpecParser {
       read_feature(column->second, name, facts);
     }
     if (known != columns_.size()) {
-      sections_[1].fail("feature_spec", fmt::format("{} features", known),
-                        fmt::format("the {} of channel_spec", columns_.size()));
+      at("feature_spec")
+          .fail("feature_spec", fmt::format("{} features", known),
+                fmt::format("the {} of channel_spec", columns_.size()));
     }
   }
 
   void read_feature(SpecColumn column, std::string_view name, const YamlValue& facts) {
-    const auto fields = facts.fields(fmt::format("feature '{}'", name), {"dtype?", "cardinality?"});
-    const std::optional<ColumnType> type = read_type(name, fields[0], facts);
+    const YamlFields fields =
+        facts.fields(fmt::format("feature '{}'", name), {"dtype?", "cardinality?"});
+    const YamlValue& dtype = fields.at("dtype");
+    const std::optional<ColumnType> type = read_type(name, dtype, facts);
     switch (column.kind) {
       case Kind::kLabel:
         if (!spec_.csv && type != ColumnType::kBool) {
-          fields[0].fail(fmt::format("dtype of label '{}'", name), name_of(*type), "bool");
+          dtype.fail(fmt::format("dtype of label '{}'", name), name_of(*type), "bool");
         }
         break;
       case Kind::kNumerical:
         if (!spec_.csv && type != ColumnType::kFloat16) {
-          fields[0].fail(fmt::format("dtype of numerical '{}'", name), name_of(*type), "float16");
+          dtype.fail(fmt::format("dtype of numerical '{}'", name), name_of(*type), "float16");
         }
         break;
       case Kind::kCategorical:
@@ -128,7 +133,7 @@ class SpecParser {
   std::optional<ColumnType> read_type(std::string_view name, const YamlValue& field,
                                       const YamlValue& facts) const {
     if (spec_.csv) return std::nullopt;
-    if (field.is_empty()) facts.fail(fmt::format("feature '{}'", name), "no dtype", "one");
+    if (!field.is_there()) facts.fail(fmt::format("feature '{}'", name), "no dtype", "one");
     const std::string text = field.text("dtype");
     try {
       return parse_column_type(text);
@@ -139,20 +144,21 @@ class SpecParser {
   }
 
   void read_cardinality(CategoricalColumn& column, std::optional<ColumnType> type,
-                        const std::vector<YamlValue>& fields, const YamlValue& facts) const {
+                        const YamlFields& fields, const YamlValue& facts) const {
     const std::string subject = fmt::format("cardinality of '{}'", column.name);
-    if (fields[1].is_empty()) facts.fail(subject, "none", spec_.csv ? "one, or auto" : "one");
-    const bool is_auto = spec_.csv && !fields[1].is_map() && !fields[1].is_list() &&
-                         fields[1].text(subject) == "auto";
-    column.cardinality = is_auto ? 0 : fields[1].integer(subject, 1, kMaxCardinality);
+    const YamlValue& cardinality = fields.at("cardinality");
+    if (!cardinality.is_there()) facts.fail(subject, "none", spec_.csv ? "one, or auto" : "one");
+    const bool is_auto =
+        spec_.csv && cardinality.is_scalar() && cardinality.text(subject) == "auto";
+    column.cardinality = is_auto ? 0 : cardinality.integer(subject, 1, kMaxCardinality);
     if (!type) return;
     const int64_t most = largest_id(*type);
     if (most == 0) {
-      fields[0].fail(fmt::format("dtype of categorical '{}'", column.name), name_of(*type),
-                     "an integer type");
+      fields.at("dtype").fail(fmt::format("dtype of categorical '{}'", column.name), name_of(*type),
+                              "an integer type");
     }
     if (column.cardinality - 1 > most) {
-      fields[1].fail(
+      cardinality.fail(
           subject, fmt::to_string(column.cardinality),
           fmt::format("ids that fit {}, the largest of which is {}", name_of(*type), most));
     }
@@ -163,14 +169,14 @@ class SpecParser {
     std::vector<SpecChunk> chunks;
     std::map<std::string, bool> seen;
     for (const YamlValue& item : mapping.items("mapping")) {
-      const auto fields = item.fields("chunk", {"type", "features", "files"});
-      const std::string type = fields[0].text("type");
+      const YamlFields fields = item.fields("chunk", {"type", "features", "files"});
+      const std::string type = fields.at("type").text("type");
       if (type != (spec_.csv ? "csv" : "split_binary")) {
-        fields[0].fail("type of a chunk", fmt::format("'{}'", type),
-                       spec_.csv ? "csv like the first chunk" : "split_binary");
+        fields.at("type").fail("type of a chunk", fmt::format("'{}'", type),
+                               spec_.csv ? "csv like the first chunk" : "split_binary");
       }
       SpecChunk chunk;
-      for (const YamlValue& feature : fields[1].items("features")) {
+      for (const YamlValue& feature : fields.at("features").items("features")) {
         const std::string name = feature.text("feature name");
         const auto column = columns_.find(name);
         const std::string got = fmt::format("'{}'", name);
@@ -180,7 +186,7 @@ class SpecParser {
         }
         chunk.columns.push_back(column->second);
       }
-      for (const YamlValue& file : fields[2].items("files")) {
+      for (const YamlValue& file : fields.at("files").items("files")) {
         chunk.files.push_back(file.text("file"));
       }
       check_chunk(chunk, fields);
@@ -193,17 +199,18 @@ class SpecParser {
     return chunks;
   }
 
-  void check_chunk(const SpecChunk& chunk, const std::vector<YamlValue>& fields) const {
-    if (chunk.columns.empty()) fields[1].fail("chunk", "no feature", "one at least");
-    if (chunk.files.empty()) fields[2].fail("chunk", "no file", "one at least");
+  void check_chunk(const SpecChunk& chunk, const YamlFields& fields) const {
+    const YamlValue &features = fields.at("features"), &files = fields.at("files");
+    if (chunk.columns.empty()) features.fail("chunk", "no feature", "one at least");
+    if (chunk.files.empty()) files.fail("chunk", "no file", "one at least");
     if (spec_.csv) return;
     if (chunk.files.size() != 1) {
-      fields[2].fail("chunk", fmt::format("{} files", chunk.files.size()), "one");
+      files.fail("chunk", fmt::format("{} files", chunk.files.size()), "one");
     }
     if (chunk.columns[0].kind != Kind::kNumerical) {
       if (chunk.columns.size() != 1) {
-        fields[1].fail("chunk", fmt::format("{} features", chunk.columns.size()),
-                       "a label or a categorical alone");
+        features.fail("chunk", fmt::format("{} features", chunk.columns.size()),
+                      "a label or a categorical alone");
       }
       return;
     }
@@ -212,15 +219,16 @@ class SpecParser {
       ordered = chunk.columns[i].kind == Kind::kNumerical && chunk.columns[i].index == i;
     }
     if (!ordered) {
-      fields[1].fail(
+      features.fail(
           "numerical chunk", "other features",
           fmt::format("the {} of the numerical channel in its order", spec_.schema.num_dense()));
     }
   }
 
   void read_metadata() {
-    if (!sections_[3].is_map()) return;
-    for (const auto& [key, value] : sections_[3].entries("metadata")) {
+    const YamlValue& metadata = at("metadata");
+    if (!metadata.is_map()) return;
+    for (const auto& [key, where, value] : metadata.entries("metadata")) {
       if (key != "applied_transforms") continue;
       const auto names = value.items(key);
       if (names.size() != spec_.schema.num_dense()) {
@@ -238,7 +246,7 @@ class SpecParser {
     }
   }
 
-  std::vector<YamlValue> sections_;
+  YamlFields sections_;
   FeatureSpec spec_;
   std::map<std::string, SpecColumn> columns_;
 };

@@ -10,8 +10,8 @@
 #include <fstream>
 #include <vector>
 
-#include "data/criteo_line.h"
 #include "data/criteo_tsv_sink.h"
+#include "data/excerpt.h"
 #include "data/formats/criteo_npz.h"
 #include "data/formats/hugectr_norm.h"
 #include "data/formats/hugectr_raw.h"
@@ -29,9 +29,10 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::vector<Format> kFormats = {
-    {"native", "blocks of columns, mapped (.hotrow)", is_native, open_native, create_native, true},
+    {"native", "blocks of columns, mapped (.hotrow)", is_native, open_native, create_native,
+     kNativeExtension, true},
     {"criteo-tsv", "raw Criteo lines, plain or .gz", is_criteo_tsv, open_criteo_tsv,
-     create_criteo_tsv},
+     create_criteo_tsv, ".tsv"},
     {"text", "CSV or TSV, plain or .gz, with --schema-file", is_no_text, open_text, nullptr},
     kKaggle,
     kTerabyte,

@@ -131,8 +131,7 @@ class NormSource : public RowSource {
   int64_t num_rows() const override { return num_rows_; }
   bool can_seek() const override { return false; }
   void seek(int64_t row) override {
-    require(row == 0, "[{}] row to go to: got {}, expected 0 (this format is read from its front)",
-            path_, row);
+    check_seek(path_, row);
     at_ = 0;
     next_file_ = 0;
     file_.reset();
@@ -248,6 +247,9 @@ std::unique_ptr<RowSource> open_hugectr_norm(const std::string& path, const Sour
 
 constinit const Format kHugectrNorm = {"hugectr-norm",
                                        "HugeCTR's Norm: a list NAME.txt of files, any hotness",
-                                       fits, open_hugectr_norm, create_hugectr_norm};
+                                       fits,
+                                       open_hugectr_norm,
+                                       create_hugectr_norm,
+                                       ".txt"};
 
 }  // namespace hotrow

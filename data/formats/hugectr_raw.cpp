@@ -66,7 +66,10 @@ std::unique_ptr<RowSink> create_hugectr_raw(const std::string& path, const Schem
 }
 
 constinit const Format kHugectrRaw = {"hugectr-raw",
-                                      "HugeCTR's Raw: records of 32-bit words, no header", fits,
-                                      open_hugectr_raw, create_hugectr_raw};
+                                      "HugeCTR's Raw: records of 32-bit words, no header",
+                                      fits,
+                                      open_hugectr_raw,
+                                      create_hugectr_raw,
+                                      ".bin"};
 
 }  // namespace hotrow

@@ -52,7 +52,10 @@ std::unique_ptr<RowSink> create_mlperf_bin(const std::string& path, const Schema
 }
 
 constinit const Format kMlperfBin = {"mlperf-bin",
-                                     "MLPerf's binary Criteo: 40 int32 a sample, FILE.bin", fits,
-                                     open_mlperf_bin, create_mlperf_bin};
+                                     "MLPerf's binary Criteo: 40 int32 a sample, FILE.bin",
+                                     fits,
+                                     open_mlperf_bin,
+                                     create_mlperf_bin,
+                                     ".bin"};
 
 }  // namespace hotrow

@@ -12,6 +12,7 @@
 #include "data/formats/native_decode.h"
 #include "data/formats/native_file.h"
 #include "data/formats/native_writer.h"
+#include "data/made_folder.h"
 #include "data/mapped_file.h"
 #include "kernels/core/check.h"
 
@@ -33,8 +34,7 @@ class NativeSource : public RowSource {
   bool can_seek() const override { return true; }
 
   void seek(int64_t row) override {
-    require(row >= 0 && row <= num_rows(), "[{}] seek: got row {}, expected from 0 to {}",
-            file_->name(), row, num_rows());
+    check_seek(file_->name(), row);
     row_ = row;
     ids_at_row_ = -1;
   }
@@ -162,6 +162,21 @@ std::string part_of(const std::string& folder, const std::string& part) {
   return (std::filesystem::path(folder) / (part + std::string(kNativeExtension))).string();
 }
 
+// A part in a folder that is made for it.
+class NativePart : public RowSink {
+ public:
+  NativePart(const std::string& folder, const std::string& part, const Schema& schema)
+      : folder_(folder), file_(part_of(folder, part), schema) {}
+
+  const std::vector<std::string>& losses() const override { return file_.losses(); }
+  void write(const Rows& rows) override { file_.write(rows); }
+  void finish() override { file_.finish(); }
+
+ private:
+  MadeFolder folder_;  // outlives the file in it
+  NativeWriter file_;
+};
+
 }  // namespace
 
 bool is_native(const std::string& path) {
@@ -190,11 +205,7 @@ std::unique_ptr<RowSink> create_native(const std::string& path, const Schema& sc
                                        const SinkOptions& options) {
   if (path.ends_with(kNativeExtension)) return std::make_unique<NativeWriter>(path, schema);
   refuse_other_formats(path, "native");
-  std::error_code failed;
-  std::filesystem::create_directories(path, failed);
-  require<DataError>(!failed, "[{}] cannot be made: got '{}', expected a folder", path,
-                     failed.message());
-  return std::make_unique<NativeWriter>(part_of(path, options.part), schema);
+  return std::make_unique<NativePart>(path, options.part, schema);
 }
 
 }  // namespace hotrow

@@ -3,7 +3,6 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <limits>
 #include <utility>
 
@@ -51,9 +50,6 @@ NativeWriter::NativeWriter(const std::string& path, const Schema& schema, int64_
   require(block_rows >= 1 && block_rows <= static_cast<int64_t>(native::kMaxBlockRows),
           "[{}] rows of a block: got {}, expected from 1 to {}", path, block_rows,
           native::kMaxBlockRows);
-  errno = 0;
-  out_.open(file_.partial(), std::ios::binary);
-  file_.check(out_.is_open());
   const std::string json = schema_to_json(schema);
   native::Header header{.magic = native::kMagic,
                         .version = native::kVersion,
@@ -173,9 +169,7 @@ void NativeWriter::write_encoded() {
 }
 
 void NativeWriter::write_bytes(const void* bytes, size_t size) {
-  errno = 0;
-  out_.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(size));
-  file_.check(out_.good());
+  file_.write({static_cast<const std::byte*>(bytes), size});
   written_ += size;
 }
 
@@ -196,9 +190,7 @@ void NativeWriter::finish() {
   blocks_.resize(aligned(list_bytes) / sizeof(native::BlockEntry));  // with zeros
   write_bytes(blocks_.data(), blocks_.size() * sizeof(native::BlockEntry));
   write_bytes(&trailer, sizeof trailer);
-  errno = 0;
-  out_.close();
-  file_.check(!out_.fail());
+  file_.close();
   file_.publish();
 }
 

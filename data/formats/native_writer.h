@@ -2,13 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <fstream>
 #include <string>
 #include <vector>
 
+#include "data/binary_file.h"
 #include "data/formats/native_encode.h"
 #include "data/formats/native_layout.h"
-#include "data/pending_file.h"
 #include "data/rows.h"
 
 namespace hotrow {
@@ -47,8 +46,7 @@ class NativeWriter : public RowSink {
   Schema schema_;
   std::vector<std::string> losses_;
   int64_t block_rows_;
-  PendingFile file_;
-  std::ofstream out_;
+  BinaryOutput file_;
   uint64_t written_ = 0, rows_ = 0;
   uint64_t header_checksum_ = 0;
   Rows block_;  // rows of the block that is not full yet

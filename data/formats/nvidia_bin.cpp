@@ -47,8 +47,7 @@ class NvidiaBinSource : public RowSource {
   int64_t num_rows() const override { return num_rows_; }
   bool can_seek() const override { return true; }
   void seek(int64_t row) override {
-    require(row >= 0 && row <= num_rows_, "[nvidia-bin] row: got {}, expected one from 0 to {}",
-            row, num_rows_);
+    check_seek(input_.path(), row);
     row_ = row;
   }
 
@@ -161,6 +160,7 @@ constinit const Format kNvidiaBin = {"nvidia-bin",
                                        return open_nvidia_bin(path, options.part);
                                      },
                                      nullptr,
+                                     "",
                                      true};
 
 }  // namespace hotrow

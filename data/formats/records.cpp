@@ -49,8 +49,7 @@ class RecordSource : public RowSource {
   int64_t num_rows() const override { return file_.num_records(); }
   bool can_seek() const override { return true; }
   void seek(int64_t row) override {
-    require(row >= 0 && row <= num_rows(), "[{}] row to go to: got {}, expected from 0 to {}",
-            file_.path(), row, num_rows());
+    check_seek(file_.path(), row);
     at_ = row;
   }
 

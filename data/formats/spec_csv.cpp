@@ -11,7 +11,7 @@
 #include <optional>
 #include <utility>
 
-#include "data/criteo_line.h"
+#include "data/excerpt.h"
 #include "data/line_reader.h"
 #include "kernels/core/check.h"
 
@@ -136,8 +136,7 @@ class SpecCsvSource : public RowSource {
   int64_t num_rows() const override { return num_rows_; }
   bool can_seek() const override { return false; }
   void seek(int64_t row) override {
-    require(row == 0, "[feature_spec csv] row: got {}, expected 0 (text is read from its start)",
-            row);
+    check_seek(chunks_[0].file(), row);
     for (ChunkLines& chunk : chunks_) chunk.rewind();
     row_ = 0;
   }

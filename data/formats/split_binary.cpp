@@ -84,8 +84,7 @@ class SplitBinarySource : public RowSource {
   int64_t num_rows() const override { return num_rows_; }
   bool can_seek() const override { return true; }
   void seek(int64_t row) override {
-    require(row >= 0 && row <= num_rows_, "[split-binary] row: got {}, expected one from 0 to {}",
-            row, num_rows_);
+    check_seek(folder_, row);
     row_ = row;
   }
 
@@ -375,6 +374,7 @@ constinit const Format kSplitBinary = {
     [](const std::string& path, const Schema& schema, const SinkOptions& options) {
       return create_split_binary(path, schema, options.part);
     },
+    "",
     true};
 
 }  // namespace hotrow

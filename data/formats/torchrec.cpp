@@ -139,10 +139,7 @@ class TorchrecSource : public RowSource {
   int64_t num_rows() const override { return begins_.back(); }
   bool can_seek() const override { return !multi_hot_; }
   void seek(int64_t row) override {
-    require(row == 0 || (can_seek() && row > 0 && row <= num_rows()),
-            "[{}] row to go to: got {}, expected {}", folder_, row,
-            can_seek() ? fmt::format("from 0 to {}", num_rows())
-                       : "0 (this format is read from its front)");
+    check_seek(folder_, row);
     at_ = row;
     if (multi_hot_) day_.reset();
   }

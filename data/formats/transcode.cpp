@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <iterator>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -139,6 +140,7 @@ void generate_spec_csv(const std::string& spec_file, const std::string& folder, 
   const MadeFolder made(folder);
   std::deque<MadeFolder> folders;  // below it; both outlive the files
   std::vector<std::unique_ptr<BinaryOutput>> files;
+  std::set<fs::path> names;
   const auto add_file = [&](const fs::path& path) -> BinaryOutput& {
     const fs::path whole = folder / path;
     folders.emplace_back(whole.parent_path().string());
@@ -150,6 +152,10 @@ void generate_spec_csv(const std::string& spec_file, const std::string& folder, 
                          "[{}] files of a chunk: got {}, expected one to generate", spec_file,
                          chunk.files.size());
       check_inside(spec_file, chunk.files[0]);
+      require<DataError>(
+          names.insert(fs::path(chunk.files[0]).lexically_normal()).second,
+          "[{}] files of a chunk: got '{}' again, expected each file once to generate", spec_file,
+          chunk.files[0]);
       write_chunk(add_file(chunk.files[0]), chunk, spec.schema, rows, random);
     }
   }

@@ -260,7 +260,8 @@ TEST(GeneratedRows, BadSettings) {
   Schema schema = shape({5});
   schema.categorical[0].hotness = 0;
   bad(schema, {}, "column C1: got hotness 0");
-  EXPECT_THROWS(InvalidArgument, "row: got 3", generate_rows(shape({5}), {})->seek(3));
+  EXPECT_THROWS(InvalidArgument, "row to go to: got 3, expected 0",
+                generate_rows(shape({5}), {})->seek(3));
 }
 
 TEST(Locality, ThePublishedFile) {

@@ -97,6 +97,8 @@ TEST_F(NpyFileTest, BadFiles) {
   };
   EXPECT_THAT(error("{'descr': '<i4', 'fortran_order': False, 'shape': (2, 2), }", "12345678"),
               HasSubstr("bytes of values: got 8, expected 16 by the header"));
+  EXPECT_THAT(error("{'descr': '<i4', 'fortran_order': False, 'shape': (1,), }", "12345"),
+              HasSubstr("bytes of values: got 5, expected 4 by the header"));
   EXPECT_THAT(error("{'descr': '<i4', 'fortran_order': False, 'shape': (), }", "1234"),
               HasSubstr("wrong rank: got 0"));
   EXPECT_THAT(error("{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }", "1234"),
@@ -104,6 +106,10 @@ TEST_F(NpyFileTest, BadFiles) {
   write("x.npy", "\x93NUMPY\x01");
   EXPECT_THAT(error_text<DataError>([&] { NpyFile file(path("x.npy")); }),
               HasSubstr("cut short: got 7 of 8 bytes"));
+  EXPECT_THAT(error_text<DataError>([&] { NpyFile file(path("absent.npy")); }),
+              HasSubstr("absent.npy] cannot be read: got 'No such file"));
+  EXPECT_THAT(error_text<DataError>([&] { NpyWriter(path("absent/x.npy"), NpyType::kInt8, 1, 0); }),
+              HasSubstr("absent/x.npy] cannot be written: got 'No such file"));
 }
 
 }  // namespace

@@ -6,7 +6,9 @@
 #include <string>
 
 #include "tests/data/rows_maker.h"
+#include "tests/fuzz/schema_json_target.h"
 #include "tests/support/expect_throws.h"
+#include "tests/support/mutate.h"
 
 namespace hotrow {
 namespace {
@@ -58,6 +60,16 @@ TEST(SchemaJson, RefusesWhatIsNone) {
   refused("\"cardinality\":256", "\"cardinality\":-1", "cardinality: got -1");
   refused("\"cardinality\":256", "\"cardinality\":9223372036854775808", "cardinality: got 9223");
   refused("\"fixed_hotness\":true", "\"fixed_hotness\":1", "boolean");
+}
+
+TEST(SchemaJson, MutatedTextIsRefusedOrSurvives) {
+  const std::string good = schema_to_json(test::mixed_schema());
+  ASSERT_TRUE(fuzz::read_schema_json(good));
+  int bad = 0;
+  for (uint32_t seed = 0; seed < 3000; ++seed) {
+    bad += !fuzz::read_schema_json(test::Mutator(seed)(good));
+  }
+  EXPECT_GT(bad, 1000);
 }
 
 }  // namespace

@@ -15,7 +15,9 @@
 namespace hotrow::test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 class SpillFileTest : public FolderTest {};
@@ -35,6 +37,8 @@ TEST_F(SpillFileTest, HoldsWhatIsWrittenAndLeavesNothing) {
   EXPECT_THAT(
       error_text<DataError>([&] { moved.read(104, std::as_writable_bytes(std::span(got))); }),
       HasSubstr("a temporary file cannot be read"));
+  EXPECT_THAT(error_text<DataError>([&] { SpillFile none(path("none")); }),
+              EndsWith("expected a folder with room to write in"));
 }
 
 TEST_F(SpillFileTest, LiesWhereTmpdirSays) {
@@ -42,7 +46,8 @@ TEST_F(SpillFileTest, LiesWhereTmpdirSays) {
   const std::string kept = before == nullptr ? "" : before;
   setenv("TMPDIR", path("none").c_str(), 1);
   EXPECT_THAT(error_text<DataError>([] { SpillFile(); }),
-              HasSubstr("none] a temporary file cannot be made: got 'No such file or directory'"));
+              AllOf(HasSubstr("none] a temporary file cannot be made: got 'No such file or direc"),
+                    HasSubstr("(the variable TMPDIR can name another)")));
   setenv("TMPDIR", path().c_str(), 1);
   SpillFile();
   if (before == nullptr) {

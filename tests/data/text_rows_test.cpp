@@ -53,7 +53,7 @@ TEST_F(TextRowsTest, GivesWhatTheLinesHold) {
     EXPECT_EQ(source->num_rows(), 9000);
     source->seek(0);
   }
-  EXPECT_THROWS(InvalidArgument, "a.tsv] text is read from its start only: got row 3",
+  EXPECT_THROWS(InvalidArgument, "a.tsv] row to go to: got 3, expected 0 (this data",
                 source->seek(3));
 }
 

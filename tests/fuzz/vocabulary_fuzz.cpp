@@ -1,17 +1,11 @@
 // libFuzzer's entry to the readers of vocabulary files and manifests.
-#include <unistd.h>
-
 #include <string>
 
+#include "tests/fuzz/fuzz_folder.h"
 #include "tests/fuzz/vocabulary_target.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const std::string folder = [] {
-    const auto path = std::filesystem::temp_directory_path() /
-                      ("hotrow_vocabulary_fuzz_" + std::to_string(getpid()));
-    std::filesystem::create_directories(path);
-    return path.string();
-  }();
+  const std::string& folder = hotrow::fuzz::folder();
   std::string bytes(reinterpret_cast<const char*>(data), size);
   hotrow::fuzz::read_vocabulary(bytes, folder + "/file");
   hotrow::fuzz::read_manifest(bytes, folder);

@@ -4,7 +4,6 @@ files with NumPy: what it writes must be what the other systems read, and what N
 readable. Skipped with a word where NumPy is not installed."""
 import os
 import pathlib
-import resource
 import signal
 import struct
 import subprocess
@@ -331,25 +330,6 @@ class Formats(unittest.TestCase):
         self.assertEqual(code, 0)
         for name in ("kaggle", "mlperf-bin", "hugectr-norm", "multi-hot"):
             self.assertIn(name, out)
-
-    def test_full_disk(self):
-        """Wherever the room ends, one sentence and nothing left."""
-        def limit(size):
-            def apply():
-                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-                resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-            return apply
-        for to, out in (("kaggle", "b.npz"), ("mlperf-bin", "b.bin"), ("hugectr-norm", "b.txt"), ("torchrec", "days"),
-                        ("multi-hot", "days"), ("hugectr-raw", "r.bin")):
-            for size in (0, 1000, 20000, 100000):
-                with self.subTest(f"{to} {size}"):
-                    done = subprocess.run([PROGRAM, "convert", f"--to={to}", self.source, self.folder / out],
-                                          capture_output=True, text=True, timeout=60, preexec_fn=limit(size),
-                                          restore_signals=False)
-                    self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1), done.stderr)
-                    self.assertIn("cannot be written", done.stderr)
-                    left = [p.name for p in self.folder.rglob("*") if p.is_file() and p != self.source]
-                    self.assertEqual([n for n in left if not n.endswith("_fea_count.npz")], [])
 
     def test_interrupt(self):
         """Stopped while it reads or while it packs: nothing is left."""

@@ -261,7 +261,7 @@ class Encode(unittest.TestCase):
             ([self.folder / "none", self.out], "none]"),
             ([bad, self.out], "bad.txt:18:"),
             ([self.train, self.out, f"--vocabulary={torn}"], "torn.vocabulary] wrong length"),
-            ([self.train, self.out, f"--vocabulary={self.folder}/none"], "none] cannot be opened"),
+            ([self.train, self.out, f"--vocabulary={self.folder}/none"], "none] cannot be read"),
             ([self.train, "/dev/null/out"], "cannot be made"),
         ):
             code, out, err = run("encode", TO, *words)

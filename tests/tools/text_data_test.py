@@ -172,7 +172,7 @@ class TextData(unittest.TestCase):
             (["inspect"], 2, "[IN] is missing"),
             (["check", "--from=nonsense", data], 2, "[format] got 'nonsense'"),
             (["inspect", "--from=text", data], 2, "[text] the columns are not known"),
-            (["inspect", data, f"--schema-file={broken}"], 1, "broken.yaml:2:1] unknown key: got 'labels'"),
+            (["inspect", data, f"--schema-file={broken}"], 1, "broken.yaml:2:1] bad schema: got the key 'labels'"),
             (["inspect", data], 1, "no known format fits"),
             (["inspect", data, schema, "--part=test"], 2, "[--part] got test, expected train: text has no parts"),
             (["check", data, schema, "--part=val"], 2, "[--part] got val, expected train: text has no parts"),

@@ -10,17 +10,10 @@ namespace {
 
 constexpr uint32_t kSeed = 1;
 
-SparseFeature make_bags(NumpyRandom& random, int64_t B, int64_t lookups, int64_t rows,
-                        double exponent) {
-  SparseFeature feature;
-  for (int64_t b = 0; b <= B; ++b) feature.offsets.push_back(b * lookups);
-  feature.ids.resize(static_cast<size_t>(B * lookups));
-  for (int64_t& id : feature.ids) id = draw_id(random, rows, exponent);
-  return feature;
-}
-
-}  // namespace
-
+// An id in [0, rows). exponent 0: uniform. Else a bounded power law, by the inverse of its
+// distribution function, x ^ -exponent on [1, rows]:
+//   u uniform in [0, 1);  s = 1 - exponent;  id = floor(((rows^s - 1) u + 1)^(1/s)) - 1
+//   (s = 0: floor(rows^u) - 1)
 int64_t draw_id(NumpyRandom& random, int64_t rows, double exponent) {
   const double u = random.uniform(), r = static_cast<double>(rows), s = 1.0 - exponent;
   double id;
@@ -33,6 +26,17 @@ int64_t draw_id(NumpyRandom& random, int64_t rows, double exponent) {
   }
   return std::clamp<int64_t>(static_cast<int64_t>(id), 0, rows - 1);
 }
+
+SparseFeature make_bags(NumpyRandom& random, int64_t B, int64_t lookups, int64_t rows,
+                        double exponent) {
+  SparseFeature feature;
+  for (int64_t b = 0; b <= B; ++b) feature.offsets.push_back(b * lookups);
+  feature.ids.resize(static_cast<size_t>(B * lookups));
+  for (int64_t& id : feature.ids) id = draw_id(random, rows, exponent);
+  return feature;
+}
+
+}  // namespace
 
 BatchShape bench_shape(const BenchConfig& config) {
   BatchShape shape;

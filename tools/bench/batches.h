@@ -15,12 +15,6 @@ namespace hotrow {
 // cache.
 inline constexpr int kBenchBatches = 8;
 
-// An id in [0, rows). exponent 0: uniform. Else a bounded power law, by the inverse of its
-// distribution function, x ^ -exponent on [1, rows]:
-//   u uniform in [0, 1);  s = 1 - exponent;  id = floor(((rows^s - 1) u + 1)^(1/s)) - 1
-//   (s = 0: floor(rows^u) - 1)
-int64_t draw_id(NumpyRandom& random, int64_t rows, double exponent);
-
 BatchShape bench_shape(const BenchConfig& config);
 
 // kBenchBatches batches of B samples: dense values uniform in [0, 1), labels 0 or 1, and

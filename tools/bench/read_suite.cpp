@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cmath>
 #include <exception>
 #include <filesystem>
 #include <memory>
@@ -11,15 +9,15 @@
 #include <vector>
 
 #include "data/formats.h"
+#include "data/generated_rows.h"
 #include "data/loader.h"
-#include "engine/rng.h"
 #include "kernels/core/parallel.h"
 #include "tools/bench/suite.h"
 
 namespace hotrow {
 namespace {
 
-constexpr int64_t kRows = 500'000, kRowsPerWrite = 8192, kReadBatch = 2048;
+constexpr int64_t kRows = 500'000, kRowsPerWrite = 4096, kReadBatch = 2048;
 
 // A folder that is gone when the benchmark is over.
 class ScratchFolder {
@@ -55,30 +53,10 @@ Schema click_schema(const BenchConfig& config) {
   return schema;
 }
 
-void draw_rows(Rows& rows, const Schema& schema, int64_t count, NumpyRandom& random) {
-  rows.start(schema);
-  rows.rows = count;
-  for (int64_t b = 0; b < count; ++b) {
-    rows.labels.push_back(random.uniform() < 0.25 ? 1 : 0);
-    for (size_t i = 0; i < schema.num_dense(); ++i) {
-      const double u = random.uniform();
-      rows.dense.push_back(std::floor(1 / (u * u + 1e-4)) - 1);  // up to 9,999
-    }
-    for (size_t t = 0; t < schema.num_tables(); ++t) {
-      rows.sparse[t].ids.push_back(draw_id(random, schema.categorical[t].cardinality, 0));
-      rows.sparse[t].offsets.push_back(b + 1);
-    }
-  }
-}
-
 void write_clicks(const Format& format, const std::string& path, const Schema& schema) {
-  NumpyRandom random(1);
+  const auto source = generate_rows(schema, {.rows = kRows, .ids = GenerateConfig::Ids::kUniform});
   const auto sink = format.create(path, schema, {});
-  Rows rows;
-  for (int64_t row = 0; row < kRows; row += kRowsPerWrite) {
-    draw_rows(rows, schema, std::min(kRowsPerWrite, kRows - row), random);
-    sink->write(rows);
-  }
+  for (Rows rows; source->next(rows, kRowsPerWrite);) sink->write(rows);
   sink->finish();
 }
 

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
 #include <deque>
 #include <numeric>
 
@@ -214,6 +215,11 @@ void FlagSet::reject_choice(const std::string& name, const std::string& text,
                             const std::string& names) {
   throw InvalidArgument(
       fmt::format("ERROR: {}={} is not supported: got '{}', expected {}", name, text, text, names));
+}
+
+bool show_info(const std::string& info) {
+  std::fputs(info.c_str(), stdout);
+  return !info.empty();
 }
 
 }  // namespace hotrow

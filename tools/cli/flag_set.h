@@ -109,4 +109,8 @@ class FlagSet {
   std::unique_ptr<Impl> impl_;
 };
 
+// Prints the help or the version that parse() gave; false, where it gave none, means that there is
+// work to do.
+bool show_info(const std::string& info);
+
 }  // namespace hotrow

@@ -54,24 +54,28 @@ std::string RealRange::describe() const {
   return fmt::format("a number from {} to {}{}", min, below_max ? "below " : "", max);
 }
 
-int64_t parse_integer(std::string_view flag, std::string_view text, const IntRange& range) {
-  int64_t value = 0;
+namespace {
+
+template <class T, class Range>
+T parse_within(std::string_view flag, std::string_view text, const Range& range,
+               std::string_view kind) {
+  T value = 0;
   const Parsed parsed = parse_number(text, value);
-  require(parsed != Parsed::kForeign, "[{}] is not an integer: got '{}', expected {}", flag, text,
+  require(parsed != Parsed::kForeign, "[{}] is not {}: got '{}', expected {}", flag, kind, text,
           range.describe());
   require(parsed == Parsed::kOk && range.contains(value),
           "[{}] is out of range: got {}, expected {}", flag, text, range.describe());
   return value;
 }
 
+}  // namespace
+
+int64_t parse_integer(std::string_view flag, std::string_view text, const IntRange& range) {
+  return parse_within<int64_t>(flag, text, range, "an integer");
+}
+
 double parse_real(std::string_view flag, std::string_view text, const RealRange& range) {
-  double value = 0;
-  const Parsed parsed = parse_number(text, value);
-  require(parsed != Parsed::kForeign, "[{}] is not a number: got '{}', expected {}", flag, text,
-          range.describe());
-  require(parsed == Parsed::kOk && range.contains(value),
-          "[{}] is out of range: got {}, expected {}", flag, text, range.describe());
-  return value;
+  return parse_within<double>(flag, text, range, "a number");
 }
 
 bool parse_bool(std::string_view flag, std::string_view text) {

@@ -80,11 +80,7 @@ int run_check(int argc, const char* const* argv) {
                 "dlrm_data (Hotrow) " HOTROW_VERSION);
   flags.group("Check");
   input.add_flags(flags);
-  const std::string info = flags.parse(argc, argv);
-  if (!info.empty()) {
-    std::fputs(info.c_str(), stdout);
-    return 0;
-  }
+  if (show_info(flags.parse(argc, argv))) return 0;
   input.check();
   set_num_threads(usable_cores());
   const std::atomic<bool>& stop = stop_on_signals();

@@ -58,11 +58,7 @@ std::string parse(ConvertOptions& options, int argc, const char* const* argv) {
 
 int run_convert(int argc, const char* const* argv) {
   ConvertOptions options;
-  const std::string info = parse(options, argc, argv);
-  if (!info.empty()) {
-    std::fputs(info.c_str(), stdout);
-    return 0;
-  }
+  if (show_info(parse(options, argc, argv))) return 0;
   const Format& to = output_format(options.to);
   const Format& from = options.input.format();
   if (!to.parts) options.input.check_part(from);

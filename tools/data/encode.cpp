@@ -1,6 +1,7 @@
 #include "tools/data/encode.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <atomic>
 #include <chrono>
@@ -31,6 +32,7 @@ namespace hotrow {
 namespace {
 
 constexpr int kMaxThreads = 1024;
+constexpr int kOwnMapping = 1 << 20;   // bytes from which on a block is mapped alone
 constexpr int64_t kMostIds = 1 << 20;  // of a field
 
 struct EncodeOptions {
@@ -200,14 +202,13 @@ void print_result(const EncodeResult& result, const EncodeOptions& options, cons
 
 int run_encode(int argc, const char* const* argv) {
   EncodeOptions options;
-  const std::string info = parse(options, argc, argv);
-  if (!info.empty()) {
-    std::fputs(info.c_str(), stdout);
-    return 0;
-  }
+  if (show_info(parse(options, argc, argv))) return 0;
   const Format& to = output_format(options.to);
   require_parts(to.parts, options.sink.part, to.name);
   set_num_threads(options.num_threads);
+  // --max-memory is kept if a large block goes back to the system as soon as it is free, instead of
+  // lying in the heap beside the next ones.
+  mallopt(M_MMAP_THRESHOLD, kOwnMapping);
   TextSource source(criteo_or_schema_file(options.source.schema_file, options.max_ids),
                     options.inputs());
   complete_config(options, source.schema(), to);

@@ -8,8 +8,6 @@
 #include <limits>
 #include <memory>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "data/formats.h"
@@ -32,14 +30,6 @@ constexpr int64_t kMaxRows = int64_t{1} << 40;
 constexpr int64_t kMaxDense = 4096, kMaxHotness = 4096;
 constexpr int64_t kFewestTestRows = 2;  // of planted data, which have both labels
 constexpr int64_t kBlockRows = 4096;
-
-// Where "train" and "test" stand below --out, by what follows that name: a file, a folder of files
-// with fixed names, or a file in a folder of its own, beside which others may write no day counts.
-constexpr std::pair<std::string_view, std::string_view> kEndings[] = {
-    {"native", ".hotrow"},   {"criteo-tsv", ".tsv"},    {"mlperf-bin", ".bin"},
-    {"hugectr-raw", ".bin"}, {"hugectr-norm", ".txt"},  {"torchrec", ""},
-    {"multi-hot", ""},       {"kaggle", "/kaggle.npz"}, {"terabyte", "/terabyte.npz"},
-};
 
 struct GenerateOptions {
   PlantedConfig planted;  // rows, test_rows, seed and folder count for both kinds
@@ -154,12 +144,9 @@ int64_t file_bytes(const std::string& path) {
   return bytes;
 }
 
-// A format without an ending keeps its parts in one folder.
 std::string path_of_part(const Format& format, const std::string& folder, const std::string& part) {
-  for (const auto& [name, ending] : kEndings) {
-    if (name == format.name) return fmt::format("{}/{}{}", folder, part, ending);
-  }
-  return folder;
+  const bool together = format.parts && format.ending.empty();
+  return together ? folder : fmt::format("{}/{}{}", folder, part, format.ending);
 }
 
 int64_t write_part(const Format& format, const Schema& schema, const std::string& folder,
@@ -248,11 +235,7 @@ int run_generate(int argc, const char* const* argv) {
       "or, with --to, samples of any shape in any format, as train and test in the folder --out",
       "dlrm_data (Hotrow) " HOTROW_VERSION);
   add_flags(flags, options);
-  const std::string info = flags.parse(argc, argv);
-  if (!info.empty()) {
-    std::fputs(info.c_str(), stdout);
-    return 0;
-  }
+  if (show_info(flags.parse(argc, argv))) return 0;
   require(!options.planted.folder.empty(),
           "[--out] is missing: got no folder, expected --out=FOLDER");
   stop_on_signals();

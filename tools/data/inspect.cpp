@@ -208,11 +208,7 @@ std::string parse(InspectOptions& o, int argc, const char* const* argv) {
 
 int run_inspect(int argc, const char* const* argv) {
   InspectOptions o;
-  const std::string info = parse(o, argc, argv);
-  if (!info.empty()) {
-    std::fputs(info.c_str(), stdout);
-    return 0;
-  }
+  if (show_info(parse(o, argc, argv))) return 0;
   set_num_threads(usable_cores());
   const std::atomic<bool>& stop = stop_on_signals();
   std::optional<ProgressLine> line(std::in_place);

@@ -73,11 +73,7 @@ ColumnRef column_of(const SplitOptions& o) {
 
 int run_split(int argc, const char* const* argv) {
   SplitOptions o;
-  const std::string info = parse(o, argc, argv);
-  if (!info.empty()) {
-    std::fputs(info.c_str(), stdout);
-    return 0;
-  }
+  if (show_info(parse(o, argc, argv))) return 0;
   o.config.files = {o.in};
   o.config.schema = criteo_or_schema_file(o.schema_file);
   o.config.column = column_of(o);

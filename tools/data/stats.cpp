@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -156,11 +155,7 @@ void print_text(const AccessStats& stats, const StatsOptions& options, int64_t s
 
 int run_stats(int argc, const char* const* argv) {
   StatsOptions options;
-  const std::string info = parse(options, argc, argv);
-  if (!info.empty()) {
-    std::fputs(info.c_str(), stdout);
-    return 0;
-  }
+  if (show_info(parse(options, argc, argv))) return 0;
   const Format& from =
       options.from == "auto" ? detect_format(options.in) : find_format(options.from);
   require_parts(has_parts(from, options.in), options.source.part, from.name);

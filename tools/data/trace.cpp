@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -38,11 +37,7 @@ int run_trace(int argc, const char* const* argv) {
              "A trace of the same length to draw from the distribution; empty: none");
   flags.integer("--numpy-rand-seed", seed, {0, std::numeric_limits<uint32_t>::max()},
                 "The same seed draws the same trace");
-  const std::string info = flags.parse(argc, argv);
-  if (!info.empty()) {
-    std::fputs(info.c_str(), stdout);
-    return 0;
-  }
+  if (show_info(flags.parse(argc, argv))) return 0;
   std::vector<int64_t> trace = read_trace(trace_file, binary);
   const TraceDistribution distribution = profile_trace(trace, padding);
   write_trace_distribution(dist_file, distribution);

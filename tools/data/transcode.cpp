@@ -27,11 +27,7 @@ int run_transcode(int argc, const char* const* argv) {
   flags.text("--input", config.input, "Folder with feature_spec.yaml, whose chunks are csv");
   flags.text("--output", config.output, "Folder for the data; made if it is not there");
   flags.integer("--chunk-size", config.chunk_rows, {1, kMaxChunk}, "Rows in memory at a time");
-  const std::string info = flags.parse(argc, argv);
-  if (!info.empty()) {
-    std::fputs(info.c_str(), stdout);
-    return 0;
-  }
+  if (show_info(flags.parse(argc, argv))) return 0;
   require(!config.input.empty(), "[--input] is missing: got no folder, expected --input=FOLDER");
   require(!config.output.empty(), "[--output] is missing: got no folder, expected --output=FOLDER");
 
@@ -64,11 +60,7 @@ int run_gen_csv(int argc, const char* const* argv) {
   flags.integer("--size", rows, {1, kMaxRows}, "Rows of training data, and as many of test data");
   flags.integer("--seed", seed, {0, std::numeric_limits<uint32_t>::max()},
                 "The same seed writes the same files");
-  const std::string info = flags.parse(argc, argv);
-  if (!info.empty()) {
-    std::fputs(info.c_str(), stdout);
-    return 0;
-  }
+  if (show_info(flags.parse(argc, argv))) return 0;
   require(!folder.empty(), "[--output] is missing: got no folder, expected --output=FOLDER");
   generate_spec_csv(spec, folder, rows, seed);
   std::printf("wrote %s: %s training and as many test rows\n", folder.c_str(),

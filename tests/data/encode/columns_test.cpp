@@ -42,7 +42,7 @@ class ColumnsTest : public test::FolderTest {
     const std::string file = path("vocabulary");
     count_column({&segments, column, "X", scheme, least, budget, file, &progress, ids});
     std::vector<VocabularyEntry> entries(std::filesystem::file_size(file) / 16);
-    FileReader(file).read(entries.data(), entries.size() * 16);
+    BinaryInput(file).read(0, std::as_writable_bytes(std::span(entries)));
     return entries;
   }
 
@@ -57,7 +57,7 @@ class ColumnsTest : public test::FolderTest {
     encode_column(held, work);
     encode_column(work);
     std::vector<uint32_t> ids(std::filesystem::file_size(file) / 4);
-    FileReader(file).read(ids.data(), ids.size() * 4);
+    BinaryInput(file).read(0, std::as_writable_bytes(std::span(ids)));
     EXPECT_TRUE(std::equal(held.begin(), held.end(), ids.begin(), ids.end()));
     return ids;
   }

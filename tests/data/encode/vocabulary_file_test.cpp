@@ -84,7 +84,7 @@ TEST_F(VocabularyFileTest, EveryFlippedBitAndEveryCutIsFound) {
   }
   write("bad", good + "x");
   EXPECT_THROWS(DataError, "wrong length: got", open_vocabulary(path("bad")));
-  EXPECT_THROWS(DataError, "cannot be opened", open_vocabulary(path("none")));
+  EXPECT_THROWS(DataError, "cannot be read", open_vocabulary(path("none")));
 }
 
 // A head that says something else, with the right checksum.

@@ -6,11 +6,11 @@
 
 #include "data/formats.h"
 #include "data/formats/column_facts.h"
-#include "data/npy.h"
 #include "data/npz.h"
 #include "kernels/core/check.h"
 #include "tests/data/formats/rows_check.h"
 #include "tests/data/formats/sample_rows.h"
+#include "tests/data/npy_fixture.h"
 #include "tests/support/error_text.h"
 #include "tests/support/folder_test.h"
 

@@ -94,7 +94,7 @@ TEST(FeatureSpec, BrokenRules) {
   bad("  label:\n  - label\n", "", "got no key 'label', expected label, numerical, categorical");
   bad("  - label", "  - label\n  - click", "[f.yaml:6:3] bad label channel: got 2 features");
   bad("  - label", "  - num_0", "[f.yaml:8:5] bad channel: got 'num_0' twice");
-  bad("  - num_1", "  - {}", "[f.yaml:9:5] bad feature name: got a map, expected a text");
+  bad("  - num_1", "  - {}", "[f.yaml:9:5] bad feature name: got keys with values");
   bad("  - num_1", "  - num_2", "got 'num_1', expected a feature of channel_spec");
   bad("  - cat_0.bin\n", "  - cat_0.bin\n  - more\n", "got 5 features, expected the 6 of");
   bad("    dtype: int8\n", "", "bad feature 'cat_0.bin': got no dtype");
@@ -124,9 +124,11 @@ TEST(FeatureSpec, BrokenRules) {
   const size_t last = kSplitSpec.rfind("  - features");
   EXPECT_THROWS(DataError, "bad mapping: got 4 features, expected the 5 of channel_spec",
                 parse(kSplitSpec.substr(0, last)));
-  EXPECT_THROWS(DataError, "got a list, expected a map", parse("[1, 2]"));
-  EXPECT_THROWS(DataError, "got nothing, expected a map", parse("~"));
-  EXPECT_THROWS(DataError, "got 2 YAML documents, expected one", parse("a: 1\n---\nb: 2\n"));
+  EXPECT_THROWS(DataError, "got a list, expected keys with values", parse("[1, 2]"));
+  EXPECT_THROWS(DataError, "got nothing, expected keys with values", parse("~"));
+  EXPECT_THROWS(DataError, "[f.yaml:2:1] bad YAML: got more after the document, expected its end",
+                parse("a: 1\n---\nb: 2\n"));
+  EXPECT_THROWS(DataError, "[f.yaml:1:1] bad YAML: got more", parse(", b: 2}\na: 1\n"));
   EXPECT_THROWS(DataError, "bad YAML", parse(std::string(3000, '[')));
   EXPECT_THROWS(DataError, "cannot be read", read_feature_spec("absent/feature_spec.yaml"));
 }

@@ -102,8 +102,9 @@ TEST_F(NativeTest, AnyRowCanBeGoneTo) {
   }
   source->seek(100);
   EXPECT_FALSE(source->next(part, 3));
-  EXPECT_THROWS(InvalidArgument, "seek: got row 101, expected from 0 to 100", source->seek(101));
-  EXPECT_THROWS(InvalidArgument, "seek: got row -1", source->seek(-1));
+  EXPECT_THROWS(InvalidArgument, "row to go to: got 101, expected from 0 to 100",
+                source->seek(101));
+  EXPECT_THROWS(InvalidArgument, "row to go to: got -1", source->seek(-1));
 }
 
 // The way without Rows in between has the bits of the way with them.
@@ -257,7 +258,11 @@ TEST_F(NativeTest, AFileAppearsWholeOrNotAtAll) {
   EXPECT_EQ(files(), 0);
   EXPECT_THROWS(DataError, "cannot be written: got 'No such file or directory'",
                 NativeWriter(path("none/a.hotrow"), schema));
-  EXPECT_THROWS(DataError, "cannot be made: got",
+  find_format("native")
+      .create(path("new/set"), schema, {})
+      ->write(test::RowsMaker(1).mixed(schema, 50));
+  EXPECT_EQ(files(), 0);
+  EXPECT_THROWS(DataError, "cannot be used as the output folder: got",
                 find_format("native").create(write("file", "") + "/set", schema, {}));
 }
 

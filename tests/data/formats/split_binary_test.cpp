@@ -105,7 +105,7 @@ TEST_F(SplitBinaryTest, ReadsWhatWasWrittenFromAnyRow) {
   source->seek(3);
   EXPECT_FALSE(source->next(rows, 1));
   EXPECT_EQ(rows.rows, 0);
-  EXPECT_THROWS(InvalidArgument, "got 4, expected one from 0 to 3", source->seek(4));
+  EXPECT_THROWS(InvalidArgument, "row to go to: got 4, expected from 0 to 3", source->seek(4));
   EXPECT_THROWS(InvalidArgument, "got 'dev'", open_feature_spec(path(), "dev"));
 }
 

@@ -159,6 +159,9 @@ TEST_F(TranscodeTest, WhatCannotBeGenerated) {
   EXPECT_THAT(error_of(kCsvSpec), HasSubstr("cardinality of 'cat_1.bin': got auto"));
   const std::string known = with(with(kCsvSpec, "auto", "127"), "auto", "300");
   EXPECT_THAT(error_of(known), HasSubstr("files of a chunk: got 2, expected one"));
+  const std::string one = with(known, "train/numbers_0.csv, ", "");
+  EXPECT_THAT(error_of(with(one, "train/label.csv", "train/./cats.csv")),
+              HasSubstr("got 'train/cats.csv' again, expected each file once to generate"));
   EXPECT_THAT(error_of(with(known, "train/label.csv", "../label.csv")),
               HasSubstr("got '../label.csv', expected a path below the output folder"));
   EXPECT_THAT(error_of(with(known, "train/label.csv", "/label.csv")),
