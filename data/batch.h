@@ -26,6 +26,9 @@ struct BatchShape {
   std::vector<CategoricalShape> categorical;  // one a table, in table order
 };
 
+// Which labels training takes: a cross entropy wants 0 and 1, a squared error any finite number.
+enum class Labels { kZeroOrOne, kNumbers };
+
 // Bytes of a batch of `rows` samples, every bag full.
 int64_t max_batch_bytes(const BatchShape& shape, int64_t rows);
 

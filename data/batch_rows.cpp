@@ -1,6 +1,8 @@
 #include "data/batch_rows.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "data/transform.h"
 #include "kernels/core/check.h"
@@ -118,8 +120,6 @@ void put_rows(Batch& batch, int64_t at, const Rows& rows, const Schema& schema) 
   if (at == 0) batch.source = rows.source;
   for (size_t k = 0; k < rows.labels.size(); ++k)
     batch.labels[b + k] = static_cast<float>(rows.labels[k]);
-  check_labels(std::span(batch.labels).subspan(b, rows.labels.size()), rows.source, schema.label,
-               rows.first_row);
   for (size_t i = 0; i < num_dense; ++i) {
     const Transformer transform(schema.numerical[i]);
     float* out = batch.dense.data() + b * num_dense;
@@ -146,16 +146,27 @@ void gather_rows(Batch& out, const Batch& from, const Schema& schema,
   }
 }
 
-void check_labels(std::span<const float> labels, std::string_view source, const LabelColumn& column,
-                  int64_t first_row) {
+void check_labels(std::span<const float> labels, Labels allowed, std::string_view source,
+                  const LabelColumn& column, int64_t first_row) {
+  const bool classes = allowed == Labels::kZeroOrOne;
+  const auto is_class = [](float label) { return (label == 0) | (label == 1); };
+  const auto is_number = [](float label) {
+    return std::abs(label) <= std::numeric_limits<float>::max();  // not so for NaN
+  };
   // One decision for all: a loop without a branch runs as fast as the labels are read.
-  unsigned bad = 0;
-  for (float label : labels) bad |= static_cast<unsigned>((label != 0) & (label != 1));
-  if (bad == 0) return;
-  const auto first = std::find_if(labels.begin(), labels.end(),
-                                  [](float label) { return label != 0 && label != 1; });
-  throw DataError(fmt::format("[{}] column {}, row {}: got label {}, expected 0 or 1", source,
-                              column.name, first_row + (first - labels.begin()), *first));
+  const auto all = [&](const auto& good) {
+    unsigned bad = 0;
+    for (float label : labels) bad |= static_cast<unsigned>(!good(label));
+    return bad == 0;
+  };
+  if (classes ? all(is_class) : all(is_number)) return;
+  const auto first = std::find_if(labels.begin(), labels.end(), [&](float label) {
+    return classes ? !is_class(label) : !is_number(label);
+  });
+  throw DataError(
+      fmt::format("[{}] column {}, row {}: got label {}, expected {}", source, column.name,
+                  first_row + (first - labels.begin()), *first,
+                  classes ? "0 or 1 (--loss-function=mse takes any number)" : "a finite number"));
 }
 
 void throw_bad_id(std::string_view source, const CategoricalColumn& column, int64_t row,

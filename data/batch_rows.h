@@ -30,17 +30,17 @@ void cut_batch(Batch& batch, const Schema& schema, int64_t rows);
 // Writes `rows` into the samples from `at` on, as training gets them: transformed, missing numbers
 // as 0. DataError that names file, column, row and id for an id outside [0, cardinality), where the
 // cardinality is known, else for a negative one; for a bag of a size that the schema does not
-// allow; for a label other than 0 and 1. Sets batch.source if at == 0.
+// allow. Labels are as they are: see check_labels(). Sets batch.source if at == 0.
 void put_rows(Batch& batch, int64_t at, const Rows& rows, const Schema& schema);
 
 // out = the samples of `from` that `places` lists, in that order; each bag whole.
 void gather_rows(Batch& out, const Batch& from, const Schema& schema,
                  std::span<const int64_t> places, int64_t at);
 
-// DataError that names the first of `labels` that is neither 0 nor 1; labels[0] is that of row
+// DataError that names the first of `labels` that is not among `allowed`; labels[0] is that of row
 // `first_row`.
-void check_labels(std::span<const float> labels, std::string_view source, const LabelColumn& column,
-                  int64_t first_row);
+void check_labels(std::span<const float> labels, Labels allowed, std::string_view source,
+                  const LabelColumn& column, int64_t first_row);
 
 // The error for an id that does not fit: [source] column, row, got, expected.
 [[noreturn]] void throw_bad_id(std::string_view source, const CategoricalColumn& column,

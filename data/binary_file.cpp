@@ -55,6 +55,13 @@ BinaryOutput::BinaryOutput(std::string path) : file_(std::move(path)) {
   file_.check(stream_ != nullptr);
 }
 
+BinaryOutput::BinaryOutput(std::string path, std::string partial, int64_t kept)
+    : file_(std::move(path), std::move(partial)) {
+  stream_.reset(std::fopen(file_.partial().c_str(), kept > 0 ? "r+b" : "wb"));
+  file_.check(stream_ != nullptr);
+  file_.check(kept == 0 || ::ftruncate(fileno(stream_.get()), kept) == 0);
+}
+
 void BinaryOutput::write(std::span<const std::byte> bytes) {
   file_.check(std::fwrite(bytes.data(), 1, bytes.size(), stream_.get()) == bytes.size());
 }
@@ -63,6 +70,10 @@ void BinaryOutput::rewrite_start(std::string_view text) {
   file_.check(std::fseek(stream_.get(), 0, SEEK_SET) == 0);
   write(text);
 }
+
+void BinaryOutput::go_to_end() { file_.check(std::fseek(stream_.get(), 0, SEEK_END) == 0); }
+
+void BinaryOutput::flush() { file_.check(std::fflush(stream_.get()) == 0); }
 
 void BinaryOutput::close() { file_.check(std::fclose(stream_.release()) == 0); }
 

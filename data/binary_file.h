@@ -44,12 +44,19 @@ class BinaryOutput {
  public:
   // DataError where it cannot be made, as all below where it cannot be written.
   explicit BinaryOutput(std::string path);
+  // Under `partial`, a name of the caller's (pending_file.h), of which the first `kept` bytes stay;
+  // begins at its first byte, to write those again that may differ.
+  BinaryOutput(std::string path, std::string partial, int64_t kept);
 
   const std::string& path() const { return file_.path(); }
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
   // Writes over the file's first bytes; no write() after it.
   void rewrite_start(std::string_view text);
+  // The next write() goes behind what is there.
+  void go_to_end();
+  // What was written has been given to the system.
+  void flush();
   // Everything is in the file; no write() after it.
   void close();
   // After close().

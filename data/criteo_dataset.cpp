@@ -159,7 +159,15 @@ std::vector<int64_t> day_begins(const std::vector<int64_t>& rows, const CriteoFi
   return begins;
 }
 
-std::shared_ptr<const Samples> load_samples(const std::string& path, const CriteoFiles& files) {
+// Any whole number is a label to a squared error.
+IntegerBounds label_bounds(Labels allowed) {
+  static constexpr int64_t kClassEnd[] = {2}, kNumberEnd[] = {kInt32End};
+  return allowed == Labels::kZeroOrOne ? IntegerBounds{0, kClassEnd}
+                                       : IntegerBounds{-kInt32End, kNumberEnd};
+}
+
+std::shared_ptr<const Samples> load_samples(const std::string& path, const CriteoFiles& files,
+                                            Labels allowed) {
   const NpzReader npz(path);
   auto samples = std::make_shared<Samples>();
   samples->source = path;
@@ -170,7 +178,7 @@ std::shared_ptr<const Samples> load_samples(const std::string& path, const Crite
                        "[{}: array 'counts'] rows of table {}: got {}, expected from 1 to {}", path,
                        t, rows, kInt32End);
   }
-  const std::vector<int64_t> int_end = {kInt32End}, label_end = {2};
+  const std::vector<int64_t> int_end = {kInt32End};
   samples->categorical = read_integer_matrix(npz, "X_cat", {0, samples->counts});
   // One bound would stand for all columns.
   require<DataError>(
@@ -181,7 +189,7 @@ std::shared_ptr<const Samples> load_samples(const std::string& path, const Crite
   require<DataError>(samples->dense.columns >= 1,
                      "[{}: array 'X_int'] wrong number of columns: got 0, expected at least 1",
                      path);
-  IntegerMatrix labels = read_integer_matrix(npz, "y", {0, label_end});
+  IntegerMatrix labels = read_integer_matrix(npz, "y", label_bounds(allowed));
   require<DataError>(labels.columns == 1, "[{}: array 'y'] labels a sample: got {}, expected 1",
                      path, labels.columns);
   require<DataError>(
@@ -248,7 +256,7 @@ CriteoReaders open_criteo(const CriteoConfig& config, NumpyRandom& stream, const
                       stream, log);
   }
 
-  const std::shared_ptr<const Samples> samples = load_samples(path, files);
+  const std::shared_ptr<const Samples> samples = load_samples(path, files, config.labels);
   Part train = train_part(samples->day_begins, config.order, stream);
   log_split(*samples, config.order, "train", log);
   train_part(samples->day_begins, config.order, stream);  // the reference's test set draws it again

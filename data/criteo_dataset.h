@@ -43,7 +43,8 @@ struct CriteoConfig {
   double sub_sample_rate = 0;               // --data-sub-sample-rate
   int64_t batch_size = 1;                   // --mini-batch-size
   int64_t test_batch_size = 1;              // --test-mini-batch-size
-  FileProgress progress = {};               // of preprocessing, see preprocess.h
+  Labels labels = Labels::kZeroOrOne;
+  FileProgress progress = {};  // of preprocessing, see preprocess.h
 };
 
 struct CriteoReaders {
@@ -56,8 +57,8 @@ struct CriteoReaders {
 // Batch::first_line the place in the pass, 1-based. Logs the reference's lines.
 // InvalidArgument: a batch size below 1, a sub-sample rate outside [0, 1], a processed file in no
 // folder. DataError: see preprocess_criteo; a processed file that is damaged or foreign, with ids
-// outside their tables, negative integers or labels other than 0 and 1; no count of samples a day,
-// or one that does not fit.
+// outside their tables, negative integers or labels that are not among config.labels; no count of
+// samples a day, or one that does not fit.
 CriteoReaders open_criteo(const CriteoConfig& config, NumpyRandom& stream, const DataLog& log);
 
 }  // namespace hotrow

@@ -18,11 +18,23 @@ DataStats::DataStats(const Schema& schema)
   }
 }
 
+template <class Labels>
+void DataStats::add_labels(const Labels& labels) {
+  if (labels.empty()) return;
+  if (rows_ == 0) label_.min = label_.max = labels[0];
+  for (const double label : labels) {
+    label_.mean += label;
+    label_.min = std::min(label_.min, label);
+    label_.max = std::max(label_.max, label);
+    label_.others += label != 0 && label != 1;
+  }
+}
+
 template <class Block, class Values>
 void DataStats::add_block(const Block& block, Values&& values) {
   const auto rows = static_cast<size_t>(block.rows);
+  add_labels(block.labels);
   rows_ += block.rows;
-  labels_ = std::accumulate(block.labels.begin(), block.labels.end(), labels_);
   parallel_for(std::ssize(numbers_) + std::ssize(bags_), [&](int64_t task) {
     const auto column = static_cast<size_t>(task);
     if (column < num_dense_) {
@@ -66,8 +78,10 @@ void DataStats::add(const RawRows& rows) {
       rows, [](const RawFeature& f) -> const auto& { return f.keys; });
 }
 
-double DataStats::label_mean() const {
-  return rows_ > 0 ? labels_ / static_cast<double>(rows_) : 0;
+LabelStats DataStats::label() const {
+  LabelStats label = label_;
+  if (rows_ > 0) label.mean /= static_cast<double>(rows_);
+  return label;
 }
 
 NumericalStats DataStats::numerical(size_t column) const {

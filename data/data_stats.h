@@ -10,6 +10,11 @@
 
 namespace hotrow {
 
+struct LabelStats {
+  double mean = 0, min = 0, max = 0;  // 0 without samples; of labels 0 and 1 the click rate
+  int64_t others = 0;                 // labels that are neither 0 nor 1
+};
+
 struct NumericalStats {
   int64_t missing = 0;
   double min = 0, max = 0, mean = 0;  // of those that are not missing; 0 without any
@@ -38,7 +43,7 @@ class DataStats {
   void add(const RawRows& rows);
 
   int64_t rows() const { return rows_; }
-  double label_mean() const;  // the click rate, for labels 0 and 1
+  LabelStats label() const;
   NumericalStats numerical(size_t column) const;
   CategoricalStats categorical(size_t column) const;
 
@@ -52,12 +57,14 @@ class DataStats {
     int64_t missing = 0, values = 0, most = 0, max_id = -1;
   };
 
+  template <class Labels>
+  void add_labels(const Labels& labels);
   template <class Block, class Values>
   void add_block(const Block& block, Values&& values);
 
   size_t num_dense_;
   int64_t rows_ = 0;
-  double labels_ = 0;
+  LabelStats label_;  // its mean is still the sum
   std::vector<Number> numbers_;
   std::vector<Bag> bags_;
   VocabularyCounter counter_;

@@ -25,6 +25,13 @@ struct SinkOptions {
   std::string part = "train";
   std::string schema_file;
   bool compress = true;  // where the format can be either
+  // JSON of all that the samples come from. Where it is not empty and the format can
+  // (Format::resumes), a run that is stopped or killed leaves what is whole in OUT.convert, and the
+  // next one for the same source and schema goes on there if write() gets the same rows, from the
+  // first on.
+  std::string source;
+  // Called with a sentence for a person on what a run before has left.
+  std::function<void(std::string_view)> say;
   // Called often by a finish() that takes long, with the share of it that is behind; may throw.
   std::function<void(double fraction)> progress;
 };
@@ -41,7 +48,9 @@ struct Format {
   // What the path of a sink ends in, behind the name of its data: that of a file, or of a file that
   // wants a folder of its own for what stands beside it; empty for a folder.
   std::string_view ending = {};
-  bool parts = false;  // whether a data set has parts among which the options choose
+  bool parts = false;         // whether a data set has parts among which the options choose
+  bool resumes = false;       // whether SinkOptions::source makes a difference
+  bool takes_schema = false;  // whether SourceOptions::schema_file can tell its columns
 };
 
 std::span<const Format> formats();
@@ -49,6 +58,9 @@ std::span<const Format> formats();
 const Format& find_format(std::string_view name);
 // DataError: a path that is missing or empty, or that lists the names, where none or several fit.
 const Format& detect_format(const std::string& path);
+
+// InvalidArgument where there is a schema file for a format that tells its columns itself.
+void check_schema_file(const Format& format, const std::string& schema_file);
 
 // For a sink of the format `name` that writes into `folder`. DataError where another format is
 // detected in it: both together would not be known apart.

@@ -4,12 +4,14 @@
 #include <limits>
 #include <utility>
 
+#include "data/batch_order.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
 namespace {
 
 constexpr int64_t kSkipRows = 4096;  // read at a time where a source cannot seek
+constexpr int64_t kNowhere = -1;     // no row of a source: the next one has to be gone to
 
 void check(const RowSource& source, const LoaderConfig& config, const std::string& name) {
   require(config.ranks >= 1 && config.rank >= 0 && config.rank < config.ranks,
@@ -18,10 +20,11 @@ void check(const RowSource& source, const LoaderConfig& config, const std::strin
   require(config.batch_size >= config.ranks,
           "[{}] batch size: got {}, expected at least {}, a sample for each rank", name,
           config.batch_size, config.ranks);
-  require(config.shuffle == Shuffle::kNone || source.can_seek(),
-          "[{}] --shuffle: got blocks, expected none: this format can only be read from its "
-          "beginning (convert it to native)",
-          name);
+  require(config.shuffle == Shuffle::kNone ||
+              (source.can_seek() && source.num_rows() != RowSource::kUnknown),
+          "[{}] {}: this format can only be read from its beginning (convert it to native)", name,
+          config.shuffle == Shuffle::kBlocks ? "--shuffle: got blocks, expected none"
+                                             : "--shuffle-batch-order: got it, expected none");
   require(config.ranks == 1 || source.num_rows() != RowSource::kUnknown,
           "[{}] ranks: got {}, expected 1: the number of samples is not known (convert it to "
           "native)",
@@ -63,8 +66,11 @@ void Loader::seek(int64_t pass, int64_t batch) {
     window_ = -1;
     return;
   }
-  row_ = source_->can_seek() ? begin_ : 0;
-  source_->seek(row_);  // whatever an error may have left behind
+  row_ = kNowhere;  // whatever an error may have left behind
+  if (config_.shuffle == Shuffle::kBatches) {
+    batch_order_ = batch_order(source_->num_rows() / config_.batch_size, config_.seed, pass);
+    return;
+  }
   go_to(begin_);
 }
 
@@ -83,12 +89,13 @@ bool Loader::next(Batch& batch) {
   if (rows <= 0 || (config_.drop_last && rows < config_.batch_size)) return false;
   const Range mine = slice(rows);
   size_batch(batch, source_->schema(), mine.size());
-  batch.first_line = begin_ + mine.begin + 1;
+  const int64_t first = first_row() + mine.begin;
+  batch.first_line = first + 1;
   int64_t got = 0;
   if (shuffle_) {
-    got = read_shuffled(batch, begin_ + mine.begin, mine.size());
+    got = read_shuffled(batch, first, mine.size());
   } else {
-    go_to(begin_ + mine.begin);
+    go_to(first);
     got = read(batch, mine.size());
   }
   require<DataError>(all == RowSource::kUnknown || got == mine.size(),
@@ -102,11 +109,19 @@ bool Loader::next(Batch& batch) {
   return true;
 }
 
+// Of the next batch, of all ranks: its place in the pass or, where batches are shuffled, in the
+// file.
+int64_t Loader::first_row() const {
+  const int64_t batch = begin_ / config_.batch_size;
+  if (batch >= std::ssize(batch_order_)) return begin_;
+  return batch_order_[static_cast<size_t>(batch)] * config_.batch_size;
+}
+
 // Fills the first `rows` samples of the batch, fewer at the end of the source.
 int64_t Loader::read(Batch& batch, int64_t rows) {
   int64_t got = 0;
   while (got < rows) {
-    const int64_t count = source_->fill(batch, got, rows - got, scratch_);
+    const int64_t count = fill(batch, got, rows - got, row_);
     if (count == 0) break;
     got += count;
     row_ += count;
@@ -114,9 +129,17 @@ int64_t Loader::read(Batch& batch, int64_t rows) {
   return got;
 }
 
+// RowSource::fill() of the rows from `row` on, and a look at their labels.
+int64_t Loader::fill(Batch& batch, int64_t at, int64_t max_rows, int64_t row) {
+  const int64_t count = source_->fill(batch, at, max_rows, scratch_);
+  check_labels(std::span(batch.labels).subspan(static_cast<size_t>(at), static_cast<size_t>(count)),
+               config_.labels, batch.source, source_->schema().label, row);
+  return count;
+}
+
 void Loader::go_to(int64_t row) {
   if (row == row_) return;
-  if (source_->can_seek() || row < row_) {
+  if (source_->can_seek() || row < row_ || row_ == kNowhere) {
     row_ = source_->can_seek() ? row : 0;
     source_->seek(row_);
   }
@@ -154,7 +177,7 @@ void Loader::load_window(int64_t window) {
   for (const Range& run : shuffle_->runs(window)) {
     source_->seek(run.begin);
     for (int64_t end = at + run.size(); at < end;) {
-      const int64_t count = source_->fill(window_rows_, at, end - at, scratch_);
+      const int64_t count = fill(window_rows_, at, end - at, run.end - (end - at));
       require<DataError>(count > 0, "[{}] got {} of {} rows, expected all that it said it has",
                          window_rows_.source, run.begin, source_->num_rows());
       at += count;

@@ -17,7 +17,11 @@
 
 namespace hotrow {
 
-enum class Shuffle { kNone, kBlocks };
+enum class Shuffle {
+  kNone,
+  kBlocks,   // samples: data/block_shuffle.h
+  kBatches,  // whole batches, data/batch_order.h; one that is short comes last
+};
 
 struct LoaderConfig {
   int64_t batch_size = 1;  // of all ranks together
@@ -25,6 +29,7 @@ struct LoaderConfig {
   Shuffle shuffle = Shuffle::kNone;
   uint32_t seed = 0;          // of the shuffle
   int64_t max_ind_range = 0;  // > 0: ids modulo this
+  Labels labels = Labels::kZeroOrOne;
   // The p-th part of each batch, of B / P samples; the first B % P ranks get one more. All ranks
   // get equally many batches: one that the last is too short for gets it with 0 samples.
   int64_t rank = 0, ranks = 1;
@@ -34,8 +39,8 @@ struct LoaderConfig {
 class Loader : public Reader {
  public:
   // `name` is for error texts. InvalidArgument: a batch size below the number of ranks, a rank that
-  // is none; a column of unknown cardinality; kBlocks of a source that cannot seek; several ranks
-  // of a stream of unknown length.
+  // is none; a column of unknown cardinality; a shuffle of a source that cannot seek or does not
+  // know its length; several ranks of a stream of unknown length.
   Loader(std::unique_ptr<RowSource> source, const LoaderConfig& config, const std::string& name);
 
   const BatchShape& shape() const override { return shape_; }
@@ -44,13 +49,17 @@ class Loader : public Reader {
   int64_t max_bytes() const override;
   void rewind() override { seek(0, 0); }
   void seek(int64_t pass, int64_t batch) override;
-  // Batch::first_line is 1 + the place of sample 0 in the pass.
+  // DataError as of RowSource::fill(), and for a label that is not among config.labels.
+  // Batch::first_line is 1 + the place of sample 0 in the pass; with Shuffle::kBatches, in the
+  // file.
   bool next(Batch& batch) override;
 
  private:
   Range slice(int64_t rows) const;
   int64_t read(Batch& batch, int64_t rows);
+  int64_t fill(Batch& batch, int64_t at, int64_t max_rows, int64_t row);
   void go_to(int64_t row);
+  int64_t first_row() const;
   int64_t read_shuffled(Batch& batch, int64_t place, int64_t rows);
   void load_window(int64_t window);
   void apply_max_ind_range(Batch& batch) const;
@@ -59,9 +68,10 @@ class Loader : public Reader {
   LoaderConfig config_;
   BatchShape shape_;
   Rows scratch_;
-  int64_t row_ = 0;       // of the source, next to be read
-  int64_t begin_ = 0;     // place in the pass of the next batch, of all ranks
-  bool started_ = false;  // a pass has been asked for
+  int64_t row_ = 0;                   // of the source, next to be read
+  int64_t begin_ = 0;                 // place in the pass of the next batch, of all ranks
+  bool started_ = false;              // a pass has been asked for
+  std::vector<int64_t> batch_order_;  // of the whole batches; empty: as they lie
 
   std::optional<BlockShuffle> shuffle_;
   int64_t window_ = -1;  // the one that is loaded

@@ -30,7 +30,11 @@ std::string PendingFile::process_suffix() {
 PendingFile::PendingFile(std::string path)
     : path_(std::move(path)), partial_(path_ + process_suffix()) {}
 
+PendingFile::PendingFile(std::string path, std::string partial)
+    : path_(std::move(path)), partial_(std::move(partial)), stays_(true) {}
+
 PendingFile::~PendingFile() {
+  if (stays_) return;
   std::error_code ignored;
   std::filesystem::remove(partial_, ignored);
 }

@@ -17,7 +17,10 @@ class PendingFile {
   // Touches no disk. Two processes, of one machine or of two that share a folder, may write the
   // same path at once: the later publish() wins.
   explicit PendingFile(std::string path);
-  // Removes what is still under partial().
+  // Under a name of the caller's, in a folder of the same file system, where it stays if it is not
+  // published.
+  PendingFile(std::string path, std::string partial);
+  // Removes what is still under a partial() of its own.
   ~PendingFile();
   PendingFile(const PendingFile&) = delete;
   PendingFile& operator=(const PendingFile&) = delete;
@@ -27,7 +30,7 @@ class PendingFile {
   static std::string process_suffix();
 
   const std::string& path() const { return path_; }
-  // Where to write: beside path(), a name of this process alone.
+  // Where to write: where nothing else was said, beside path(), a name of this process alone.
   const std::string& partial() const { return partial_; }
 
   // check_written() of path().
@@ -37,6 +40,7 @@ class PendingFile {
 
  private:
   std::string path_, partial_;
+  bool stays_ = false;
 };
 
 }  // namespace hotrow

@@ -10,6 +10,9 @@ namespace {
 
 constexpr size_t kShown = 10;
 
+// Whether training's type holds it.
+bool is_float(double x) { return std::abs(x) <= std::numeric_limits<float>::max(); }
+
 }  // namespace
 
 void RowChecker::note(const Rows& rows, size_t row, const std::string& column,
@@ -22,13 +25,15 @@ void RowChecker::note(const Rows& rows, size_t row, const std::string& column,
 
 void RowChecker::check_numbers(const Rows& rows) {
   for (size_t b = 0; b < static_cast<size_t>(rows.rows); ++b) {
-    if (rows.labels[b] != 0 && rows.labels[b] != 1) {
+    const double label = rows.labels[b];
+    if (label != 0 && label != 1 && (labels_ == Labels::kZeroOrOne || !is_float(label))) {
       note(rows, b, schema_.label.name,
-           fmt::format("label: got {}, expected 0 or 1", rows.labels[b]));
+           fmt::format("label: got {}, expected {}", label,
+                       labels_ == Labels::kZeroOrOne ? "0 or 1" : "a number that float32 holds"));
     }
     for (size_t j = 0; j < schema_.num_dense(); ++j) {
       const double x = rows.dense[b * schema_.num_dense() + j];
-      if (!(std::abs(x) > std::numeric_limits<float>::max())) continue;  // in training's type
+      if (std::isnan(x) || is_float(x)) continue;
       note(rows, b, schema_.numerical[j].name,
            fmt::format("number: got {}, expected one that float32 holds, or none", x));
     }

@@ -1,5 +1,5 @@
-// Whether samples are what training takes: labels of 0 and 1, ids below the cardinalities, as many
-// in a sample as there may be, numbers that float32 holds.
+// Whether samples are what training takes: its labels, ids below the cardinalities, as many in a
+// sample as there may be, numbers that float32 holds.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@ namespace hotrow {
 
 class RowChecker {
  public:
-  explicit RowChecker(const Schema& schema) : schema_(schema) {}
+  explicit RowChecker(const Schema& schema, Labels labels = Labels::kZeroOrOne)
+      : schema_(schema), labels_(labels) {}
 
   void add(const Rows& rows);
 
@@ -28,6 +29,7 @@ class RowChecker {
   void note(const Rows& rows, size_t row, const std::string& column, const std::string& what);
 
   const Schema& schema_;
+  Labels labels_;
   int64_t rows_ = 0, total_ = 0;
   std::vector<std::string> first_;
 };

@@ -146,6 +146,10 @@ class Parser {
         return true;
       }
       const bool ok = text::read_real(field, number);
+      if (rule.kind == LabelRule::Kind::kNumber) {
+        labels[r] = static_cast<float>(number);
+        return ok && std::isfinite(labels[r]);
+      }
       labels[r] = number >= rule.bound ? 1.0f : 0.0f;
       return ok;
     });

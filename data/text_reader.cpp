@@ -1,8 +1,10 @@
 #include "data/text_reader.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
+#include "data/batch_rows.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 
@@ -58,6 +60,7 @@ TextCount count_vocabulary(const TextReaderConfig& config, const TextProgress& p
 TextReader::TextReader(const TextReaderConfig& config, std::shared_ptr<const Vocabulary> vocabulary,
                        int64_t known_lines)
     : batch_size_(checked(config).batch_size),
+      labels_(config.labels),
       vocabulary_(std::move(vocabulary)),
       source_(config.schema, {config.file}),
       stream_(source_, config.errors),
@@ -117,6 +120,9 @@ void TextReader::append(Batch& batch, int64_t rows) {
     batch.first_line = rows_.line_of(taken_);
   }
   const int64_t end = taken_ + rows;
+  check_labels(
+      std::span(rows_.labels).subspan(static_cast<size_t>(taken_), static_cast<size_t>(rows)),
+      labels_, rows_.source, source_.schema().label, lines_);
   batch.labels.insert(batch.labels.end(), rows_.labels.begin() + taken_,
                       rows_.labels.begin() + end);
   const size_t width = transforms_.size();

@@ -1,7 +1,7 @@
 // Training data straight from text files, plain or gzip, streamed in bounded memory.
 //
 // Of one line, as its schema says (docs/schema.md):
-//   label      0 or 1
+//   label      0 or 1, or any number where the schema has numbers and config.labels takes them
 //   dense[j]   the transform of numerical column j (data/transform.h), 0 where missing; a data set
 //              without numerical columns gets one that is always 0
 //   sparse[t]  the bag of vocabulary.id(t, key) for the values of field t, in order and with
@@ -33,6 +33,7 @@ struct TextReaderConfig {
   int64_t batch_size = 1;
   IdRule ids;  // of columns of which the schema says nothing
   ErrorPolicy errors;
+  Labels labels = Labels::kZeroOrOne;
 };
 
 // Lines read so far, and the share of the file that they are.
@@ -70,6 +71,7 @@ class TextReader : public Reader {
   void end_pass();
 
   int64_t batch_size_;
+  Labels labels_;
   std::shared_ptr<const Vocabulary> vocabulary_;
   BatchShape shape_;
   std::vector<Transformer> transforms_;  // one a numerical column

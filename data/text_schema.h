@@ -25,6 +25,7 @@ struct LabelRule {
     kBinary,   // "0" and "1" are the labels
     kAtLeast,  // a number: 1 if it is at least `bound`, 0 if it is less
     kEquals,   // a text: 1 if it is `text`, 0 for any other
+    kNumber,   // any finite number
   };
   Kind kind = Kind::kBinary;
   double bound = 0;

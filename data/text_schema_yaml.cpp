@@ -188,18 +188,24 @@ class SchemaFile {
     const YamlValue& label = keys_.at("label");
     label.expect(label.is_scalar() || label.is_map(), "label", "a column, or keys with values");
     YamlFields fields;
-    if (label.is_map()) fields = label.fields("label", {"column", "at_least?", "equals?"});
+    if (label.is_map()) fields = label.fields("label", {"column", "at_least?", "equals?", "type?"});
     const YamlValue& column = label.is_map() ? fields.at("column") : label;
     std::vector<ColumnRef> refs = refs_of(column);
     column.expect(refs.size() == 1, "label", "one column");
     add(std::move(refs[0]), TextColumn::Role::kLabel, ColumnType::kText, 0);
     out_.schema.label.name = out_.columns.back().name;
-    if (label.is_map()) read_label_rule(label, fields.at("at_least"), fields.at("equals"));
+    if (label.is_map()) read_label_rule(label, fields);
   }
 
-  void read_label_rule(const YamlValue& label, const YamlValue& at_least, const YamlValue& equals) {
-    label.expect(!at_least.is_there() || !equals.is_there(), "label",
-                 "at_least or equals, not both");
+  void read_label_rule(const YamlValue& label, const YamlFields& fields) {
+    const YamlValue &at_least = fields.at("at_least"), &equals = fields.at("equals");
+    const bool number = choice<bool>(fields, "type", {{"class", false}, {"float", true}});
+    label.expect(number + at_least.is_there() + equals.is_there() <= 1, "label",
+                 "at most one of at_least, equals and type: float");
+    if (number) {
+      out_.label.kind = LabelRule::Kind::kNumber;
+      out_.schema.label.type = ColumnType::kFloat32;
+    }
     if (at_least.is_there()) {
       out_.label = {LabelRule::Kind::kAtLeast, at_least.number("at_least"), ""};
     }

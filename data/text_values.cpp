@@ -81,6 +81,11 @@ float label_of(const TextSchema& schema, const TextColumn& column, std::string_v
         fail(LineFault::kLabel, column, field, "a number");
       }
       return number >= schema.label.bound ? 1.0f : 0.0f;
+    case LabelRule::Kind::kNumber:
+      if (!parse_all(field, number) || !std::isfinite(static_cast<float>(number))) {
+        fail(LineFault::kLabel, column, field, "a number that float32 holds");
+      }
+      return static_cast<float>(number);
     case LabelRule::Kind::kBinary:
       break;
   }

@@ -53,8 +53,8 @@ Ranking rank(std::span<const float> positives, std::span<const float> negatives)
 void MetricsAccumulator::clear() {
   positives_.clear();
   negatives_.clear();
-  samples_ = correct_ = between_ = true_positives_ = false_positives_ = 0;
-  log_loss_sum_ = score_sum_ = label_sum_ = 0;
+  samples_ = correct_ = others_ = outside_ = true_positives_ = false_positives_ = 0;
+  squared_sum_ = log_loss_sum_ = score_sum_ = label_sum_ = 0;
   min_score_ = max_score_ = 0;
 }
 
@@ -75,10 +75,9 @@ void MetricsAccumulator::add(std::span<const float> scores, std::span<const floa
         "to 1 (a NaN comes from training that diverged)",
         sample, scores[i]);
     require<DataError>(
-        in_unit(labels[i]),
-        "[metrics] label of test sample {} is wrong: got {}, expected a number from 0 "
-        "to 1",
-        sample, labels[i]);
+        std::isfinite(labels[i]),
+        "[metrics] label of test sample {} is wrong: got {}, expected a finite number", sample,
+        labels[i]);
   }
   for (size_t i = 0; i < scores.size(); ++i) add_sample(scores[i], labels[i]);
 }
@@ -89,8 +88,14 @@ void MetricsAccumulator::add_sample(float score, float label) {
   ++samples_;
   const float rounded = std::nearbyint(score);  // half to even
   correct_ += rounded == label;
+  const double difference = double{score} - double{label};
+  squared_sum_ += difference * difference;
   const double q = std::clamp(double{score}, kLogClamp, 1 - kLogClamp);
-  log_loss_sum_ += cross_entropy(label, q, 1 - q);
+  if (in_unit(label)) {
+    log_loss_sum_ += cross_entropy(label, q, 1 - q);
+  } else {
+    ++outside_;
+  }
   score_sum_ += score;
   label_sum_ += label;
   if (label == 1) {
@@ -100,7 +105,7 @@ void MetricsAccumulator::add_sample(float score, float label) {
     negatives_.push_back(score);
     false_positives_ += rounded == 1;
   } else {
-    ++between_;
+    ++others_;
   }
 }
 
@@ -110,14 +115,16 @@ Metrics MetricsAccumulator::summarize() {
   Metrics m;
   m.samples = samples_;
   m.accuracy = static_cast<double>(correct_) / n;
-  m.log_loss = log_loss_sum_ / n;
+  m.mse = squared_sum_ / n;
   m.base_rate = label_sum_ / n;
   m.mean_score = score_sum_ / n;
   m.constant_scores = min_score_ == max_score_;
+  if (outside_ > 0) return m;
+  m.log_loss = log_loss_sum_ / n;
   const double entropy = cross_entropy(m.base_rate, m.base_rate, 1 - m.base_rate);
-  if (entropy > 0) m.normalized_entropy = m.log_loss / entropy;
+  if (entropy > 0) m.normalized_entropy = *m.log_loss / entropy;
   if (label_sum_ > 0) m.calibration = score_sum_ / label_sum_;
-  if (between_ == 0) fill_class_metrics(m);
+  if (others_ == 0) fill_class_metrics(m);
   return m;
 }
 

@@ -59,11 +59,16 @@ std::string testing_at(const Position& at) {
 }
 
 std::string metrics_line(const Metrics& m) {
+  if (!m.log_loss) {
+    return fmt::format(
+        " MSE {:.6f}, RMSE {:.6f}, mean prediction {:.4f}, mean label {:.4f}, {} samples", m.mse,
+        std::sqrt(m.mse), m.mean_score, m.base_rate, with_commas(m.samples));
+  }
   const auto base = m.base_accuracy ? std::optional(100 * *m.base_accuracy) : std::nullopt;
   return fmt::format(
       " AUC {}, log loss {:.6f}, NE {}, calibration {}, accuracy {:.3f} % "
       "(the commoner label alone: {} %), {} samples",
-      number_or_na(m.auc, 6), m.log_loss, number_or_na(m.normalized_entropy, 6),
+      number_or_na(m.auc, 6), *m.log_loss, number_or_na(m.normalized_entropy, 6),
       number_or_na(m.calibration, 4), 100 * m.accuracy, number_or_na(base, 3),
       with_commas(m.samples));
 }

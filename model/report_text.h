@@ -31,7 +31,8 @@ std::string finished_training(const Position& at, double ms, double loss,
 std::string testing_at(const Position& at);
 
 // " AUC 0.767400, log loss 0.452310, NE 0.812300, calibration 1.0120, accuracy 78.123 % (the
-// commoner label alone: 74.500 %), 16,000 samples"; "n/a" for what is undefined.
+// commoner label alone: 74.500 %), 16,000 samples"; "n/a" for what is undefined. Of labels outside
+// [0, 1] " MSE 1.234567, RMSE 1.111111, mean prediction 0.9871, mean label 3.5123, 16,000 samples".
 std::string metrics_line(const Metrics& m);
 inline constexpr std::string_view kConstantScores =
     " warning: every test sample got the same prediction: the model has learned nothing about "

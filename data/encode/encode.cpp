@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "data/encode/count_column.h"
 #include "data/encode/encode_column.h"
+#include "data/encode/input_facts.h"
 #include "data/encode/manifest.h"
 #include "data/encode/parse_stage.h"
 #include "data/encode/scratch.h"
@@ -29,17 +29,6 @@ using nlohmann::json;
 constexpr int64_t kReserved = int64_t{72} << 20;   // of max_memory: all but the columns' tables
 constexpr int64_t kPieceBytes = int64_t{3} << 20;  // that a piece takes while it is parsed
 constexpr int64_t kFewestPieces = 16;              // of a file, where memory allows it
-
-json describe_input(const std::string& path) {
-  std::error_code error;
-  const auto bytes = fs::file_size(path, error);
-  const auto time = fs::last_write_time(path, error);
-  require<DataError>(!error, "[{}] cannot be read: got '{}', expected a regular file", path,
-                     error.message());
-  return {{"path", fs::absolute(path).lexically_normal().string()},
-          {"bytes", bytes},
-          {"time", static_cast<int64_t>(time.time_since_epoch().count())}};
-}
 
 json describe_source(const RawSource& source, const ErrorPolicy& errors,
                      const std::string& settings) {

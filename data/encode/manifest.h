@@ -7,10 +7,12 @@
 //   {"done":true}
 // A line counts once its '\n' is there; what follows the first line that does not parse is dropped.
 // A file counts only if its bytes have the XXH3 that its line says, so neither a half-written file
-// nor one that another run replaced is ever taken.
+// nor one that another run replaced is ever taken. What is no file of its own can be listed too, by
+// a name and facts that a Check understands.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -23,9 +25,17 @@ namespace hotrow {
 
 class Manifest {
  public:
+  // Whether what is listed is there and has these facts. Called by many threads; a DataError is a
+  // no.
+  using Check = std::function<bool(const std::string& name, const FileFacts& facts)>;
+
   // Goes on with folder/STAGE.manifest if it was made for the same `work` (a JSON value: inputs and
-  // parameters), and reads all files that it names; starts with nothing otherwise. Writes nothing.
-  Manifest(std::string folder, std::string stage, std::string_view work);
+  // parameters), and checks all that it names, by reading the files unless there is a `check`;
+  // starts with nothing otherwise. Writes nothing.
+  Manifest(std::string folder, std::string stage, std::string_view work, Check check = {});
+
+  // Whether a manifest for other work was there.
+  bool outdated() const { return outdated_; }
 
   // Whether all was made, and is there.
   bool done() const { return done_; }
@@ -42,13 +52,13 @@ class Manifest {
 
  private:
   void load();
-  void drop_damaged();
+  void drop_damaged(const Check& check);
   void rewrite() const;
   void append(const std::string& line);
 
   std::string folder_, path_, head_;
   std::map<std::string, FileFacts> files_;
-  bool done_ = false;
+  bool done_ = false, outdated_ = false;
   std::mutex mutex_;
   Stream file_;
 };

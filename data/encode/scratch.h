@@ -1,4 +1,4 @@
-// The folder OUT.encode, of one run at a time, where the encoder keeps what it has made.
+// A folder for what a run has made so far, of one run at a time.
 #pragma once
 
 #include <initializer_list>
@@ -8,16 +8,18 @@ namespace hotrow {
 
 class Scratch {
  public:
-  // Makes the folder. DataError where it cannot be, or another run is at work in it.
+  // Makes the folder, or takes the one that a run before has left. DataError: it cannot be made, or
+  // another run is at work in it.
   explicit Scratch(const std::string& path);
-  // Removes it where nothing in it spares the next run some work.
+  // Removes it, unless something in it spares the next run some work.
   ~Scratch();
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
 
   const std::string& path() const { return path_; }
-  // Removes what killed runs have left half-written here and in `folders`. The file "runs" has a
-  // line for each of them.
+
+  // Removes the half-written files that killed runs have left here and in the folders of the
+  // output. The file "runs" has a line for each run that was killed.
   void clean(std::initializer_list<std::string> folders) const;
   void remove() const;
 

@@ -67,7 +67,7 @@ class CriteoNpzSource : public RowSource {
     rows.source = npz_.path();
     if (rows.rows == 0) return false;
     labels_.read(rows.rows, rows.labels);
-    check(labels_, rows.labels, rows.first_row, 0, 1,
+    check(labels_, rows.labels, rows.first_row, -kInt32End, kInt32End - 1,
           [this](size_t) { return schema_.label.name; });
     dense_.read(rows.rows, rows.dense);
     check(dense_, rows.dense, rows.first_row, -kInt32End, kInt32End - 1,

@@ -57,15 +57,7 @@ class CriteoNpzSink : public RowSink {
 
   const std::vector<std::string>& losses() const override { return losses_; }
 
-  void write(const Rows& rows) override {
-    const std::span<const uint32_t> records = packer_.pack(rows);
-    for (int64_t r = 0; r < rows.rows; ++r) {
-      const uint32_t label = records[static_cast<size_t>(r * layout_.words())];
-      require<DataError>(label <= 1, "[{}] row {}, label: got {}, expected 0 or 1", path_,
-                         rows.first_row + r, static_cast<int32_t>(label));
-    }
-    spill_.put(records);
-  }
+  void write(const Rows& rows) override { spill_.put(packer_.pack(rows)); }
 
   void finish() override {
     const int64_t rows = spill_.rows(), dense = layout_.num_dense,

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <vector>
 
 #include "data/criteo_tsv_sink.h"
@@ -30,10 +31,11 @@ namespace fs = std::filesystem;
 
 const std::vector<Format> kFormats = {
     {"native", "blocks of columns, mapped (.hotrow)", is_native, open_native, create_native,
-     kNativeExtension, true},
+     kNativeExtension, /*parts=*/true, /*resumes=*/true},
     {"criteo-tsv", "raw Criteo lines, plain or .gz", is_criteo_tsv, open_criteo_tsv,
      create_criteo_tsv, ".tsv"},
-    {"text", "CSV or TSV, plain or .gz, with --schema-file", is_no_text, open_text, nullptr},
+    {"text", "CSV or TSV, plain or .gz, with --schema-file", is_no_text, open_text, nullptr,
+     /*ending=*/{}, /*parts=*/false, /*resumes=*/false, /*takes_schema=*/true},
     kKaggle,
     kTerabyte,
     kMlperfBin,
@@ -120,6 +122,17 @@ const Format& detect_format(const std::string& path) {
                      "[{}] more than one format fits: got {}, expected one ({})", path,
                      names(fitting), kHint);
   return *fit;
+}
+
+void check_schema_file(const Format& format, const std::string& schema_file) {
+  if (schema_file.empty() || format.takes_schema) return;
+  std::vector<Format> takers;
+  std::copy_if(kFormats.begin(), kFormats.end(), std::back_inserter(takers),
+               [](const Format& other) { return other.takes_schema; });
+  throw InvalidArgument(fmt::format(
+      "[--schema-file] does not go with this data: got {}, which tells its columns itself, "
+      "expected one of {}",
+      format.name, names(takers)));
 }
 
 void refuse_other_formats(const std::string& folder, std::string_view name) {

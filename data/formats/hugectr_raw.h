@@ -8,6 +8,10 @@
 // without a word) and their type (float32). Of int32 the logarithm log(x + 1) is taken when they
 // are read, as HugeCTR does; float32 are what the model gets. Ids count from 0 in each table
 // (HugeCTR's slot_size_array).
+//
+// A schema file (docs/schema.md) gives names and transforms and, without column facts, the rest:
+// numerical columns of type int are int32, others float32; `cardinality` or `hash` is the size of a
+// table, `max_values` of a list the ids of each sample.
 #pragma once
 
 #include <memory>
@@ -17,7 +21,8 @@
 
 namespace hotrow {
 
-// Seekable. DataError: no column facts; see open_records.
+// Seekable. DataError: neither column facts nor a schema file, or both and they do not agree; see
+// open_records.
 std::unique_ptr<RowSource> open_hugectr_raw(const std::string& path, const SourceOptions& options);
 // Writes int32 where all numerical columns are raw integers, else float32, and the column facts.
 // InvalidArgument: a column whose samples differ in their number of ids.

@@ -1,8 +1,10 @@
 #include "data/formats/mlperf_bin.h"
 
 #include <filesystem>
+#include <utility>
 
 #include "data/formats/column_facts.h"
+#include "data/formats/schema_columns.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -35,7 +37,10 @@ RecordLayout mlperf_layout() {
 std::unique_ptr<RowSource> open_mlperf_bin(const std::string& path, const SourceOptions& options) {
   const std::string part = fmt::format("{}_{}.bin", path, options.part);
   const std::string& file = std::filesystem::exists(path) ? path : part;
-  return open_records(file, mlperf_schema(find_table_sizes(file, kTables)), mlperf_layout());
+  Schema schema = mlperf_schema(find_table_sizes(file, kTables));
+  if (!options.schema_file.empty())
+    schema = described_by(load_text_schema(options.schema_file), std::move(schema), file);
+  return open_records(file, schema, mlperf_layout());
 }
 
 std::unique_ptr<RowSink> create_mlperf_bin(const std::string& path, const Schema& schema,
@@ -56,6 +61,9 @@ constinit const Format kMlperfBin = {"mlperf-bin",
                                      fits,
                                      open_mlperf_bin,
                                      create_mlperf_bin,
-                                     ".bin"};
+                                     ".bin",
+                                     /*parts=*/false,
+                                     /*resumes=*/false,
+                                     /*takes_schema=*/true};
 
 }  // namespace hotrow

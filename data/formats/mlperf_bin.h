@@ -4,8 +4,8 @@
 //   [0] label   [1 .. 13] numerical, 0 and up   [14 .. 39] ids
 //
 // Logarithm and modulo are applied when it is read, so that the schema has I1 .. I13 with log1p.
-// The sizes of the 26 tables come from <stem>_fea_count.npz (column_facts.h), and are not known
-// without.
+// The sizes of the 26 tables come from <stem>_fea_count.npz (column_facts.h) or from a schema file,
+// which also gives names and transforms (schema_columns.h); they are not known without.
 #pragma once
 
 #include <memory>

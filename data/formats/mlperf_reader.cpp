@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "data/batch_order.h"
 #include "data/batch_rows.h"
 #include "data/formats/mlperf_bin.h"
 #include "data/formats/record_decode.h"
@@ -56,8 +57,7 @@ void MlperfReader::seek(int64_t pass, int64_t batch) {
           file_.path(), batch, pass, num_batches());
   at_ = batch;
   if (!config_.shuffle) return;
-  NumpyRandom random(config_.seed + static_cast<uint32_t>(pass));
-  order_ = random.permutation(file_.num_records() / config_.batch_size);
+  order_ = batch_order(file_.num_records() / config_.batch_size, config_.seed, pass);
 }
 
 bool MlperfReader::next(Batch& batch) {
@@ -70,7 +70,7 @@ bool MlperfReader::next(Batch& batch) {
   for (int64_t at = 0; at < rows; at += kDecodeRecords) {
     decode(batch, first, at, std::min(kDecodeRecords, rows - at));
   }
-  check_labels(batch.labels, file_.path(), {}, first);
+  check_labels(batch.labels, config_.labels, file_.path(), {}, first);
   ++at_;
   return true;
 }
@@ -139,9 +139,10 @@ CriteoBinaryReaders open_criteo_binary(const CriteoBinaryConfig& config, NumpyRa
   }
 
   const auto open = [&](const char* part, int64_t batch_size, bool shuffle) {
-    auto reader = std::make_unique<MlperfReader>(
-        bin(part), files.table_counts(),
-        MlperfReader::Config{batch_size, config.max_ind_range, shuffle, config.seed});
+    auto reader =
+        std::make_unique<MlperfReader>(bin(part), files.table_counts(),
+                                       MlperfReader::Config{batch_size, config.max_ind_range,
+                                                            shuffle, config.seed, config.labels});
     log(fmt::format("data file: {} number of batches: {}", bin(part), reader->num_batches()));
     return reader;
   };

@@ -4,8 +4,8 @@
 //   dense = log(max(x, 0) + 1) in float32, one id a table and sample, modulo max_ind_range if > 0
 //   table sizes: those of <raw>_fea_count.npz, capped by max_ind_range
 //   shuffle: the order of whole batches, another one each pass. The reference draws it with torch's
-//   RandomSampler, here it is permutation() of NumPy's generator, seeded with seed + pass; a last
-//   batch that is short comes last.
+//   RandomSampler, here it is batch_order() of data/batch_order.h; a last batch that is short comes
+//   last.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,7 @@ class MlperfReader : public Reader {
     int64_t max_ind_range = -1;
     bool shuffle = false;
     uint32_t seed = 0;  // of the shuffle
+    Labels labels = Labels::kZeroOrOne;
   };
 
   // `counts_file` holds the array counts, of 26 tables. InvalidArgument: a batch size below 1.
@@ -39,7 +40,8 @@ class MlperfReader : public Reader {
   int64_t num_batches() const override;
   void rewind() override { seek(0, 0); }
   void seek(int64_t pass, int64_t batch) override;
-  // DataError that names row and column for an id outside its table, or a label other than 0 and 1.
+  // DataError that names row and column for an id outside its table, or a label that is not among
+  // config.labels.
   bool next(Batch& batch) override;
 
  private:
@@ -68,6 +70,7 @@ struct CriteoBinaryConfig {
   int64_t batch_size = 1, test_batch_size = 1;
   bool shuffle_batches = false;  // --mlperf-bin-shuffle
   uint32_t seed = 0;             // of that
+  Labels labels = Labels::kZeroOrOne;
   FileProgress progress = {};
 };
 

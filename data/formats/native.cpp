@@ -14,6 +14,7 @@
 #include "data/formats/native_writer.h"
 #include "data/made_folder.h"
 #include "data/mapped_file.h"
+#include "data/schema_json.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -123,8 +124,6 @@ int64_t NativeSource::fill(Batch& batch, int64_t at, int64_t max_rows, Rows&) {
 void NativeSource::put_numbers(Batch& batch, int64_t at, int64_t count) const {
   static const Transformer none(Transform::kNone);
   native::decode_floats(batch.labels.data() + at, 1, columns_->front(), in_block_, count, none);
-  check_labels(std::span(batch.labels).subspan(static_cast<size_t>(at), static_cast<size_t>(count)),
-               file_->name(), schema().label, row_);
   const auto num_dense = static_cast<int64_t>(transforms_.size());
   for (int64_t k = 0; k < count; k += kTile) {
     float* out = batch.dense.data() + (at + k) * num_dense;
@@ -162,19 +161,40 @@ std::string part_of(const std::string& folder, const std::string& part) {
   return (std::filesystem::path(folder) / (part + std::string(kNativeExtension))).string();
 }
 
+// Of `path`. What a run before has left is said to a person.
+std::unique_ptr<NativeWriter> create_file(const std::string& path, const Schema& schema,
+                                          const SinkOptions& options) {
+  if (options.source.empty()) return std::make_unique<NativeWriter>(path, schema);
+  auto journal = std::make_unique<NativeJournal>(
+      path,
+      fmt::format(R"({{"version":{},"block_rows":{},"schema":{},"source":{}}})", native::kVersion,
+                  kNativeBlockRows, schema_to_json(schema), options.source));
+  const bool outdated = journal->outdated();
+  auto sink = std::make_unique<NativeWriter>(path, schema, kNativeBlockRows, std::move(journal));
+  if (!options.say) return sink;
+  if (outdated)
+    options.say("the input or the command is not that of the run that was stopped: beginning anew");
+  if (sink->kept_rows() > 0)
+    options.say(
+        fmt::format("going on after {} rows of the run that was stopped, which are read "
+                    "again and compared",
+                    sink->kept_rows()));
+  return sink;
+}
+
 // A part in a folder that is made for it.
 class NativePart : public RowSink {
  public:
-  NativePart(const std::string& folder, const std::string& part, const Schema& schema)
-      : folder_(folder), file_(part_of(folder, part), schema) {}
+  NativePart(const std::string& folder, const Schema& schema, const SinkOptions& options)
+      : folder_(folder), file_(create_file(part_of(folder, options.part), schema, options)) {}
 
-  const std::vector<std::string>& losses() const override { return file_.losses(); }
-  void write(const Rows& rows) override { file_.write(rows); }
-  void finish() override { file_.finish(); }
+  const std::vector<std::string>& losses() const override { return file_->losses(); }
+  void write(const Rows& rows) override { file_->write(rows); }
+  void finish() override { file_->finish(); }
 
  private:
   MadeFolder folder_;  // outlives the file in it
-  NativeWriter file_;
+  std::unique_ptr<NativeWriter> file_;
 };
 
 }  // namespace
@@ -203,9 +223,9 @@ std::unique_ptr<RowSource> open_native_bytes(std::span<const std::byte> bytes, s
 
 std::unique_ptr<RowSink> create_native(const std::string& path, const Schema& schema,
                                        const SinkOptions& options) {
-  if (path.ends_with(kNativeExtension)) return std::make_unique<NativeWriter>(path, schema);
+  if (path.ends_with(kNativeExtension)) return create_file(path, schema, options);
   refuse_other_formats(path, "native");
-  return std::make_unique<NativePart>(path, options.part, schema);
+  return std::make_unique<NativePart>(path, schema, options);
 }
 
 }  // namespace hotrow

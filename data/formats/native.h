@@ -21,7 +21,7 @@ bool is_native(const std::string& path);
 std::unique_ptr<RowSource> open_native(const std::string& path, const SourceOptions& options);
 
 // `path` itself where it ends in .hotrow, else PART.hotrow in it; the folder is made if it is not
-// there.
+// there. With options.source a NativeJournal keeps what is whole.
 std::unique_ptr<RowSink> create_native(const std::string& path, const Schema& schema,
                                        const SinkOptions& options);
 

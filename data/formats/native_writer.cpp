@@ -43,19 +43,39 @@ Faults faults_of(const SparseFeature& feature, const CategoricalColumn& column) 
   return {static_cast<int64_t>(shrinks) < 0, static_cast<int64_t>(wrong) < 0};
 }
 
+std::vector<NativeJournal::Block> kept_blocks(const NativeJournal* journal, const Schema& schema) {
+  if (journal == nullptr) return {};
+  return journal->blocks_from(sizeof(native::Header) + aligned(schema_to_json(schema).size()));
+}
+
+int64_t end_of(const std::vector<NativeJournal::Block>& kept) {
+  if (kept.empty()) return 0;
+  return static_cast<int64_t>(kept.back().entry.offset + kept.back().entry.bytes);
+}
+
 }  // namespace
 
-NativeWriter::NativeWriter(const std::string& path, const Schema& schema, int64_t block_rows)
-    : schema_(schema), block_rows_(block_rows), file_(path) {
+NativeWriter::NativeWriter(const std::string& path, const Schema& schema, int64_t block_rows,
+                           std::unique_ptr<NativeJournal> journal)
+    : schema_(schema),
+      block_rows_(block_rows),
+      journal_(std::move(journal)),
+      kept_(kept_blocks(journal_.get(), schema)),
+      file_(journal_ ? BinaryOutput(path, journal_->data(), end_of(kept_)) : BinaryOutput(path)) {
   require(block_rows >= 1 && block_rows <= static_cast<int64_t>(native::kMaxBlockRows),
           "[{}] rows of a block: got {}, expected from 1 to {}", path, block_rows,
           native::kMaxBlockRows);
-  const std::string json = schema_to_json(schema);
+  write_header(schema_to_json(schema));
+  if (!kept_.empty()) file_.go_to_end();
+  block_.start(schema_);
+}
+
+void NativeWriter::write_header(const std::string& json) {
   native::Header header{.magic = native::kMagic,
                         .version = native::kVersion,
                         .byte_order = native::kByteOrder,
-                        .block_rows = static_cast<uint64_t>(block_rows),
-                        .columns = 1 + schema.num_dense() + schema.num_tables(),
+                        .block_rows = static_cast<uint64_t>(block_rows_),
+                        .columns = 1 + schema_.num_dense() + schema_.num_tables(),
                         .schema_bytes = json.size(),
                         .schema_checksum = XXH3_64bits(json.data(), json.size()),
                         .reserved = 0,
@@ -66,18 +86,17 @@ NativeWriter::NativeWriter(const std::string& path, const Schema& schema, int64_
   std::string padded = json;
   padded.resize(aligned(json.size()), '\0');
   write_bytes(padded.data(), padded.size());
-  block_.start(schema_);
 }
 
 void NativeWriter::write(const Rows& rows) {
   check(rows);
   for (int64_t begin = 0; begin < rows.rows;) {
     const int64_t count = std::min(rows.rows - begin, block_rows_ - block_.rows);
-    if (count == block_rows_) {
+    if (count == block_rows_ && !journal_) {
       encode_block(rows, begin, count);
     } else {
       append(rows, begin, count);
-      if (block_.rows == block_rows_) encode_block(block_, 0, block_rows_);
+      if (block_.rows == block_rows_) end_block();
     }
     begin += count;
   }
@@ -146,6 +165,40 @@ void NativeWriter::append(const Rows& rows, int64_t begin, int64_t count) {
   block_.rows += count;
 }
 
+// The rows of block_ go into the file, unless a run before has put them there.
+void NativeWriter::end_block() {
+  if (blocks_.size() < kept_.size()) {
+    take_kept(kept_[blocks_.size()]);
+  } else {
+    encode_block(block_, 0, block_.rows);
+    if (journal_) keep_encoded();
+  }
+  block_.start(schema_);
+}
+
+void NativeWriter::take_kept(const NativeJournal::Block& kept) {
+  if (digest_of(block_) != kept.digest) refuse_other_rows();
+  blocks_.push_back(kept.entry);
+  written_ += kept.entry.bytes;
+  rows_ += kept.entry.rows;
+}
+
+// At once: a run that is killed beside the next block's work has not made this one in vain.
+void NativeWriter::keep_encoded() {
+  write_encoded();
+  if (block_.rows < block_rows_) return;
+  file_.flush();
+  journal_->add({blocks_.back(), digest_of(block_)});
+}
+
+void NativeWriter::refuse_other_rows() const {
+  journal_->remove();
+  throw DataError(fmt::format(
+      "[{}] the input has changed: got other samples from row {} on than the run that was stopped, "
+      "expected the same (the same command now begins anew)",
+      file_.path(), rows_));
+}
+
 void NativeWriter::encode_block(const Rows& rows, int64_t begin, int64_t count) {
   encoder_.start(rows, begin, count, schema_);
   const auto columns = static_cast<int64_t>(encoder_.num_columns());
@@ -156,7 +209,6 @@ void NativeWriter::encode_block(const Rows& rows, int64_t begin, int64_t count) 
   });
   std::swap(encoding_, encoded_);
   encoded_rows_ = count;
-  block_.start(schema_);
 }
 
 void NativeWriter::write_encoded() {
@@ -174,8 +226,9 @@ void NativeWriter::write_bytes(const void* bytes, size_t size) {
 }
 
 void NativeWriter::finish() {
-  if (block_.rows > 0) encode_block(block_, 0, block_.rows);
+  if (block_.rows > 0) end_block();
   write_encoded();
+  if (blocks_.size() < kept_.size()) refuse_other_rows();
   const size_t list_bytes = blocks_.size() * sizeof(native::BlockEntry);
   native::Trailer trailer{
       .blocks_offset = written_,
@@ -192,6 +245,7 @@ void NativeWriter::finish() {
   write_bytes(&trailer, sizeof trailer);
   file_.close();
   file_.publish();
+  if (journal_) journal_->remove();
 }
 
 }  // namespace hotrow

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "data/binary_file.h"
 #include "data/formats/native_encode.h"
+#include "data/formats/native_journal.h"
 #include "data/formats/native_layout.h"
 #include "data/rows.h"
 
@@ -16,22 +18,28 @@ namespace hotrow {
 // little to hold.
 inline constexpr int64_t kNativeBlockRows = 16384;
 
-// Threads share the columns of a block, and its bytes are written beside the work on the next one.
-// Holds one block in memory: 8 bytes a value, 8 more a bag, and the bytes of two.
+// Threads share the columns of a block, and its bytes are written beside the work on the next one,
+// or before it where a journal keeps what is whole. Holds one block in memory: 8 bytes a value, 8
+// more a bag, and the bytes of two.
 //
 // The file is a function of the schema, block_rows and the rows: not of the runs that write() gets.
 class NativeWriter : public RowSink {
  public:
-  // Creates the file under a temporary name. InvalidArgument: block_rows outside [1, 2^24].
-  // DataError: it cannot be written.
-  NativeWriter(const std::string& path, const Schema& schema,
-               int64_t block_rows = kNativeBlockRows);
+  // Creates the file under a temporary name, or goes on with what `journal` has kept of it: write()
+  // is then to get the same rows again, from the first on. InvalidArgument: block_rows outside
+  // [1, 2^24]. DataError: it cannot be written.
+  NativeWriter(const std::string& path, const Schema& schema, int64_t block_rows = kNativeBlockRows,
+               std::unique_ptr<NativeJournal> journal = nullptr);
+
+  // Rows of the blocks that the journal has kept.
+  int64_t kept_rows() const { return std::ssize(kept_) * block_rows_; }
 
   // None: any schema and all values of Rows can be held.
   const std::vector<std::string>& losses() const override { return losses_; }
   // DataError: an id that is negative or not below its column's cardinality (where that is known),
-  // a bag of another size than the schema says. InvalidArgument: vectors that do not fit the schema
-  // or each other.
+  // a bag of another size than the schema says; rows other than those of a block that was kept,
+  // after which the journal keeps nothing. InvalidArgument: vectors that do not fit the schema or
+  // each other.
   void write(const Rows& rows) override;
   void finish() override;
 
@@ -39,13 +47,20 @@ class NativeWriter : public RowSink {
   void check(const Rows& rows) const;
   [[noreturn]] void reject_ids(const Rows& rows, size_t table) const;
   void append(const Rows& rows, int64_t begin, int64_t count);
+  void write_header(const std::string& json);
+  void end_block();
+  void take_kept(const NativeJournal::Block& kept);
+  void keep_encoded();
   void encode_block(const Rows& rows, int64_t begin, int64_t count);
   void write_encoded();
+  [[noreturn]] void refuse_other_rows() const;
   void write_bytes(const void* bytes, size_t size);
 
   Schema schema_;
   std::vector<std::string> losses_;
   int64_t block_rows_;
+  std::unique_ptr<NativeJournal> journal_;  // null: nothing is kept
+  std::vector<NativeJournal::Block> kept_;  // of a run before, full ones
   BinaryOutput file_;
   uint64_t written_ = 0, rows_ = 0;
   uint64_t header_checksum_ = 0;

@@ -84,18 +84,29 @@ TEST(BatchRows, AnIdOutsideItsTableIsNamed) {
                 put_rows(batch, 0, rows, schema));
 }
 
-TEST(BatchRows, LabelsAreZeroOrOne) {
-  const Schema schema = small_schema();
-  Batch batch;
-  size_batch(batch, schema, 5);
-  for (double bad : {2.0, -1.0, 0.5, kNan}) {
-    Rows rows = three_rows();
-    rows.labels[1] = bad;
+TEST(BatchRows, LabelsThatTrainingTakes) {
+  const float nan = std::numeric_limits<float>::quiet_NaN(),
+              infinity = std::numeric_limits<float>::infinity();
+  const LabelColumn column = {"click", ColumnType::kInt32};
+  const auto check = [&](float label, Labels allowed) {
+    check_labels(std::vector<float>{1, 0, label, 1}, allowed, "clicks.csv", column, 40);
+  };
+  for (float bad : {2.0f, -1.0f, 0.5f, nan, infinity}) {
     EXPECT_THROWS(DataError,
-                  fmt::format("[clicks.csv] column label, row 41: got label {}, expected 0 or 1",
-                              static_cast<float>(bad)),
-                  put_rows(batch, 2, rows, schema));
+                  fmt::format("[clicks.csv] column click, row 42: got label {}, expected 0 or 1 "
+                              "(--loss-function=mse takes any number)",
+                              bad),
+                  check(bad, Labels::kZeroOrOne));
   }
+  for (float bad : {nan, infinity, -infinity}) {
+    EXPECT_THROWS(DataError,
+                  fmt::format("[clicks.csv] column click, row 42: got label {}, expected a finite "
+                              "number",
+                              bad),
+                  check(bad, Labels::kNumbers));
+  }
+  check(0, Labels::kZeroOrOne);
+  check(-3.4e38f, Labels::kNumbers);
 }
 
 TEST(BatchRows, ABagOfAnotherSizeIsNamed) {

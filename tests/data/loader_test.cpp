@@ -9,60 +9,11 @@
 #include <utility>
 
 #include "data/prefetch.h"
-#include "tests/data/rows_maker.h"
+#include "tests/data/loader_maker.h"
 #include "tests/support/expect_throws.h"
 
-namespace hotrow {
+namespace hotrow::test {
 namespace {
-
-using test::MemorySource;
-
-constexpr int64_t kRows = 103;
-
-const Schema& schema() {
-  static const Schema mixed = test::mixed_schema();
-  return mixed;
-}
-
-const Rows& rows(int64_t count = kRows) {
-  static const Rows few = test::RowsMaker(1).mixed(schema(), kRows);
-  static const Rows many = test::RowsMaker(2).mixed(schema(), 3 * BlockShuffle::kBlockRows + 100);
-  return count == kRows ? few : many;
-}
-
-const Rows& many_rows() { return rows(0); }
-
-std::unique_ptr<Loader> loader(const LoaderConfig& config, MemorySource::Options options = {},
-                               const Rows& from = rows()) {
-  return std::make_unique<Loader>(std::make_unique<MemorySource>(schema(), from, options), config,
-                                  "made");
-}
-
-std::vector<Batch> pass_of(Reader& reader) {
-  reader.rewind();
-  std::vector<Batch> all;
-  for (Batch batch; reader.next(batch);) all.push_back(batch);
-  return all;
-}
-
-// Samples of several batches as one row of text each, to be compared and sorted.
-std::vector<std::string> samples_of(const std::vector<Batch>& batches) {
-  std::vector<std::string> samples;
-  for (const Batch& batch : batches) {
-    const auto width = static_cast<size_t>(schema().num_dense());
-    for (size_t b = 0; b < static_cast<size_t>(batch.rows); ++b) {
-      std::string text = fmt::format("{}", batch.labels[b]);
-      for (size_t i = 0; i < width; ++i) text += fmt::format(" {}", batch.dense[b * width + i]);
-      for (const SparseFeature& feature : batch.sparse) {
-        text += ";";
-        for (int64_t k = feature.offsets[b]; k < feature.offsets[b + 1]; ++k)
-          text += fmt::format(" {}", feature.ids[static_cast<size_t>(k)]);
-      }
-      samples.push_back(text);
-    }
-  }
-  return samples;
-}
 
 TEST(Loader, BatchesOfAnySizeInTheOrderOfTheFile) {
   for (int64_t size : {1, 10, 64, 103, 200}) {
@@ -75,8 +26,8 @@ TEST(Loader, BatchesOfAnySizeInTheOrderOfTheFile) {
         ASSERT_EQ(std::ssize(batches), reader->num_batches());
         for (int64_t j = 0; j < std::ssize(batches); ++j) {
           const Batch& batch = batches[static_cast<size_t>(j)];
-          test::expect_same_batch(
-              batch, test::batch_of(rows(), schema(), j * size, std::min(kRows, (j + 1) * size)));
+          expect_same_batch(batch,
+                            batch_of(rows(), schema(), j * size, std::min(kRows, (j + 1) * size)));
           EXPECT_EQ(batch.first_line, j * size + 1);
           EXPECT_EQ(batch.source, "made");
         }
@@ -120,38 +71,13 @@ TEST(Loader, ShuffledRowsAreAllRowsInAnotherOrder) {
   EXPECT_EQ(shuffled, sorted);
 }
 
-TEST(Loader, GoesOnFromAnyBatchOfAnyPass) {
-  for (Shuffle shuffle : {Shuffle::kNone, Shuffle::kBlocks}) {
-    for (bool can_seek : {true, false}) {
-      if (!can_seek && shuffle == Shuffle::kBlocks) continue;
-      const LoaderConfig config{.batch_size = 10, .shuffle = shuffle, .seed = 7};
-      const auto whole = loader(config, {.can_seek = can_seek}),
-                 resumed = loader(config, {.can_seek = can_seek});
-      for (int64_t pass : {0, 1, 3}) {
-        whole->seek(pass, 0);
-        std::vector<Batch> all;
-        for (Batch batch; whole->next(batch);) all.push_back(batch);
-        for (int64_t from : {5, 0, 11, 10, 1}) {
-          resumed->seek(pass, from);
-          Batch batch;
-          for (int64_t j = from; j < std::ssize(all); ++j) {
-            ASSERT_TRUE(resumed->next(batch));
-            test::expect_same_batch(batch, all[static_cast<size_t>(j)]);
-            EXPECT_EQ(batch.first_line, 10 * j + 1);
-          }
-          EXPECT_FALSE(resumed->next(batch));
-        }
-      }
-    }
-  }
-}
-
 TEST(Loader, KeepsAWindowToShuffleAndNothingElse) {
   EXPECT_EQ(loader({.batch_size = 10})->max_bytes(), 0);
   const LoaderConfig shuffled{.batch_size = 10, .shuffle = Shuffle::kBlocks};
   EXPECT_EQ(loader(shuffled)->max_bytes(), max_batch_bytes(loader(shuffled)->shape(), kRows));
   const auto large = loader(shuffled, {}, many_rows());
   EXPECT_EQ(large->max_bytes(), max_batch_bytes(large->shape(), many_rows().rows));
+  EXPECT_EQ(loader({.batch_size = 10, .shuffle = Shuffle::kBatches})->max_bytes(), 0);
   PrefetchReader ahead(loader(shuffled), 3);
   EXPECT_EQ(ahead.max_bytes(),
             max_batch_bytes(ahead.shape(), kRows) + 3 * max_batch_bytes(ahead.shape(), 10));
@@ -168,22 +94,6 @@ TEST(Loader, PassesOfAShuffleDiffer) {
   reader->rewind();  // is pass 0
   ASSERT_TRUE(reader->next(second));
   EXPECT_EQ(samples_of({first}), samples_of({second}));
-}
-
-TEST(Loader, ReadAheadItSeeksTheSame) {
-  const LoaderConfig config{.batch_size = 9, .shuffle = Shuffle::kBlocks, .seed = 2};
-  const auto plain = loader(config, {}, many_rows());
-  PrefetchReader ahead(loader(config, {}, many_rows()), 4);
-  for (const auto& [pass, from] : {std::pair{0, 3}, std::pair{2, 0}, std::pair{1, 600}}) {
-    plain->seek(pass, from);
-    ahead.seek(pass, from);
-    Batch expected, got;
-    for (int k = 0; k < 20; ++k) {
-      ASSERT_TRUE(plain->next(expected));
-      ASSERT_TRUE(ahead.next(got));
-      test::expect_same_batch(got, expected);
-    }
-  }
 }
 
 // Batch k * pause_every of a pass is not begun before it is asked for, wherever the pass was begun.
@@ -211,33 +121,6 @@ TEST(Loader, ReadAheadItPausesWhereThePassWants) {
   EXPECT_EQ(batch.first_line, 31);
 }
 
-// Each global batch is the ranks' parts one after the other, whose sizes differ by one at the most.
-TEST(Loader, RanksShareEachBatch) {
-  for (Shuffle shuffle : {Shuffle::kNone, Shuffle::kBlocks}) {
-    for (int64_t ranks : {1, 2, 3, 7}) {
-      const LoaderConfig whole{.batch_size = 10, .shuffle = shuffle};
-      const auto expected = pass_of(*loader(whole));
-      std::vector<std::vector<Batch>> parts;
-      for (int64_t p = 0; p < ranks; ++p) {
-        LoaderConfig config = whole;
-        config.rank = p, config.ranks = ranks;
-        const auto reader = loader(config, {.run = 6});
-        EXPECT_TRUE(reader->batch_size() == 10 / ranks || reader->batch_size() == 10 / ranks + 1);
-        parts.push_back(pass_of(*reader));
-        ASSERT_EQ(parts.back().size(), expected.size());
-        for (size_t j = 0; j + 1 < expected.size(); ++j)
-          EXPECT_EQ(parts.back()[j].rows, reader->batch_size());
-        EXPECT_LE(parts.back().back().rows, reader->batch_size());
-      }
-      for (size_t j = 0; j < expected.size(); ++j) {
-        std::vector<Batch> batch;
-        for (const auto& part : parts) batch.push_back(part[j]);
-        EXPECT_EQ(samples_of(batch), samples_of({expected[j]}));
-      }
-    }
-  }
-}
-
 TEST(Loader, IdsModuloARange) {
   const auto plain = pass_of(*loader({.batch_size = 50})),
              ranged = pass_of(*loader({.batch_size = 50, .max_ind_range = 100}));
@@ -260,6 +143,11 @@ TEST(Loader, SaysWhatCannotBe) {
                 loader({.batch_size = 5, .rank = 3, .ranks = 3}));
   EXPECT_THROWS(InvalidArgument, "[made] --shuffle: got blocks, expected none",
                 loader({.shuffle = Shuffle::kBlocks}, {.can_seek = false}));
+  EXPECT_THROWS(InvalidArgument,
+                "[made] --shuffle-batch-order: got it, expected none: this format can only be read",
+                loader({.shuffle = Shuffle::kBatches}, {.can_seek = false}));
+  EXPECT_THROWS(InvalidArgument, "[made] --shuffle-batch-order: got it",
+                loader({.shuffle = Shuffle::kBatches}, {.knows_rows = false}));
   EXPECT_THROWS(InvalidArgument, "[made] ranks: got 2, expected 1",
                 loader({.batch_size = 2, .ranks = 2}, {.knows_rows = false}));
   const auto reader = loader({.batch_size = 10});
@@ -327,4 +215,4 @@ TEST(Reader, SeeksByReading) {
 }
 
 }  // namespace
-}  // namespace hotrow
+}  // namespace hotrow::test

@@ -20,6 +20,18 @@ namespace fs = std::filesystem;
 
 class PendingFileTest : public FolderTest {};
 
+TEST_F(PendingFileTest, UnderANameOfTheCallersItStays) {
+  {
+    PendingFile file(path("x"), path("mine"));
+    EXPECT_EQ(file.partial(), path("mine"));
+    write_text(file.partial(), "new");
+  }
+  EXPECT_EQ(read_text(path("mine")), "new");
+  PendingFile(path("x"), path("mine")).publish();
+  EXPECT_EQ(read_text(path("x")), "new");
+  EXPECT_FALSE(fs::exists(path("mine")));
+}
+
 TEST_F(PendingFileTest, HasItsNameOncePublished) {
   write_text(path("x"), "old");
   {

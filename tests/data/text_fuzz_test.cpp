@@ -21,6 +21,9 @@ TEST(TextFuzz, DamagedLines) {
   seeds.push_back(
       "\3"
       "12\tpv\tone\n-5\t\"buy\"\t\"t\tw\"\n");
+  seeds.push_back(
+      "\4"
+      "3.5,12.25,\n-1e5,\"4\",x\n");
   Mutator mutate(1);
   int64_t good = 0;
   for (size_t i = 0; i < 20000; ++i) good += fuzz_text(mutate(seeds[i % seeds.size()]));
@@ -29,6 +32,7 @@ TEST(TextFuzz, DamagedLines) {
   EXPECT_EQ(fuzz_text(seeds[1]), 2);
   EXPECT_EQ(fuzz_text(seeds[2]), 3);
   EXPECT_EQ(fuzz_text(seeds[3]), 2);
+  EXPECT_EQ(fuzz_text(seeds[4]), 2);
 }
 
 TEST(TextFuzz, DamagedSchemas) {

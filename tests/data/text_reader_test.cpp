@@ -288,6 +288,27 @@ TEST_F(TextReaderTest, IdsAsTheSchemaSays) {
   EXPECT_TRUE(batch.sparse[2].ids[0] == batch.sparse[2].ids[1] && batch.sparse[2].ids[0] < 5);
 }
 
+TEST_F(TextReaderTest, LabelsOfASquaredError) {
+  TextReaderConfig config;
+  config.file = write("ratings.csv", "3,7\n-1.5,8\n1,9\n");
+  config.schema = parse_text_schema(
+      "label: {column: 1, type: float}\ncategorical: [{columns: 2, hash: 5}]\n", "schema");
+  config.batch_size = 2;
+  const TextCount count = count_vocabulary(config);
+  Batch batch;
+  TextReader classes(config, count.vocabulary);
+  EXPECT_EQ(error_text<DataError>([&] { classes.next(batch); }),
+            "[" + config.file +
+                "] column column1, row 0: got label 3, expected 0 or 1 (--loss-function=mse takes "
+                "any number)");
+  config.labels = Labels::kNumbers;
+  TextReader numbers(config, count.vocabulary);
+  ASSERT_TRUE(numbers.next(batch));
+  EXPECT_EQ(batch.labels, (std::vector<float>{3, -1.5}));
+  ASSERT_TRUE(numbers.next(batch));
+  EXPECT_EQ(batch.labels, (std::vector<float>{1}));
+}
+
 TEST_F(TextReaderTest, NoticesAFileThatChanged) {
   const TextReaderConfig config = small_config("0\t1\t2\ta\tc\n", 1);
   TextReader reader(config, hashed(10, 2), 2);

@@ -245,12 +245,26 @@ TEST(RowChecker, NamesWhatIsWrong) {
 
 TEST(DataStats, CountsWhatIsThere) {
   DataStats stats(small_schema());
-  EXPECT_EQ(stats.label_mean(), 0);
+  EXPECT_EQ(stats.label().mean, 0);
   EXPECT_EQ(stats.categorical(0).entropy, 0);
   stats.add(small_rows());
   stats.add(small_rows());
   EXPECT_EQ(stats.rows(), 6);
-  EXPECT_DOUBLE_EQ(stats.label_mean(), 2.0 / 3);
+  EXPECT_DOUBLE_EQ(stats.label().mean, 2.0 / 3);
+  EXPECT_EQ(stats.label().max, 1);
+  EXPECT_EQ(stats.label().others, 0);
+  Rows rated = small_rows();
+  rated.labels = {-2, 4.5, 1};
+  stats.add(rated);
+  EXPECT_EQ(stats.label().min, -2);
+  EXPECT_EQ(stats.label().max, 4.5);
+  EXPECT_EQ(stats.label().others, 2);
+}
+
+TEST(DataStats, CountsColumns) {
+  DataStats stats(small_schema());
+  stats.add(small_rows());
+  stats.add(small_rows());
   EXPECT_EQ(stats.numerical(0).missing, 0);
   EXPECT_EQ(stats.numerical(0).min, -2);
   EXPECT_EQ(stats.numerical(0).max, 6);

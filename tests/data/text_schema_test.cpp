@@ -59,6 +59,16 @@ min_frequency: 2
   EXPECT_FALSE(s.schema.categorical[2].fixed_hotness);
 }
 
+TEST(TextSchema, ALabelThatIsANumber) {
+  const auto label = [](const char* yaml) {
+    return parse_text_schema(std::string(yaml) + "\nnumerical: [2]\n", "s");
+  };
+  const TextSchema s = label("label: {column: 1, type: float}");
+  EXPECT_EQ(s.label.kind, LabelRule::Kind::kNumber);
+  EXPECT_EQ(s.schema.label.type, ColumnType::kFloat32);
+  EXPECT_EQ(label("label: {column: 1, type: class}").label.kind, LabelRule::Kind::kBinary);
+}
+
 TEST(TextSchema, Defaults) {
   const TextSchema s = parse_text_schema(
       "header: true\nlabel: y\ncategorical: [\"3\", {columns: 4-6, type: int}]\nhash: 10\n", "s");
@@ -116,7 +126,11 @@ TEST(TextSchema, ErrorsSayWhere) {
       {"label: {column: 1, at_least: .inf}\nnumerical: [2]\n",
        "at_least: got '.inf', expected a number"},
       {"label: {column: 1, at_least: 1, equals: 1}\nnumerical: [2]\n",
-       "expected at_least or equals, not both"},
+       "expected at most one of at_least, equals and type: float"},
+      {"label: {column: 1, at_least: 1, type: float}\nnumerical: [2]\n",
+       "expected at most one of at_least, equals and type: float"},
+      {"label: {column: 1, type: int}\nnumerical: [2]\n",
+       "[s.yaml:1:26] bad type: got 'int', expected one of class, float"},
       {"label: {column: 1, equals: NULL}\nnumerical: [2]\n",
        "bad equals: got nothing, expected a text (in quotes if it is NULL or the like)"},
       {"label: 1-2\nnumerical: [3]\n", "[s.yaml:1:8] bad label: got '1-2', expected one column"},

@@ -286,6 +286,17 @@ TEST_F(TextSourceTest, BadLinesOfOthers) {
       "2:12] quotes: got '\"b', expected quotes around the whole field, and two for one inside");
 }
 
+// Read by the loop over a column where there is room around a field, else by the careful one.
+TEST_F(TextSourceTest, LabelsThatAreNumbers) {
+  const std::string yaml = "label: {column: 2, type: float}\ncategorical: [1]\n";
+  const std::string lines = "a,-2.5\nbbbbbbbbbb,4\nc,\"1e3\"\ncccccccccccc,3.4e38\nd,0";
+  EXPECT_EQ(read(yaml, lines).labels, (std::vector<float>{-2.5f, 4, 1000, 3.4e38f, 0}));
+  for (const char* wrong : {"", "x", "nan", "-inf", "1e39"}) {
+    EXPECT_EQ(bad(yaml, fmt::format("aaaaaaaaaa,1\nbbbbbbbbbb,{}\ncccccccccc,1\n", wrong)),
+              fmt::format("2:12] column2: got '{}', expected a number that float32 holds", wrong));
+  }
+}
+
 // What is left around bad lines is what it would be without them.
 TEST_F(TextSourceTest, BadLinesLeaveTheRestAlone) {
   CriteoLines lines;

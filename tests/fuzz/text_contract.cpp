@@ -28,7 +28,8 @@ const std::vector<TextSchema>& schemas() {
                         "fuzz"),
       parse_text_schema("separator: tab\nquotes: true\nlabel: {column: 2, equals: pv}\n"
                         "categorical: [{columns: 1, type: int}, 3]\n",
-                        "fuzz")};
+                        "fuzz"),
+      parse_text_schema("label: {column: 1, type: float}\nnumerical: [2]\n", "fuzz")};
   return all;
 }
 
@@ -36,8 +37,9 @@ void check_rows(const RawRows& rows, const Schema& schema, size_t lines) {
   const auto n = static_cast<size_t>(rows.rows);
   must(n + rows.bad.size() == lines);
   must(rows.labels.size() == n && rows.dense.size() == n * schema.num_dense());
+  const bool numbers = schema.label.type == ColumnType::kFloat32;
   must(std::all_of(rows.labels.begin(), rows.labels.end(),
-                   [](float y) { return y == 0 || y == 1; }));
+                   [&](float y) { return y == 0 || y == 1 || (numbers && std::isfinite(y)); }));
   must(std::none_of(rows.dense.begin(), rows.dense.end(), [](double x) { return std::isinf(x); }));
   must(rows.sparse.size() == schema.num_tables());
   for (size_t t = 0; t < rows.sparse.size(); ++t) {

@@ -177,7 +177,23 @@ TEST(Metrics, TargetsBetweenTheClassesKeepWhatNeedsNoClasses) {
   EXPECT_FALSE(m.auc || m.precision || m.base_accuracy || m.average_precision);
   EXPECT_EQ(m.accuracy, 0.5);
   expect_near(m.log_loss, -(0.5 * std::log(0.25) + 0.5 * std::log(0.75) + std::log(0.75)) / 2);
-  expect_near(m.normalized_entropy, m.log_loss / -(0.75 * std::log(0.75) + 0.25 * std::log(0.25)));
+  expect_near(m.normalized_entropy, *m.log_loss / -(0.75 * std::log(0.75) + 0.25 * std::log(0.25)));
+}
+
+TEST(Metrics, LabelsThatAreNoProbabilities) {
+  const Metrics m = metrics_of({{0.25f, 0.75f, 1}, {-2, 1, 4}});
+  expect_near(m.mse, (2.25 * 2.25 + 0.25 * 0.25 + 9) / 3);
+  EXPECT_EQ(m.base_rate, 1);
+  expect_near(m.mean_score, 2.0 / 3);
+  expect_near(m.accuracy, 1.0 / 3);
+  EXPECT_FALSE(m.log_loss || m.normalized_entropy || m.calibration || m.auc || m.base_accuracy);
+  // Those of another pass are not lost by them.
+  MetricsAccumulator a;
+  a.add(std::vector<float>{0.5f}, std::vector<float>{3});
+  a.clear();
+  a.add(std::vector<float>{0.25f, 0.5f}, std::vector<float>{0, 1});
+  EXPECT_TRUE(a.summarize().auc && a.summarize().log_loss);
+  expect_near(a.summarize().mse, (0.0625 + 0.25) / 2);
 }
 
 template <class Error>
@@ -193,13 +209,14 @@ TEST(Metrics, RefusesWrongInputAndAddsNothingOfIt) {
       error_of<DataError>(a, {{0.5f, nan}, {1, 1}}),
       "[metrics] score of test sample 3 is wrong: got nan, expected a number from 0 to 1 (a NaN "
       "comes from training that diverged)");
-  EXPECT_EQ(error_of<DataError>(a, {{0.5f}, {2}}),
-            "[metrics] label of test sample 2 is wrong: got 2, expected a number from 0 to 1");
+  EXPECT_EQ(error_of<DataError>(a, {{0.5f}, {nan}}),
+            "[metrics] label of test sample 2 is wrong: got nan, expected a finite number");
   EXPECT_EQ(error_of<InvalidArgument>(a, {{0.5f}, {}}),
             "[metrics] scores and labels differ in length: got 0 labels, expected 1");
   EXPECT_EQ(error_of<DataError>(a, {{-0.1f}, {0}}).substr(0, 9), "[metrics]");
   EXPECT_EQ(error_of<DataError>(a, {{1.5f}, {0}}).substr(0, 9), "[metrics]");
-  EXPECT_EQ(error_of<DataError>(a, {{0.5f}, {nan}}).substr(0, 9), "[metrics]");
+  EXPECT_EQ(error_of<DataError>(a, {{0.5f}, {std::numeric_limits<float>::infinity()}}).substr(0, 9),
+            "[metrics]");
   EXPECT_EQ(a.samples(), 1);
   a.clear();
   try {

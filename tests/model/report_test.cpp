@@ -104,6 +104,17 @@ TEST_F(ReportTest, NotANumberHasNoSign) {
   }
 }
 
+TEST_F(ReportTest, LabelsThatAreNoProbabilitiesHaveASquaredError) {
+  Metrics m = metrics(0.25, std::nullopt);
+  m.log_loss = m.normalized_entropy = m.calibration = m.base_accuracy = std::nullopt;
+  m.mse = 6.25;
+  m.mean_score = 0.98765;
+  m.base_rate = 3.5;
+  EXPECT_EQ(
+      metrics_line(m),
+      " MSE 6.250000, RMSE 2.500000, mean prediction 0.9877, mean label 3.5000, 16,000 samples");
+}
+
 TEST_F(ReportTest, TestLinesAreThoseOfTheReferenceFollowedByOurs) {
   Report report(config_);
   report.test_started(Position{4, 8, 1});

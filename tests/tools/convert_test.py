@@ -270,16 +270,19 @@ class Formats(unittest.TestCase):
         words[3, 20] = 9
         words.tofile(bad)
         self.refused("row 3, column C7: got id 9, expected from 0 to 8", "kaggle", bad, self.folder / "b.npz")
-        words[3, 20], words[4, 0] = 8, 2
+        words[3, 20], words[4, 0] = 8, -2  # a label for a squared error
         words.tofile(bad)
-        self.refused("row 4, label: got 2, expected 0 or 1", "kaggle", bad, self.folder / "b.npz")
+        self.convert("kaggle", bad, self.folder / "b.npz")
+        with np.load(self.folder / "b.npz") as npz:
+            self.assertEqual(npz["y"].tolist(), [0, 0, 0, 0, -2])
 
         for key, value, text in (("X_cat", 1e9, "array 'X_cat'] row 7, column C1: got 1000000000, expected"),
                                  ("X_cat", 2.0**60, "column C1: got 1152921504606846976, expected a whole number"),
                                  ("X_cat", 0.5, "got 0.5, expected a whole number from 0 to"),
                                  ("X_cat", np.nan, "got nan"), ("X_cat", -1, "got -1"),
                                  ("X_int", 3e9, "array 'X_int'] row 7, column I1: got 3000000000"),
-                                 ("y", 2, "array 'y'] row 7, column label: got 2, expected a whole number from 0 to 1")):
+                                 ("y", 0.5, "array 'y'] row 7, column label: got 0.5, expected a whole number from -"),
+                                 ("y", 3e9, "array 'y'] row 7, column label: got 3000000000")):
             arrays = dict(self.arrays)
             arrays[key] = np.array(self.arrays[key], dtype="f8")
             arrays[key].reshape(1003, -1)[7, 0] = value
@@ -342,7 +345,8 @@ class Formats(unittest.TestCase):
             _, err = process.communicate(timeout=60)
             # before the program listens to signals, there is nothing to clear away either
             self.assertIn((process.returncode, err),
-                          ((130, "dlrm_data: interrupted, nothing written\n"), (-signal.SIGINT, "")))
+                          ((130, "dlrm_data: interrupted, nothing written: the same command begins anew, as "
+                                 "--to=kaggle cannot go on where it stopped\n"), (-signal.SIGINT, "")))
             self.assertEqual([p.name for p in self.folder.rglob("*") if p.is_file()], ["a.npz"])
 
 

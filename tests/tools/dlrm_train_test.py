@@ -140,7 +140,9 @@ def test_ids_beyond_their_table():
         file = processed("beyond_processed.npz", bad_id=bad)
         refused(WORLD, str(bad), *flags, f"--processed-data-file={file}", f"--raw-data-file={path('beyond')}")
     file = processed("label_processed.npz", label=2)
-    refused(WORLD, "2", *flags, f"--processed-data-file={file}", f"--raw-data-file={path('label')}")
+    label = (*flags, f"--processed-data-file={file}", f"--raw-data-file={path('label')}")
+    refused(WORLD, "2", *label, "--loss-function=bce")
+    trains(*label, "--loss-function=mse")
     refused(WORLD, ("random data", "table 0", "expected 0 to 3"), "--rand-data-dist=gaussian",
             "--rand-data-max=100", "--rand-data-mu=50", "--rand-data-sigma=10", "--data-size=5")
 

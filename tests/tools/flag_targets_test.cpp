@@ -103,11 +103,19 @@ TEST(FlagTargets, FilesOfAnyFormat) {
   EXPECT_EQ(o.model.mlp_bot.front(), 0) << "as wide as the data";
   EXPECT_EQ(parse({"--train-data=a", "--arch-mlp-bot=5-2"}).model.mlp_bot.front(), 5);
 
+  EXPECT_TRUE(parse({"--train-data=a", "--shuffle-batch-order"}).data.shuffle_batch_order);
+  const DataOptions nvidia =
+      parse({"--train-data=a", "--shuffle_batch_order", "--hash_indices", "--max_table_size", "9"})
+          .data;
+  EXPECT_TRUE(nvidia.shuffle_batch_order && nvidia.hash_indices);
+  EXPECT_EQ(nvidia.max_table_size, 9);
+  EXPECT_FALSE(parse({"--train-data=a", "--shuffle_batch_order=False"}).data.shuffle_batch_order);
+
   const DataOptions none = parse({}).data;
   EXPECT_EQ(none.train_data + none.test_data + none.schema_file, "");
   EXPECT_EQ(none.format, "auto");
   EXPECT_EQ(none.shuffle, Shuffle::kNone);
-  EXPECT_FALSE(none.drop_last || none.hash_indices);
+  EXPECT_FALSE(none.drop_last || none.hash_indices || none.shuffle_batch_order);
   EXPECT_EQ(none.max_table_size, 0);
   EXPECT_EQ(none.reuse_batches, 0);
 }

@@ -95,7 +95,7 @@ TEST(Flags, HaveTheNamesAndDefaultsOfTheReference) {
       {"max-ids-per-field", "32"},
       {"prefetch-batches", "4096"}};  // -1 stands for 4096 samples
   for (const auto& [name, value] : defaults) EXPECT_EQ(setting(o, name), value) << name;
-  EXPECT_EQ(o.settings.size(), defaults.size() + 9)
+  EXPECT_EQ(o.settings.size(), defaults.size() + 10)
       << "and --num-threads, and those of --train-data (flag_targets_test.cpp)";
   EXPECT_EQ(o.training.num_threads, usable_cores());
 }

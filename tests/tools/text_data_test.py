@@ -53,8 +53,22 @@ class TextData(unittest.TestCase):
         self.assertEqual((code, err), (0, ""))
         self.assertIn("text, 100 rows, 1 numerical and 2 categorical columns, mean label 0.4000", out)
         self.assertNotIn("\x1b", out)
-        self.assertEqual(len(out.split("first rows\n")[1].splitlines()), 2)
-        self.assertTrue(out.splitlines()[-2].startswith("0 | - | 0 -"), out)
+        rows, hint = out.split("first rows: label | numerical | categorical\n")[1].split("\n\n")
+        self.assertEqual(len(rows.splitlines()), 2)
+        self.assertTrue(rows.startswith("0 | - | 0 -"), out)
+        self.assertEqual(hint, "hint: the categories are values, not yet row ids: dlrm_train --data-set=tsv numbers them "
+                               "in each run, dlrm_data encode once\n")
+        self.assertRegex(out, r"(?m)^age +int64 +log1p +20\.00 % +1 +99 +50$")
+        self.assertRegex(out, r"(?m)^user +int64 +- +7 +0 % +1\.00 +1 +2\.81  0 \(15\.00 %\)$")
+
+    def test_inspect_some_rows(self):
+        ids = self.folder / "ids.hotrow"
+        run("convert", "--to=native", f"--schema-file={self.write('hashed.yaml', HASHED)}", self.data, ids)
+        for most, words in ((30, "native, the first 30 rows"), (99, "the first 99 rows"), (100, "native, 100 rows"),
+                            (0, "native, 100 rows")):
+            self.assertIn(words, run("inspect", ids, f"--max-rows={most}")[1])
+        facts = json.loads(run("inspect", ids, "--max-rows=7", "--json")[1])
+        self.assertEqual((facts["rows"], facts["all_rows"]), (7, False))
 
     def test_inspect_json(self):
         code, out, err = run("inspect", self.data, f"--schema-file={self.schema}", "--json")
@@ -68,6 +82,8 @@ class TextData(unittest.TestCase):
         self.assertEqual((user["distinct"], user["max_id"], user["values"]), (7, 6, 100))
         self.assertEqual(user["top"][0], {"count": 15, "value": "0"})
         self.assertAlmostEqual(user["entropy_bits"], 2.807, places=2)
+        self.assertEqual(tags["max_id"], -1)
+        self.assertEqual((facts["all_rows"], facts["label"]["max"], facts["label"]["other_than_0_and_1"]), (True, 1, 0))
         self.assertEqual((tags["missing"], tags["distinct"], tags["values"], tags["most_of_a_row"]), (50, 2, 100, 2))
 
     def test_inspect_criteo(self):
@@ -109,6 +125,21 @@ class TextData(unittest.TestCase):
         code, text, _ = run(*skip, self.data, self.folder / "good.hotrow")
         self.assertEqual((code, "left out" in text), (0, False), text)
         self.assertEqual(out.read_bytes(), (self.folder / "good.hotrow").read_bytes())
+
+    def test_labels_that_are_numbers(self):
+        schema = self.write("rating.yaml", HASHED.replace("at_least: 4", "type: float"))
+        out = self.folder / "out.hotrow"
+        code, text, err = run("inspect", self.data, f"--schema-file={schema}")
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn("mean label 3.0000", text)
+        self.assertIn("\nhint: labels from 1 to 5: of the losses only --loss-function=mse takes other labels", text)
+        self.assertEqual(run("convert", "--to=native", f"--schema-file={schema}", self.data, out)[0], 0)
+        code, text, _ = run("check", out)
+        self.assertEqual(code, 1)
+        self.assertIn("row 1, column rating] label: got 2, expected 0 or 1\n", text)
+        self.assertIn("80 problems", text)
+        code, text, _ = run("check", out, "--any-label")
+        self.assertEqual(code, 0, text)
 
     def test_check(self):
         code, out, err = run("check", self.data, f"--schema-file={self.schema}")

@@ -64,6 +64,12 @@ def test_order_of_samples():
           "the order depends on threads or on reading ahead")
     check(shuffled != run_of("--shuffle=blocks", "--numpy-rand-seed=5"), "the order does not depend on the seed")
     check(shuffled == run_of("--shuffle=blocks", "--debug-mode"), "--debug-mode changes the order")
+    batches = run_of("--shuffle-batch-order")
+    check(batches not in (plain, shuffled), "--shuffle-batch-order changes nothing")
+    check(batches == run_of("--shuffle_batch_order", "--prefetch-batches=0", "--num-threads=2"),
+          "the order of batches depends on threads or on reading ahead")
+    check(batches != run_of("--shuffle-batch-order", "--numpy-rand-seed=5"),
+          "the order of batches does not depend on the seed")
     dropped = run_of("--drop-last-batch")
     check([i for i, _, _ in dropped][-1] == "312/312", dropped)
     again = run_of("--reuse-batches=3")
@@ -80,6 +86,25 @@ def test_bottom_mlp():
 def test_max_ind_range():
     output = trains("--train-data=" + clicks(), *MODEL, "--max-ind-range=50", "--num-batches=3", "--debug-mode")
     check(re.search(r"^\[ ?50 +50 +7\]$", output, re.M) is not None, "expected tables of 50, 50 and 7 rows: " + output[:2000])
+
+
+def test_labels_of_a_squared_error():
+    """Ratings: any number as a label, which a cross entropy refuses."""
+    with open(path("ratings.yaml"), "w") as file:
+        file.write("label: {column: 3, type: float}\ncategorical: [{columns: 1, hash: 50}, {columns: 2, hash: 40}]\n")
+    with open(path("ratings.csv"), "w") as file:
+        file.writelines(f"{i % 37},{i % 23},{1 + i % 5 / 2}\n" for i in range(2000))
+    model = ("--arch-sparse-feature-size=4", "--arch-mlp-bot=1-4", "--arch-mlp-top=4-1", "--mini-batch-size=50",
+             "--schema-file=" + path("ratings.yaml"), "--num-threads=1")
+    tsv = ("--data-set=tsv", "--train-file=" + path("ratings.csv"), "--test-file=" + path("ratings.csv"), *model)
+    output = trains(*tsv, "--loss-function=mse", "--test-freq=40")
+    check(re.search(r"^ MSE [0-9.]+, RMSE [0-9.]+, mean prediction 0\.\d{4}, mean label 2\.0000, 2,000 samples$", output,
+                    re.M) is not None, output)
+    first, last = (float(losses(output)[i][2]) for i in (0, -1))
+    check(last < first, f"the loss does not fall: {first} to {last}")
+    for loss in ("--loss-function=bce", "--loss-function=wbce"):
+        refused(WORLD, "ratings.csv] column column3, row 1: got label 1.5, expected 0 or 1 (--loss-function=mse takes",
+                *tsv, loss)
 
 
 def test_hash_indices():
@@ -101,9 +126,11 @@ def test_refused():
     for flag in ("--data-set=kaggle", "--train-file=x", "--raw-data-file=x", "--hash-size=5", "--data-randomize=none",
                  "--on-error=skip", "--mlperf-bin-loader"):
         refused(USAGE, f"[{flag.split('=')[0]}] does not go with --train-data", data, flag)
-    for flag in ("--test-data=x", "--data-format=native", "--shuffle=blocks", "--drop-last-batch", "--hash-indices",
-                 "--max-table-size=5"):
+    for flag in ("--test-data=x", "--data-format=native", "--shuffle=blocks", "--shuffle-batch-order", "--drop-last-batch",
+                 "--hash-indices", "--max-table-size=5"):
         refused(USAGE, f"[{flag.split('=')[0]}] does not go with this data: got it without --train-data", flag)
+    refused(USAGE, "[--shuffle-batch-order] does not go with --shuffle=blocks: got both, expected one of them", data,
+            "--shuffle=blocks", "--shuffle_batch_order")
     refused(USAGE, "[--train-data] does not go with --data-generation", data, "--data-generation=random")
     refused(USAGE, ("--data-format", "auto or native" if len(formats()) == 2 else "native"), data, "--data-format=nativ")
     refused(USAGE, "[--json-log] would overwrite data", one, f"--json-log={clicks()}/train.hotrow")

@@ -95,14 +95,20 @@ void add_file_flags(FlagSet& flags, DataOptions& d) {
   flags.choice<std::string>("--data-format", d.format, names,
                             "Of both; auto: by their first bytes");
   flags.text("--schema-file", d.schema_file,
-             "Columns of text (docs/schema.md), for --data-set=tsv too; none: Criteo's");
+             "Columns of text or of a file without a header (docs/schema.md), for --data-set=tsv "
+             "too; none: Criteo's");
   flags.choice<Shuffle>("--shuffle", d.shuffle,
                         {{"none", Shuffle::kNone}, {"blocks", Shuffle::kBlocks}},
                         "Order of the training samples; blocks: another in each pass, by the seed");
+  flags.boolean("--shuffle-batch-order", d.shuffle_batch_order,
+                "Whole batches in another order in each pass, by the seed");
+  flags.also("--shuffle-batch-order", "--shuffle_batch_order");
   flags.boolean("--drop-last-batch", d.drop_last, "Train on no batch that is shorter than others");
   flags.boolean("--hash-indices", d.hash_indices, "Ids modulo --max-table-size");
+  flags.also("--hash-indices", "--hash_indices");
   flags.integer("--max-table-size", d.max_table_size, {.min = 1, .max = kMaxRows, .unset = 0},
                 "Rows of the largest table, with --hash-indices");
+  flags.also("--max-table-size", "--max_table_size");
 }
 
 void add_data_set_flags(FlagSet& flags, DataOptions& d) {

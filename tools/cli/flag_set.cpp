@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <deque>
+#include <functional>
+#include <map>
 #include <numeric>
 
 #include "kernels/core/check.h"
@@ -44,7 +46,8 @@ struct FlagSet::Impl {
 
   CLI::App app;
   std::string group;
-  std::deque<Entry> entries;  // CLI11 keeps addresses of the texts
+  std::deque<Entry> entries;                                  // CLI11 keeps addresses of the texts
+  std::map<std::string, std::string, std::less<>> spellings;  // to the flag's own name
 
   NextWord next_word;
 
@@ -73,6 +76,17 @@ struct FlagSet::Impl {
               "[{}] has no value: got '{}', expected a value after the '='",
               word.substr(0, word.size() - 1), word);
     }
+  }
+
+  // The command line with each flag by its own name.
+  std::vector<std::string> respelled(int argc, const char* const* argv) const {
+    std::vector<std::string> words(argv, argv + argc);
+    for (std::string& word : words) {
+      const size_t end = std::min(word.find('='), word.size());
+      const auto found = spellings.find(std::string_view(word).substr(0, end));
+      if (found != spellings.end()) word.replace(0, end, found->second);
+    }
+    return words;
   }
 
   void refuse_unknown() const {
@@ -122,6 +136,10 @@ void FlagSet::group(std::string heading) { impl_->group = std::move(heading); }
 
 void FlagSet::add(Flag flag) { impl_->add({std::move(flag)}); }
 
+void FlagSet::also(const std::string& name, const std::string& spelling) {
+  impl_->spellings[spelling] = impl_->find(name).flag.name;
+}
+
 void FlagSet::real(const std::string& name, double& target, RealRange range,
                    const std::string& help) {
   add({name, "NUMBER", help,
@@ -170,8 +188,11 @@ void FlagSet::refused(const std::string& name, const std::string& off, const std
 
 std::string FlagSet::parse(int argc, const char* const* argv) {
   Impl::refuse_empty_values(argc, argv);
+  const std::vector<std::string> words = impl_->respelled(argc, argv);
+  std::vector<const char*> arguments;
+  for (const std::string& word : words) arguments.push_back(word.c_str());
   try {
-    impl_->app.parse(argc, argv);
+    impl_->app.parse(argc, arguments.data());
   } catch (const CLI::CallForHelp&) {
     return impl_->app.help();
   } catch (const CLI::CallForVersion& version) {

@@ -80,6 +80,8 @@ class FlagSet {
     std::function<std::string()> show;
   };
   void add(Flag flag);
+  // Another spelling of a flag, as another program has it. Not in the help text.
+  void also(const std::string& name, const std::string& spelling);
 
   // A flag of the reference that this release refuses, unless it has the value that means "off".
   // `instead` completes "expected ...".

@@ -139,13 +139,17 @@ void check_train_data(const FlagSet& flags, const DataOptions& d) {
     require(!given || !flags.given(name),
             "[{}] does not go with --train-data: got both, expected one of them", name);
   }
-  constexpr const char* kOwn[] = {"--test-data",       "--data-format",  "--shuffle",
-                                  "--drop-last-batch", "--hash-indices", "--max-table-size"};
+  constexpr const char* kOwn[] = {"--test-data",           "--data-format",     "--shuffle",
+                                  "--shuffle-batch-order", "--drop-last-batch", "--hash-indices",
+                                  "--max-table-size"};
   for (const char* name : kOwn) {
     require(given || !flags.given(name),
             "[{}] does not go with this data: got it without --train-data, expected it only there",
             name);
   }
+  require(!d.shuffle_batch_order || d.shuffle == Shuffle::kNone,
+          "[--shuffle-batch-order] does not go with --shuffle=blocks: got both, expected one of "
+          "them (blocks mixes samples, the other leaves batches whole)");
 }
 
 void check_schema_flags(const FlagSet& flags, const DataOptions& d) {

@@ -92,6 +92,7 @@ struct DataOptions {
   std::string format = "auto";        // --data-format
   std::string schema_file;            // --schema-file, of text; empty: Criteo lines
   Shuffle shuffle = Shuffle::kNone;   // --shuffle
+  bool shuffle_batch_order = false;   // --shuffle-batch-order, not beside another shuffle
   bool drop_last = false;             // --drop-last-batch
   bool hash_indices = false;          // --hash-indices: ids modulo max_table_size, if given both
   int64_t max_table_size = 0;         // --max-table-size, 0: none

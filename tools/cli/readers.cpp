@@ -66,6 +66,11 @@ CriteoOrder criteo_order(const TrainOptions& o) {
                                                             : CriteoOrder::kNone;
 }
 
+// A cross entropy is defined for probabilities; a squared error, as in the reference, for anything.
+Labels labels_of(const TrainOptions& o) {
+  return o.model.loss == ModelOptions::Loss::kMse ? Labels::kNumbers : Labels::kZeroOrOne;
+}
+
 // What the readers of the two data sets need, in memory or not.
 template <class Config>
 Config criteo_config(const TrainOptions& o, const PrepareProgress& progress) {
@@ -78,6 +83,7 @@ Config criteo_config(const TrainOptions& o, const PrepareProgress& progress) {
   c.sub_sample_rate = o.data.sub_sample_rate;
   c.batch_size = o.training.mini_batch_size;
   c.test_batch_size = o.training.test_mini_batch_size;
+  c.labels = labels_of(o);
   if (progress) c.progress = [&](double fraction) { progress("preprocessing", fraction); };
   return c;
 }
@@ -103,6 +109,7 @@ Readers open_tsv(const TrainOptions& o, const Log& log, const PrepareProgress& p
   c.schema = criteo_or_schema_file(o.data.schema_file, o.data.max_ids_per_field);
   c.batch_size = o.training.mini_batch_size;
   c.ids = {.min_frequency = o.data.min_frequency, .hash_rows = o.data.hash_size};
+  c.labels = labels_of(o);
   c.errors = o.data.errors;
   const TextCount counted = count_vocabulary(c, [&](int64_t, double fraction) {
     if (progress) progress("counting values", fraction);
@@ -127,10 +134,7 @@ Readers open_tsv(const TrainOptions& o, const Log& log, const PrepareProgress& p
 
 const Format& format_of(const DataOptions& d, const std::string& path) {
   const Format& format = d.format == "auto" ? detect_format(path) : find_format(d.format);
-  require(d.schema_file.empty() || format.name == "text",
-          "[--schema-file] does not go with this data: got {}, which tells its columns itself, "
-          "expected --data-format=text",
-          format.name);
+  check_schema_file(format, d.schema_file);
   return format;
 }
 
@@ -179,9 +183,10 @@ Readers open_files(const TrainOptions& o, const Log& log) {
   readers.train = open_part(d, d.train_data, "train",
                             {.batch_size = o.training.mini_batch_size,
                              .drop_last = d.drop_last,
-                             .shuffle = d.shuffle,
+                             .shuffle = d.shuffle_batch_order ? Shuffle::kBatches : d.shuffle,
                              .seed = o.training.seed,
-                             .max_ind_range = d.max_ind_range},
+                             .max_ind_range = d.max_ind_range,
+                             .labels = labels_of(o)},
                             log);
   require(!d.drop_last || readers.train->num_batches() != 0,
           "[--drop-last-batch] leaves no batch: got fewer samples than --mini-batch-size={}, "
@@ -190,7 +195,8 @@ Readers open_files(const TrainOptions& o, const Log& log) {
   if (d.test_data.empty() && o.training.test_freq <= 0 && !o.training.inference_only)
     return readers;
   const LoaderConfig tests = {.batch_size = o.training.test_mini_batch_size,
-                              .max_ind_range = d.max_ind_range};
+                              .max_ind_range = d.max_ind_range,
+                              .labels = labels_of(o)};
   readers.test = d.test_data.empty() ? open_test_part(o, tests, log)
                                      : open_part(d, d.test_data, "test", tests, log);
   check_test_shape(readers.train->shape(), readers.test->shape());

@@ -55,8 +55,8 @@ Verdict check_text(TextSource& source, Show&& show) {
 }
 
 template <class Show>
-Verdict check_rows(RowSource& source, const std::string& path, Show&& show) {
-  RowChecker checker(source.schema());
+Verdict check_rows(RowSource& source, const std::string& path, Labels labels, Show&& show) {
+  RowChecker checker(source.schema(), labels);
   const int64_t expected = source.num_rows();
   for (Rows rows; source.next(rows, kBlockRows);) {
     checker.add(rows);
@@ -80,6 +80,9 @@ int run_check(int argc, const char* const* argv) {
                 "dlrm_data (Hotrow) " HOTROW_VERSION);
   flags.group("Check");
   input.add_flags(flags);
+  bool any_label = false;
+  flags.boolean("--any-label", any_label,
+                "Labels may be any numbers, as dlrm_train --loss-function=mse takes them");
   if (show_info(flags.parse(argc, argv))) return 0;
   input.check();
   set_num_threads(usable_cores());
@@ -95,7 +98,8 @@ int run_check(int argc, const char* const* argv) {
   if (const auto text = input.open_text(format)) {
     verdict = check_text(*text, show);
   } else {
-    verdict = check_rows(*format.open(input.path, input.source), input.path, show);
+    verdict = check_rows(*format.open(input.path, input.source), input.path,
+                         any_label ? Labels::kNumbers : Labels::kZeroOrOne, show);
   }
   if (verdict.rows == 0 && verdict.problems == 0) {
     verdict.problems = 1;

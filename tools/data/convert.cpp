@@ -5,9 +5,11 @@
 #include <atomic>
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 
+#include "data/encode/input_facts.h"
 #include "kernels/core/check.h"
 #include "model/report_text.h"
 #include "tools/cli/flag_set.h"
@@ -54,6 +56,19 @@ std::string parse(ConvertOptions& options, int argc, const char* const* argv) {
   return "";
 }
 
+// What the samples come from, so that a run that goes on notices a change.
+std::string describe_source(const ConvertOptions& options, const Format& from) {
+  const SourceOptions& source = options.input.source;
+  nlohmann::json json = {
+      {"inputs", describe_data_set(options.input.path, options.out)},
+      {"from", from.name},
+      {"part", source.part},
+      {"on_error", {static_cast<int>(source.errors.on_error), source.errors.max_errors}}};
+  if (!source.schema_file.empty()) json["schema_file"] = describe_input(source.schema_file);
+  // Names of files need not be UTF-8, JSON must be.
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 }  // namespace
 
 int run_convert(int argc, const char* const* argv) {
@@ -66,12 +81,19 @@ int run_convert(int argc, const char* const* argv) {
   const std::atomic<bool>& stop = stop_on_signals();
   ProgressLine line;
   const auto check_stop = [&] {
-    if (stop) throw Interrupted("interrupted, nothing written");
+    if (!stop) return;
+    throw Interrupted(
+        to.resumes ? "interrupted; the same command goes on where this one stopped"
+                   : fmt::format("interrupted, nothing written: the same command begins anew, as "
+                                 "--to={} cannot go on where it stopped",
+                                 to.name));
   };
   options.sink.progress = [&](double fraction) {
     check_stop();
     line.show("finishing", fraction, -1, "");
   };
+  options.sink.say = [](std::string_view text) { fmt::print("{}\n", text); };
+  if (to.resumes) options.sink.source = describe_source(options, from);
   const std::unique_ptr<RowSource> source = from.open(options.input.path, options.input.source);
   const std::unique_ptr<RowSink> sink = to.create(options.out, source->schema(), options.sink);
   const size_t known_losses = sink->losses().size();

@@ -14,7 +14,8 @@ void DataInput::add_flags(FlagSet& flags) {
   flags.word("IN", path, "File or folder to read");
   flags.text("--from", from, "Its format; auto: known by its first bytes, or text with a schema");
   add_part_flag(flags, source.part);
-  flags.text("--schema-file", source.schema_file, "Columns of text (docs/schema.md)");
+  flags.text("--schema-file", source.schema_file,
+             "Columns of text, or of --from=hugectr-raw and mlperf-bin (docs/schema.md)");
   add_error_flags(flags, source.errors);
 }
 
@@ -22,9 +23,14 @@ void DataInput::check() const {
   require(!path.empty(), "[IN] is missing: got no file, expected what to read");
 }
 
-const Format& DataInput::format() const {
-  if (from != "auto") return find_format(from);
-  return source.schema_file.empty() ? detect_format(path) : find_format("text");
+const Format& DataInput::format() const { return input_format(from, path, source.schema_file); }
+
+const Format& input_format(const std::string& from, const std::string& path,
+                           const std::string& schema_file) {
+  if (from == "auto") return schema_file.empty() ? detect_format(path) : find_format("text");
+  const Format& format = find_format(from);
+  check_schema_file(format, schema_file);
+  return format;
 }
 
 std::unique_ptr<TextSource> DataInput::open_text(const Format& format) const {

@@ -21,7 +21,7 @@ struct DataInput {
   void add_flags(FlagSet& flags);
   // After parsing. InvalidArgument without a path.
   void check() const;
-  // By --from, or found out.
+  // By --from, or found out; see input_format().
   const Format& format() const;
   // InvalidArgument for another --part than train of what has no parts.
   void check_part(const Format& format) const;
@@ -29,6 +29,10 @@ struct DataInput {
   std::unique_ptr<TextSource> open_text(const Format& format) const;
 };
 
+// The format `from`; for "auto" text where there is a schema file, else the one that `path` looks
+// like. InvalidArgument: an unknown one, or one that has no use for the schema file.
+const Format& input_format(const std::string& from, const std::string& path,
+                           const std::string& schema_file);
 // The format of --to. InvalidArgument for an unknown one and for one that is only read.
 const Format& output_format(const std::string& name);
 // "lost: ..." lines on standard output: what a sink could not hold.

@@ -156,8 +156,7 @@ void print_text(const AccessStats& stats, const StatsOptions& options, int64_t s
 int run_stats(int argc, const char* const* argv) {
   StatsOptions options;
   if (show_info(parse(options, argc, argv))) return 0;
-  const Format& from =
-      options.from == "auto" ? detect_format(options.in) : find_format(options.from);
+  const Format& from = input_format(options.from, options.in, options.source.schema_file);
   require_parts(has_parts(from, options.in), options.source.part, from.name);
   const std::unique_ptr<RowSource> source = from.open(options.in, options.source);
   AccessStats stats(source->schema(), options.access);

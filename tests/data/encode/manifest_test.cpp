@@ -52,6 +52,25 @@ TEST_F(ManifestTest, OtherWorkStartsAnew) {
   EXPECT_EQ(files_of(R"({"rows":4})"), 1u);
 }
 
+TEST_F(ManifestTest, SaysThatOneForOtherWorkWasThere) {
+  EXPECT_FALSE(Manifest(path(), "stage", work_).outdated());
+  EXPECT_FALSE(Manifest(path(), "none", work_).outdated());
+  EXPECT_TRUE(Manifest(path(), "stage", R"({"rows":4})").outdated());
+}
+
+TEST_F(ManifestTest, WhatIsNoFileHasACheckOfItsOwn) {
+  Manifest(path(), "parts", work_).add("part", {7, 8});
+  EXPECT_FALSE(Manifest(path(), "parts", work_).has("part")) << "there is no such file";
+  const Manifest::Check check = [](const std::string& name, const FileFacts& facts) {
+    return name == "part" && facts == FileFacts{7, 8};
+  };
+  EXPECT_TRUE(Manifest(path(), "parts", work_, check).has("part"));
+  const Manifest::Check no = [](const std::string&, const FileFacts&) -> bool {
+    throw DataError("no");
+  };
+  EXPECT_FALSE(Manifest(path(), "parts", work_, no).has("part"));
+}
+
 TEST_F(ManifestTest, FilesThatAreNotWhatTheyWereDoNotCount) {
   for (const std::string text : {"some bytez", "some byte", "some bytes!", ""}) {
     write("a", text);

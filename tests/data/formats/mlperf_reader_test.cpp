@@ -111,6 +111,11 @@ TEST_F(MlperfReaderTest, LabelsAreZeroOrOne) {
   Batch batch;
   EXPECT_THAT(error_text<DataError>([&] { reader.next(batch); }),
               HasSubstr("row 850: got label 2, expected 0 or 1"));
+  MlperfReader numbers(path("a.bin"), path("a_fea_count.npz"),
+                       {.batch_size = 100, .labels = Labels::kNumbers});
+  numbers.seek(0, 8);
+  ASSERT_TRUE(numbers.next(batch));
+  EXPECT_EQ(batch.labels[50], 2);
 }
 
 TEST_F(MlperfReaderTest, Errors) {

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Stops and kills `dlrm_data convert --to=native` and runs it again: it goes on, and the file is the
+same. The program's path is the first argument, and a second one is how many runs are killed (50 for a
+thorough test; default 8)."""
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PROGRAM = None
+KILLS = 8
+ROWS = 300000
+GOES_ON = "dlrm_data: interrupted; the same command goes on where this one stopped\n"
+
+
+def run(*words):
+    done = subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Resume(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.kept = tempfile.TemporaryDirectory()
+        cls.made = pathlib.Path(cls.kept.name)
+        code, _, err = run("generate", "--to=mlperf-bin", f"--rows={ROWS}", "--tables=" + ",".join(["5000"] * 26),
+                           f"--out={cls.made}")
+        assert code == 0, err
+        start = time.monotonic()
+        code, _, err = run("convert", "--to=native", cls.made / "train.bin", cls.made / "whole.hotrow")
+        assert code == 0, err
+        cls.took = time.monotonic() - start
+        cls.whole = (cls.made / "whole.hotrow").read_bytes()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.kept.cleanup()
+
+    def setUp(self):
+        self.keep = tempfile.TemporaryDirectory()
+        self.folder = pathlib.Path(self.keep.name)
+        self.source = self.folder / "train.bin"
+        for name in ("train.bin", "train_fea_count.npz"):
+            os.link(self.made / name, self.folder / name)
+        self.out = self.file = self.folder / "a.hotrow"
+        self.state = self.folder / "a.hotrow.convert"
+
+    def tearDown(self):
+        self.keep.cleanup()
+
+    def begin(self):
+        return subprocess.Popen([PROGRAM, "convert", "--to=native", self.source, self.out],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def stopped_in_the_middle(self, number=signal.SIGINT):
+        """Leaves a run behind that has written some blocks and not all of them."""
+        for _ in range(20):
+            process = self.begin()
+            data = self.state / "data"
+            while process.poll() is None and not (data.exists() and data.stat().st_size > len(self.whole) // 3):
+                time.sleep(0.001)
+            process.send_signal(number)
+            err = process.communicate(timeout=60)[1]
+            if process.returncode == 0:
+                self.file.unlink()
+                continue
+            self.assertEqual((process.returncode, err), (130, GOES_ON))
+            self.assertTrue(self.state.exists())
+            self.assertFalse(self.file.exists())
+            return
+        self.fail("no run was stopped before its end")
+
+    def finish(self):
+        code, out, err = run("convert", "--to=native", self.source, self.out)
+        self.assertEqual((code, err), (0, ""), out)
+        self.assertFalse(self.state.exists())
+        return out
+
+    def test_stopped_it_goes_on(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.stopped_in_the_middle(number)
+            out = self.finish()
+            self.assertRegex(out, r"^going on after [1-9]\d* rows of the run that was stopped, which are read again")
+            self.assertEqual(self.out.read_bytes(), self.whole)
+            self.out.unlink()
+
+    def test_killed_it_goes_on(self):
+        draw = random.Random(5)
+        for _ in range(KILLS):
+            for _ in range(draw.randint(1, 3)):
+                process = self.begin()
+                time.sleep(draw.uniform(0, 1.1 * self.took))
+                process.kill()
+                process.communicate()
+            self.finish()
+            self.assertEqual(self.out.read_bytes(), self.whole)
+            self.assertEqual(sorted(p.name for p in self.folder.iterdir()),
+                             ["a.hotrow", "train.bin", "train_fea_count.npz"])
+            self.out.unlink()
+
+    def changed_source(self, keeps_time):
+        """Another label in the first sample: a file of the same length."""
+        times = self.source.stat()
+        data = bytearray(self.source.read_bytes())
+        data[0] ^= 1
+        self.source.unlink()
+        self.source.write_bytes(data)
+        if keeps_time:
+            os.utime(self.source, ns=(times.st_atime_ns, times.st_mtime_ns))
+        run("convert", "--to=native", self.source, self.folder / "other.hotrow")
+        return (self.folder / "other.hotrow").read_bytes()
+
+    def test_another_input_begins_anew(self):
+        self.stopped_in_the_middle()
+        expected = self.changed_source(keeps_time=False)
+        out = self.finish()
+        self.assertIn("the input or the command is not that of the run that was stopped: beginning anew\n", out)
+        self.assertEqual(self.out.read_bytes(), expected)
+
+    def test_another_input_of_the_same_time_is_noticed(self):
+        self.stopped_in_the_middle()
+        expected = self.changed_source(keeps_time=True)
+        code, _, err = run("convert", "--to=native", self.source, self.out)
+        self.assertEqual((code, err.count("\n")), (1, 1), err)
+        self.assertIn("a.hotrow] the input has changed: got other samples from row 0 on than the run that was stopped",
+                      err)
+        self.assertFalse(self.state.exists())
+        self.finish()
+        self.assertEqual(self.out.read_bytes(), expected)
+
+    def test_the_same_in_other_words_goes_on(self):
+        self.stopped_in_the_middle()
+        code, out, _ = run("convert", "--from=mlperf-bin", "--to=native", os.path.relpath(self.source), self.out)
+        self.assertEqual((code, out[:14]), (0, "going on after"))
+        self.assertEqual(self.out.read_bytes(), self.whole)
+
+    def test_a_folder(self):
+        self.out = self.folder / "set"
+        self.file, self.state = self.out / "train.hotrow", self.out / "train.hotrow.convert"
+        self.stopped_in_the_middle()
+        self.finish()
+        self.assertEqual(self.file.read_bytes(), self.whole)
+        self.assertEqual([p.name for p in self.out.iterdir()], ["train.hotrow"])
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    PROGRAM = os.path.abspath(sys.argv[1])
+    KILLS = int(sys.argv[2]) if len(sys.argv) == 3 else KILLS
+    unittest.main(argv=sys.argv[:1])
