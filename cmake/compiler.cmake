@@ -28,24 +28,23 @@ add_library(hotrow_options INTERFACE)
 target_include_directories(hotrow_options INTERFACE ${PROJECT_SOURCE_DIR})
 # No contraction: a * b + c becomes one rounding only where the code says so, so that bits do not
 # depend on the compiler's taste.
-target_compile_options(hotrow_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow
-                                                -ffp-contract=off)
+set(flags -Wall -Wextra -Wpedantic -Wshadow -ffp-contract=off)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION MATCHES "^12\\.")
   # Its false alarm on std::string's operator+ (GCC bug 105651).
-  target_compile_options(hotrow_options INTERFACE -Wno-restrict)
+  list(APPEND flags -Wno-restrict)
 endif()
 if(HOTROW_WERROR)
-  target_compile_options(hotrow_options INTERFACE -Werror)
+  list(APPEND flags -Werror)
 endif()
 if(HOTROW_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # The sanitizers' own code raises false alarms of this kind (GCC's manual says so).
-  target_compile_options(hotrow_options INTERFACE -Wno-maybe-uninitialized)
+  list(APPEND flags -Wno-maybe-uninitialized)
 endif()
 if(HOTROW_SANITIZE)
-  target_compile_options(hotrow_options INTERFACE -fsanitize=${HOTROW_SANITIZE}
-                                                  -fno-sanitize-recover=all)
+  list(APPEND flags -fsanitize=${HOTROW_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(hotrow_options INTERFACE -fsanitize=${HOTROW_SANITIZE})
 endif()
+target_compile_options(hotrow_options INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${flags}>")
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <vector>
+#include <string_view>
+
+#include "engine/device.h"
 
 namespace hotrow {
 
@@ -12,23 +14,23 @@ namespace hotrow {
 inline constexpr size_t kAlignment = 64;
 inline size_t align_up(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
-// Zeroed pages straight from the system, on huge pages where it grants them (random rows of large
-// tables are bound by address translation otherwise). Throws DeviceError, with the bytes asked for,
-// when the system has no more.
+// Zeroed memory of one device. Throws DeviceError, with the bytes asked for and `purpose`, when the
+// device has no more.
 class Arena {
  public:
   Arena() = default;
-  explicit Arena(size_t bytes);
+  explicit Arena(size_t bytes, Device device = Device::kCpu, std::string_view purpose = "an arena");
   ~Arena();
   Arena(Arena&& other) noexcept;
   Arena& operator=(Arena&& other) noexcept;
 
   // Writes the pages from all threads, in parts of the order of memory: on a machine with several
   // memory nodes they come to lie on all that the threads run on, and taking a large block from the
-  // system is shared work. The bytes stay what they were.
+  // system is shared work. The bytes stay what they were. A GPU has one memory: nothing to do.
   void spread() const;
 
-  std::byte* data() const { return data_; }
+  Device device() const { return device_; }
+  std::byte* data() const { return data_; }  // an address of the device
   size_t size() const { return size_; }
   template <class T>
   T* as(size_t offset = 0) const {
@@ -36,6 +38,7 @@ class Arena {
   }
 
  private:
+  Device device_ = Device::kCpu;
   std::byte* data_ = nullptr;
   size_t size_ = 0;
 };

@@ -4,13 +4,12 @@
 #include <cstdint>
 #include <utility>
 
+#include "engine/device.h"
 #include "engine/tensor.h"
 #include "kernels/core/check.h"
 #include "kernels/core/stream.h"
 
 namespace hotrow {
-
-enum class Device { kCpu, kCuda };
 
 // Calls body(stream) with the stream type of `device`; the overload of a kernel follows from it.
 template <class Body>

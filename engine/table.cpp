@@ -17,14 +17,15 @@ size_t row_bytes(const std::string& name, int64_t rows, int64_t dim, TableType t
 }  // namespace
 
 Table::Table(std::string name, int64_t rows, int64_t dim, bool trainable, TableType type,
-             RoundingKey rounding)
+             RoundingKey rounding, Device device)
     : name_(std::move(name)),
       rows_(rows),
       dim_(dim),
       trainable_(trainable),
       type_(type),
       rounding_(rounding),
-      weights_(row_bytes(name_, rows, dim, type)) {
+      weights_(row_bytes(name_, rows, dim, type), device,
+               fmt::format("the rows of table {}", name_)) {
   weights_.spread();
 }
 
@@ -42,7 +43,9 @@ Matrix Table::weights() const {
 
 void Table::prepare_state(UpdateKind kind) {
   if (!trainable_) return;
-  state_ = Arena(static_cast<size_t>(embedding_state_size(kind, rows_, dim_)) * sizeof(float));
+  const auto floats = static_cast<size_t>(embedding_state_size(kind, rows_, dim_));
+  state_ = Arena(floats * sizeof(float), device(),
+                 fmt::format("the optimizer's state of table {}", name_));
   state_.spread();
 }
 

@@ -18,14 +18,17 @@ namespace hotrow {
 class Table {
  public:
   // Rows are zero until the caller fills them. `trainable` false: lookups never change it.
-  // `rounding`: read by types that round, see kernels/embedding_update.h.
+  // `rounding`: read by types that round, see kernels/embedding_update.h. All addresses are of
+  // `device`.
   Table(std::string name, int64_t rows, int64_t dim, bool trainable = true,
-        TableType type = TableType::kFloat32, RoundingKey rounding = {});
+        TableType type = TableType::kFloat32, RoundingKey rounding = {},
+        Device device = Device::kCpu);
 
   const std::string& name() const { return name_; }
   int64_t rows() const { return rows_; }
   int64_t dim() const { return dim_; }
   bool trainable() const { return trainable_; }
+  Device device() const { return weights_.device(); }
   TableRows stored() const;
   // The rows as floats in place; throws InvalidArgument unless the table is kFloat32.
   Matrix weights() const;

@@ -7,9 +7,11 @@
 // B = out.rows(); fp32.
 // Aliasing: outputs overlap neither inputs nor each other. Parts may be the same memory, and so may
 // gradients of which all but the first accumulate.
-// Determinism: every element is copied or added alone; bits do not depend on threads.
+// Determinism: every element is copied or added alone, gradients in the order of the parts; bits do
+// not depend on threads, and CUDA's are the CPU's.
 // Cost: 8 B (sum of widths) bytes each way, 12 where gradients accumulate.
-// Errors: InvalidArgument for shapes that do not fit.
+// Errors: InvalidArgument for shapes that do not fit; CUDA, whose parts lie on the device, trusts
+// them.
 // Source: own derivation.
 #pragma once
 
@@ -37,5 +39,9 @@ struct PartGrad {
 void concat_forward(Matrix out, std::span<const Part> parts, CpuStream stream);
 
 void concat_backward(std::span<const PartGrad> dparts, ConstMatrix dout, CpuStream stream);
+
+void concat_forward(Matrix out, std::span<const Part> parts, CudaStream stream);
+
+void concat_backward(std::span<const PartGrad> dparts, ConstMatrix dout, CudaStream stream);
 
 }  // namespace hotrow

@@ -30,4 +30,13 @@ int64_t dense_update_state_size(UpdateKind kind, int64_t n);
 void dense_update(float* w, float* state, const float* g, int64_t n, const UpdateRule& rule,
                   CpuStream stream);
 
+// On a GPU with the same bits (NaN stays NaN, of whatever bits); 16 bytes at once where all
+// pointers are multiples of that, v of Adam's state among them, so where n is one of 4. constants:
+// on the device, of a rule of this kind; see update_constants(), which checks it.
+void dense_update(float* w, float* state, const float* g, int64_t n, UpdateKind kind,
+                  const UpdateConstants* constants, CudaStream stream);
+
+// Throws InvalidArgument for a negative n or a missing state: what both check before they start.
+void check_dense_update(UpdateKind kind, const float* state, int64_t n);
+
 }  // namespace hotrow

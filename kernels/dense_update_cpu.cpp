@@ -1,7 +1,6 @@
 #include "kernels/dense_update.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
@@ -37,28 +36,16 @@ void adagrad_range(float* w, float* s, const float* g, float lr, float eps, Rang
   });
 }
 
-// The attributes of one Adam step, as the kernel uses them.
-struct AdamStep {
-  float keep2, take1, take2;  // beta2, 1 - beta1, 1 - beta2
-  float size, root2, eps;     // lr / (1 - beta1^t), sqrt(1 - beta2^t)
-};
-
-void adam_range(float* w, float* m, float* v, const float* g, const UpdateRule& rule, Range range) {
-  const double t = static_cast<double>(rule.step);
-  const AdamStep c = {static_cast<float>(rule.beta2),
-                      static_cast<float>(1 - rule.beta1),
-                      static_cast<float>(1 - rule.beta2),
-                      static_cast<float>(rule.learning_rate / (1 - std::pow(rule.beta1, t))),
-                      static_cast<float>(std::sqrt(1 - std::pow(rule.beta2, t))),
-                      static_cast<float>(rule.eps)};
+void adam_range(float* w, float* m, float* v, const float* g, const UpdateConstants& c,
+                Range range) {
   for_vectors_then_singles(range, [=](auto d, int64_t i) HWY_ATTR {
     const auto gi = hn::LoadU(d, g + i);
     const auto m0 = hn::LoadU(d, m + i);
-    const auto m1 = hn::MulAdd(hn::Set(d, c.take1), hn::Sub(gi, m0), m0);
+    const auto m1 = hn::MulAdd(hn::Set(d, c.blend1), hn::Sub(gi, m0), m0);
     const auto kept = hn::Mul(hn::Set(d, c.keep2), hn::LoadU(d, v + i));
-    const auto v1 = hn::MulAdd(hn::Set(d, c.take2), hn::Mul(gi, gi), kept);
-    const auto root = hn::Add(hn::Div(hn::Sqrt(v1), hn::Set(d, c.root2)), hn::Set(d, c.eps));
-    const auto step = hn::Div(hn::Mul(hn::Set(d, c.size), m1), root);
+    const auto v1 = hn::MulAdd(hn::Set(d, c.blend2), hn::Mul(gi, gi), kept);
+    const auto root = hn::Add(hn::Div(hn::Sqrt(v1), hn::Set(d, c.dense_root2)), hn::Set(d, c.eps));
+    const auto step = hn::Div(hn::Mul(hn::Set(d, c.dense_rate), m1), root);
     hn::StoreU(m1, d, m + i);
     hn::StoreU(v1, d, v + i);
     hn::StoreU(hn::Sub(hn::LoadU(d, w + i), step), d, w + i);
@@ -96,25 +83,27 @@ int64_t dense_update_state_size(UpdateKind kind, int64_t n) {
   return 0;
 }
 
+void check_dense_update(UpdateKind kind, const float* state, int64_t n) {
+  require(n >= 0, "[dense update] bad number of parameters: got {}, expected >= 0", n);
+  require(state != nullptr || dense_update_state_size(kind, n) == 0,
+          "[dense update] no state: got null, expected {} floats",
+          dense_update_state_size(kind, n));
+}
+
 void dense_update(float* w, float* state, const float* g, int64_t n, const UpdateRule& rule,
                   CpuStream) {
-  check_update_rule("dense update", rule);
-  require(n >= 0, "[dense update] bad number of parameters: got {}, expected >= 0", n);
-  require(state != nullptr || dense_update_state_size(rule.kind, n) == 0,
-          "[dense update] no state: got null, expected {} floats",
-          dense_update_state_size(rule.kind, n));
-  const float lr = static_cast<float>(rule.learning_rate);
-  const float eps = static_cast<float>(rule.eps);
+  const UpdateConstants c = update_constants("dense update", rule);
+  check_dense_update(rule.kind, state, n);
   parallel_for(ceil_div(n, kGrain), [&](int64_t task) {
     const Range range{task * kGrain, std::min(n, (task + 1) * kGrain)};
     switch (rule.kind) {
       case UpdateKind::kSgd:
-        return HWY_DYNAMIC_DISPATCH(sgd_range)(w, g, lr, range);
+        return HWY_DYNAMIC_DISPATCH(sgd_range)(w, g, c.rate, range);
       case UpdateKind::kAdagrad:
       case UpdateKind::kRowwiseAdagrad:
-        return HWY_DYNAMIC_DISPATCH(adagrad_range)(w, state, g, lr, eps, range);
+        return HWY_DYNAMIC_DISPATCH(adagrad_range)(w, state, g, c.rate, c.eps, range);
       case UpdateKind::kAdam:
-        return HWY_DYNAMIC_DISPATCH(adam_range)(w, state, state + n, g, rule, range);
+        return HWY_DYNAMIC_DISPATCH(adam_range)(w, state, state + n, g, c, range);
     }
   });
 }

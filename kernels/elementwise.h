@@ -9,7 +9,8 @@
 // rounding where the machine has fused multiply-add) instead of overwriting it.
 // Aliasing: `out` of add and multiply may be `a` or `b`; da and db may be the same memory when db
 // accumulates, for a product of a value with itself. Nothing else overlaps.
-// Determinism: every element is computed alone; bits do not depend on threads.
+// Determinism: every element is computed alone; bits do not depend on threads, and CUDA's are those
+// of a CPU with fused multiply-add.
 // Cost: one pass over the operands, 4 n bytes each.
 // Errors: InvalidArgument for a negative n.
 // Source: own derivation.
@@ -33,5 +34,11 @@ struct MultiplyBackward {
 };
 void multiply_backward(const MultiplyBackward& out, const float* dout, const float* a,
                        const float* b, int64_t n, CpuStream stream);
+
+void copy(float* out, const float* a, int64_t n, bool accumulate, CudaStream stream);
+void add(float* out, const float* a, const float* b, int64_t n, CudaStream stream);
+void multiply(float* out, const float* a, const float* b, int64_t n, CudaStream stream);
+void multiply_backward(const MultiplyBackward& out, const float* dout, const float* a,
+                       const float* b, int64_t n, CudaStream stream);
 
 }  // namespace hotrow

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/core/check.h"
+#include "kernels/argument_checks.h"
 #include "kernels/core/parallel.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -56,7 +56,7 @@ constexpr int64_t kGrain = int64_t{1} << 15;
 
 template <class Body>
 void for_ranges(const char* op, int64_t n, const Body& body) {
-  require(n >= 0, "[{}] bad number of elements: got {}, expected >= 0", op, n);
+  check_size(op, n);
   parallel_for(ceil_div(n, kGrain), [&](int64_t task) {
     body(Range{task * kGrain, std::min(n, (task + 1) * kGrain)});
   });

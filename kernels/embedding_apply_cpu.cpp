@@ -63,18 +63,18 @@ HWY_INLINE void apply_sgd(float* w, const float* g, int64_t width, float rate) {
 }
 
 HWY_INLINE void apply_adagrad(float* w, float* s, const float* g, int64_t width,
-                              const RowRule& rule) {
+                              const UpdateConstants& rule) {
   for_each_vector(width, [&](auto d, int64_t c) HWY_ATTR {
     const auto grad = hn::LoadU(d, g + c);
     const auto sum = hn::MulAdd(grad, grad, hn::LoadU(d, s + c));
     const auto step = hn::Div(grad, hn::Add(hn::Sqrt(sum), hn::Set(d, rule.eps)));
     hn::StoreU(sum, d, s + c);
-    hn::StoreU(hn::NegMulAdd(hn::Set(d, rule.rate), step, hn::LoadU(d, w + c)), d, w + c);
+    hn::StoreU(hn::NegMulAdd(hn::Set(d, rule.table_rate), step, hn::LoadU(d, w + c)), d, w + c);
   });
 }
 
 HWY_INLINE void apply_adam(float* w, float* m, float* v, const float* g, int64_t width,
-                           const RowRule& rule) {
+                           const UpdateConstants& rule) {
   for_each_vector(width, [&](auto d, int64_t c) HWY_ATTR {
     const auto grad = hn::LoadU(d, g + c);
     const auto old_mean = hn::LoadU(d, m + c);
@@ -85,7 +85,7 @@ HWY_INLINE void apply_adam(float* w, float* m, float* v, const float* g, int64_t
     const auto step = hn::Div(mean, hn::Add(hn::Sqrt(square), hn::Set(d, rule.eps)));
     hn::StoreU(mean, d, m + c);
     hn::StoreU(square, d, v + c);
-    hn::StoreU(hn::NegMulAdd(hn::Set(d, rule.rate), step, hn::LoadU(d, w + c)), d, w + c);
+    hn::StoreU(hn::NegMulAdd(hn::Set(d, rule.table_rate), step, hn::LoadU(d, w + c)), d, w + c);
   });
 }
 
@@ -102,7 +102,7 @@ HWY_INLINE float rowwise_rate(float* g, const RowTarget& t, const Entry* run, in
   }
   float& state = t.state[run->row];
   state += squares / static_cast<float>(dim);
-  return t.rule.rate / (std::sqrt(state) + t.rule.eps);
+  return t.rule.constants.table_rate / (std::sqrt(state) + t.rule.constants.eps);
 }
 
 // Applies the rule to w[0 .. width), elements `at`, `at` + 1, ... of the table.
@@ -113,9 +113,9 @@ HWY_INLINE void apply_rule(const RowTarget& t, float* w, const float* g, int64_t
     case UpdateKind::kRowwiseAdagrad:
       return apply_sgd(w, g, width, rate);
     case UpdateKind::kAdagrad:
-      return apply_adagrad(w, t.state + at, g, width, t.rule);
+      return apply_adagrad(w, t.state + at, g, width, t.rule.constants);
     case UpdateKind::kAdam:
-      return apply_adam(w, t.state + at, t.state + t.rows.size() + at, g, width, t.rule);
+      return apply_adam(w, t.state + at, t.state + t.rows.size() + at, g, width, t.rule.constants);
   }
 }
 
@@ -123,7 +123,7 @@ template <TableType kType, class Entry>
 HWY_INLINE void update_row(const RowTarget& t, const Entry* run, int64_t n, int64_t dim) {
   alignas(64) float g[kBlock];
   const bool rowwise = t.rule.kind == UpdateKind::kRowwiseAdagrad;
-  const float rate = rowwise ? rowwise_rate(g, t, run, n, dim) : t.rule.rate;
+  const float rate = rowwise ? rowwise_rate(g, t, run, n, dim) : t.rule.constants.table_rate;
   for (int64_t column = 0; column < dim; column += kBlock) {
     const int64_t width = std::min(kBlock, dim - column);
     // A row of one block is still in g after rowwise_rate.
@@ -135,7 +135,8 @@ HWY_INLINE void update_row(const RowTarget& t, const Entry* run, int64_t n, int6
       alignas(64) float w[kBlock];
       load_block<kType>(w, t.rows, at, width);
       apply_rule(t, w, g, at, width, rate);
-      store_block<kType>(t.rows, at, w, width, {t.rounding, t.rule.step, run->row, column});
+      store_block<kType>(t.rows, at, w, width,
+                         {t.rounding, t.rule.constants.step, run->row, column});
     }
   }
 }

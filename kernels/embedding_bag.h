@@ -14,11 +14,12 @@
 // Determinism: a bag starts from +0 and adds its rows in the order of its ids, s = s + row or
 // s = fma(weight, row, s); the mean multiplies by the rounded 1 / n at the end. No sum crosses the
 // lanes of a vector, so bits depend neither on threads nor on vector width. (A CPU without fma
-// instructions rounds the product first.)
+// instructions rounds the product first.) CUDA's bits are the CPU's, but for those of a NaN.
 // Cost: N D flop (2 N D with weights) and D (s N + 4 T B) bytes plus ids, where N counts the ids of
 // all tables and s the bytes that a lookup reads of an element: 4 or, of 16-bit rows, 2.
-// Errors: InvalidArgument for shapes that do not fit. Ids and offsets are NOT checked here: whoever
-// feeds a batch does it once, see kernels/sparse_route.h.
+// Errors: InvalidArgument for shapes that do not fit; those in a list that lies on a device are
+// trusted, and B and D are below 2^31 there. Ids and offsets are NOT checked here: whoever feeds a
+// batch does it once, see kernels/sparse_route.h.
 // Source: Naumov et al., "Deep Learning Recommendation Model" (2019), section 2.1; the order is our
 // own.
 #pragma once
@@ -54,6 +55,10 @@ struct TableLookup {
 template <class Id>
 void embedding_bag_forward(Matrix out, std::span<const TableLookup<Id>> tables,
                            int64_t first_column, Pooling pooling, CpuStream stream);
+// dim: D, because the list of the tables lies on the device.
+template <class Id>
+void embedding_bag_forward(Matrix out, std::span<const TableLookup<Id>> tables,
+                           int64_t first_column, Pooling pooling, int64_t dim, CudaStream stream);
 
 // Gradient of the per-id weights of one table; the weights themselves are not read:
 //
@@ -69,5 +74,8 @@ void embedding_bag_forward(Matrix out, std::span<const TableLookup<Id>> tables,
 template <class Id>
 void embedding_bag_weight_grad(float* dweights, ConstMatrix dout, int64_t first_column,
                                const TableLookup<Id>& table, Pooling pooling, CpuStream stream);
+template <class Id>
+void embedding_bag_weight_grad(float* dweights, ConstMatrix dout, int64_t first_column,
+                               const TableLookup<Id>& table, Pooling pooling, CudaStream stream);
 
 }  // namespace hotrow

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/argument_checks.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 
@@ -172,12 +173,6 @@ void check_lookup(const char* op, const TableLookup<Id>& table, int64_t dim) {
           table.rows.cols(), dim);
 }
 
-void check_columns(const char* op, int64_t cols, int64_t first_column, int64_t width) {
-  require(first_column >= 0 && first_column + width <= cols,
-          "[{}] bags do not fit into the matrix: got columns {} to {}, expected within 0 to {}", op,
-          first_column, first_column + width, cols);
-}
-
 template <class Id>
 void pool_segment(const Segment<Id>& s) {
   if constexpr (sizeof(Id) == 4) {
@@ -195,7 +190,7 @@ void embedding_bag_forward(Matrix out, std::span<const TableLookup<Id>> tables,
   if (tables.empty()) return;
   const int64_t batch = out.rows(), dim = tables[0].rows.cols();
   const int64_t num_bags = batch * static_cast<int64_t>(tables.size());
-  check_columns("embedding_bag_forward", out.cols(), first_column, dim * std::ssize(tables));
+  check_bag_columns("embedding_bag_forward", out.cols(), first_column, dim * std::ssize(tables));
   int64_t bytes = 0;
   for (const TableLookup<Id>& table : tables) {
     check_lookup("embedding_bag_forward", table, dim);
@@ -223,7 +218,7 @@ template <class Id>
 void embedding_bag_weight_grad(float* dweights, ConstMatrix dout, int64_t first_column,
                                const TableLookup<Id>& table, Pooling pooling, CpuStream) {
   const int64_t batch = dout.rows(), dim = table.rows.cols();
-  check_columns("embedding_bag_weight_grad", dout.cols(), first_column, dim);
+  check_bag_columns("embedding_bag_weight_grad", dout.cols(), first_column, dim);
   if (batch == 0) return;
   const int64_t tasks = ceil_div(batch, bags_per_task(batch, table_bytes(table, batch)));
   parallel_for(tasks, [&](int64_t task) {

@@ -21,13 +21,9 @@ struct ScaledEntry {
   float coefficient;  // of the bag's gradient: weight times scale
 };
 
-// An UpdateRule with its constants rounded to float.
 struct RowRule {
   UpdateKind kind;
-  float rate;  // learning rate; for Adam with both bias corrections
-  float eps;
-  float blend1, blend2;  // 1 - beta
-  uint64_t step;
+  UpdateConstants constants;
 };
 
 struct RowTarget {

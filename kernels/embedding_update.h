@@ -84,4 +84,44 @@ void embedding_update(std::span<const TableUpdate<Id>> tables, ConstMatrix dout,
                       int64_t first_column, Pooling pooling, const UpdateRule& rule,
                       std::span<std::byte> scratch, CpuStream stream);
 
+// ---- CUDA: the same in two calls ----
+//
+// embedding_update_prepare sorts the occurrences and cuts them into chunks. It reads descriptors,
+// offsets and ids, so it may run beside the step before, on a stream of its own.
+// embedding_update_apply sums and applies; it reads weights and dout. Between the two the scratch
+// belongs to the batch.
+//
+// Shapes: as above, and rows, low and state begin at multiples of 16 bytes. Grids follow from
+// UpdateSizes and what else the host passes, so that a captured graph serves any batch within it;
+// ids fewer than max_ids cost the sorting of max_ids.
+// Determinism: the bits are those of the CPU (NaN stays NaN, of whatever bits).
+// Cost: apply 4 D bytes an occurrence and each unique row and its state once, as above, 16 an
+// occurrence of lists, 8 D for each chunk of a run of several. Rows are wide loads where D, W and
+// the address of dout are multiples of 4 floats. Row-wise Adagrad sums rows of more than 256
+// columns twice. Prepare moves about 100 bytes an id.
+// Errors: InvalidArgument for max_ids >= 2^31, 2^23 tables, columns or scratch that do not fit;
+// DeviceError where a launch fails.
+
+// What the host must know of descriptors that lie on the device.
+struct UpdateSizes {
+  int64_t batch = 0;       // B
+  int64_t dim = 0;         // D, at least 1
+  int64_t max_ids = 0;     // at least the ids of all tables together
+  int64_t total_rows = 0;  // of all tables together
+  bool weighted = false;   // some table has weights
+};
+
+size_t embedding_update_scratch_bytes(int64_t num_tables, const UpdateSizes& sizes);
+
+template <class Id>
+void embedding_update_prepare(std::span<const TableUpdate<Id>> tables, const UpdateSizes& sizes,
+                              std::span<std::byte> scratch, CudaStream stream);
+
+// constants: on the device, of a rule of this kind; see update_constants().
+template <class Id>
+void embedding_update_apply(std::span<const TableUpdate<Id>> tables, ConstMatrix dout,
+                            int64_t first_column, Pooling pooling, UpdateKind kind,
+                            const UpdateConstants* constants, const UpdateSizes& sizes,
+                            std::span<std::byte> scratch, CudaStream stream);
+
 }  // namespace hotrow

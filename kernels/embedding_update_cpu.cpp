@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
 
+#include "kernels/core/carver.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 #include "kernels/embedding_entries_cpu.h"
@@ -25,9 +25,8 @@ constexpr int64_t kIdsPerBucket = 1024;
 constexpr int kMaxBucketBits = 10;
 constexpr int64_t kIdsPerSlice = 16384;
 constexpr int64_t kMaxSlices = 64;
-constexpr int kDigitBits = 8;      // of the radix sort inside a bucket
-constexpr int64_t kFewIds = 24;    // insertion sort up to here
-constexpr size_t kAlignment = 64;  // of every array in the scratch
+constexpr int kDigitBits = 8;    // of the radix sort inside a bucket
+constexpr int64_t kFewIds = 24;  // insertion sort up to here
 
 int bit_width(int64_t n) { return static_cast<int>(std::bit_width(static_cast<uint64_t>(n))); }
 
@@ -38,13 +37,12 @@ int64_t slice_count(int64_t num_ids) {
   return std::clamp<int64_t>(num_ids / kIdsPerSlice, 1, kMaxSlices);
 }
 
-size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 size_t entry_bytes(int64_t num_ids) {
-  return aligned(sizeof(ScaledEntry) * static_cast<size_t>(num_ids));
+  return carved_bytes(sizeof(ScaledEntry) * static_cast<size_t>(num_ids));
 }
 size_t count_bytes(int64_t num_ids) {
-  return aligned(sizeof(uint32_t) *
-                 (static_cast<size_t>(slice_count(num_ids)) << bucket_bits(num_ids)));
+  return carved_bytes(sizeof(uint32_t) *
+                      (static_cast<size_t>(slice_count(num_ids)) << bucket_bits(num_ids)));
 }
 
 template <class Entry>
@@ -122,28 +120,13 @@ Entry* sort_by_row(Entry* entries, Entry* spare, int64_t n, int bits) {
   return entries;
 }
 
-RowRule round_rule(const UpdateRule& rule) {
-  double rate = rule.learning_rate;
-  if (rule.kind == UpdateKind::kAdam) {
-    const double step = static_cast<double>(rule.step);
-    rate *= std::sqrt(1 - std::pow(rule.beta2, step)) / (1 - std::pow(rule.beta1, step));
-  }
-  return {rule.kind,
-          static_cast<float>(rate),
-          static_cast<float>(rule.eps),
-          static_cast<float>(1 - rule.beta1),
-          static_cast<float>(1 - rule.beta2),
-          static_cast<uint64_t>(rule.step)};
-}
-
 template <class Id>
 void check_arguments(std::span<const TableUpdate<Id>> tables, ConstMatrix dout,
-                     int64_t first_column, const UpdateRule& rule, size_t scratch_bytes) {
+                     int64_t first_column, UpdateKind kind, size_t scratch_bytes) {
   constexpr const char* kOp = "embedding_update";
   constexpr int64_t kMax32 = std::numeric_limits<uint32_t>::max();
-  check_update_rule(kOp, rule);
   const int64_t dim = tables[0].rows.cols();
-  size_t needed = kAlignment + aligned(tables.size() * sizeof(TablePlan<ScaledEntry>));
+  size_t needed = kCarveAlignment + carved_bytes(tables.size() * sizeof(TablePlan<ScaledEntry>));
   require(first_column >= 0 && first_column + dim * std::ssize(tables) <= dout.cols(),
           "[{}] bags do not fit into the gradient: got columns {} to {}, expected within 0 to {}",
           kOp, first_column, first_column + dim * std::ssize(tables), dout.cols());
@@ -155,32 +138,14 @@ void check_arguments(std::span<const TableUpdate<Id>> tables, ConstMatrix dout,
             kOp, table.rows.rows(), kMax32);
     require(num_ids <= kMax32, "[{}] too many ids for one table: got {}, expected at most {}", kOp,
             num_ids, kMax32);
-    require(table.state != nullptr || rule.kind == UpdateKind::kSgd || table.rows.size() == 0,
+    require(table.state != nullptr || kind == UpdateKind::kSgd || table.rows.size() == 0,
             "[{}] no optimizer state: got null, expected {} floats", kOp,
-            embedding_state_size(rule.kind, table.rows.rows(), dim));
+            embedding_state_size(kind, table.rows.rows(), dim));
     needed += 2 * entry_bytes(num_ids) + count_bytes(num_ids);
   }
   require(scratch_bytes >= needed, "[{}] scratch too small: got {} bytes, expected at least {}",
           kOp, scratch_bytes, needed);
 }
-
-// Hands out arrays of the scratch.
-class Carver {
- public:
-  explicit Carver(std::span<std::byte> scratch) {
-    const auto address = reinterpret_cast<uintptr_t>(scratch.data());
-    next_ = scratch.data() + (aligned(address) - address);
-  }
-  template <class T>
-  T* take(size_t bytes) {
-    T* array = reinterpret_cast<T*>(next_);
-    next_ += bytes;
-    return array;
-  }
-
- private:
-  std::byte* next_;
-};
 
 // One call of embedding_update with its entries as Entry.
 template <class Entry, class Id>
@@ -189,9 +154,9 @@ class Update {
   Update(std::span<const TableUpdate<Id>> tables, ConstMatrix dout, int64_t first_column,
          Pooling pooling, const RowRule& rule, std::span<std::byte> scratch)
       : tables_(tables), dout_(dout), first_column_(first_column), pooling_(pooling), rule_(rule) {
-    Carver carver(scratch);
+    Carver carver(scratch.data());
     const size_t n = tables.size();
-    plans_ = {carver.take<TablePlan<Entry>>(aligned(n * sizeof(TablePlan<Entry>))), n};
+    plans_ = {carver.take<TablePlan<Entry>>(n * sizeof(TablePlan<Entry>)), n};
     for (size_t t = 0; t < n; ++t) plans_[t] = plan(tables[t], carver);
   }
 
@@ -310,7 +275,7 @@ int64_t embedding_state_size(UpdateKind kind, int64_t rows, int64_t dim) {
 }
 
 size_t embedding_update_scratch_bytes(std::span<const int64_t> max_ids) {
-  size_t bytes = kAlignment + aligned(max_ids.size() * sizeof(TablePlan<ScaledEntry>));
+  size_t bytes = kCarveAlignment + carved_bytes(max_ids.size() * sizeof(TablePlan<ScaledEntry>));
   for (int64_t ids : max_ids) bytes += 2 * entry_bytes(ids) + count_bytes(ids);
   return bytes;
 }
@@ -320,8 +285,8 @@ void embedding_update(std::span<const TableUpdate<Id>> tables, ConstMatrix dout,
                       int64_t first_column, Pooling pooling, const UpdateRule& rule,
                       std::span<std::byte> scratch, CpuStream) {
   if (tables.empty()) return;
-  check_arguments(tables, dout, first_column, rule, scratch.size());
-  const RowRule row_rule = round_rule(rule);
+  const RowRule row_rule{rule.kind, update_constants("embedding_update", rule)};
+  check_arguments(tables, dout, first_column, rule.kind, scratch.size());
   const bool scaled = pooling == Pooling::kMean ||
                       std::any_of(tables.begin(), tables.end(),
                                   [](const auto& t) { return t.bags.weights != nullptr; });

@@ -13,10 +13,12 @@
 // Determinism: tasks are runs of samples, cut by shape alone; a sample is computed the same way
 // wherever it stands, so bits depend neither on threads nor on B. The sum of a dot product runs
 // over the lanes of a vector, so its last bits depend on the vector width of the machine; backward
-// sums over j in ascending order on every machine.
+// sums over j in ascending order on every machine. CUDA: a dot product adds its products in the
+// order of the columns, each with one rounding; backward has the CPU's bits.
 // Cost: forward 2 B P D flop, 4 B (F D + D + P) bytes; backward 2 B F^2 D flop, 4 B (2 F D + D + P)
 // bytes (+ 4 B F D where it accumulates). No scratch memory.
-// Errors: InvalidArgument for shapes that do not fit.
+// Errors: InvalidArgument for shapes that do not fit; strides, which lie on the device there, are
+// not checked by CUDA.
 // Source: Naumov et al., "Deep Learning Recommendation Model for Personalization and Recommendation
 // Systems" (2019), section 2; the blocking is our own derivation.
 #pragma once
@@ -25,6 +27,7 @@
 #include <span>
 
 #include "kernels/core/stream.h"
+#include "kernels/core/table_rows.h"
 #include "kernels/core/view.h"
 
 namespace hotrow {
@@ -40,16 +43,45 @@ struct FeatureGrad {
   bool accumulate;  // add to what is there instead of overwriting it
 };
 
-inline int64_t interaction_pairs(int64_t F, bool self_interaction) {
+constexpr int64_t interaction_pairs(int64_t F, bool self_interaction) {
   return self_interaction ? F * (F + 1) / 2 : F * (F - 1) / 2;
 }
 
 void interaction_forward(Matrix z, std::span<const Feature> x, int64_t D, bool self_interaction,
                          CpuStream stream);
 
+void interaction_forward(Matrix z, std::span<const Feature> x, int64_t D, bool self_interaction,
+                         CudaStream stream);
+
 // `dx` names one gradient for each of the features `x`.
 void interaction_backward(std::span<const FeatureGrad> dx, ConstMatrix dz,
                           std::span<const Feature> x, int64_t D, bool self_interaction,
                           CpuStream stream);
+void interaction_backward(std::span<const FeatureGrad> dx, ConstMatrix dz,
+                          std::span<const Feature> x, int64_t D, bool self_interaction,
+                          CudaStream stream);
+
+// The same of numbers in bf16, on tensor cores: products are exact, sums are fp32 in the order of
+// the device, and each result is rounded once, with what it is added to. z and dz may have up to
+// kBf16Padding columns more, which become 0 and are not read: rows of whole 16 bytes are faster
+// here and for the product that reads z.
+constexpr int64_t kBf16Padding = 7;
+
+struct Bf16Feature {
+  const Bf16* data;  // (B, D)
+  int64_t stride;    // numbers from one row to the next, >= D
+};
+
+struct Bf16FeatureGrad {
+  Bf16* data;       // (B, D)
+  int64_t stride;   // numbers from one row to the next, >= D
+  bool accumulate;  // add to what is there instead of overwriting it
+};
+
+void interaction_forward(View<Bf16, 2> z, std::span<const Bf16Feature> x, int64_t D,
+                         bool self_interaction, CudaStream stream);
+void interaction_backward(std::span<const Bf16FeatureGrad> dx, View<const Bf16, 2> dz,
+                          std::span<const Bf16Feature> x, int64_t D, bool self_interaction,
+                          CudaStream stream);
 
 }  // namespace hotrow

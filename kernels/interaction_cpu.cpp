@@ -4,6 +4,7 @@
 
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
+#include "kernels/interaction_shapes.h"
 
 // Tiles of vectors are arrays, which vectors without a fixed size cannot form.
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
@@ -295,12 +296,7 @@ HWY_EXPORT(backward_samples);
 
 void check_shapes(const char* op, ConstMatrix z, std::span<const Feature> x, int64_t D, bool self) {
   const int64_t F = static_cast<int64_t>(x.size());
-  require(F >= 1, "[{}] no features: got 0, expected at least 1", op);
-  require(D >= 1, "[{}] bad feature width: got {}, expected at least 1", op, D);
-  const int64_t cols = D + interaction_pairs(F, self);
-  require(z.cols() == cols,
-          "[{}] wrong number of columns: got {}, expected {} ({} features of width {})", op,
-          z.cols(), cols, F, D);
+  check_interaction_shapes(op, z.cols(), F, D, self);
   for (int64_t f = 0; f < F; ++f) {
     require(x[f].stride >= D, "[{}] rows of feature {} overlap: got a stride of {}, expected >= {}",
             op, f, x[f].stride, D);
@@ -328,9 +324,7 @@ void interaction_forward(Matrix z, std::span<const Feature> x, int64_t D, bool s
 void interaction_backward(std::span<const FeatureGrad> dx, ConstMatrix dz,
                           std::span<const Feature> x, int64_t D, bool self_interaction, CpuStream) {
   check_shapes("interaction backward", dz, x, D, self_interaction);
-  require(dx.size() == x.size(),
-          "[interaction backward] wrong number of gradients: got {}, expected {}", dx.size(),
-          x.size());
+  check_gradient_count(dx.size(), x.size());
   for (size_t f = 0; f < dx.size(); ++f) {
     require(dx[f].stride >= D,
             "[interaction backward] rows of gradient {} overlap: got a stride of {}, expected >= "

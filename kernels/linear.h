@@ -6,14 +6,21 @@
 //
 // dz is kept as the panels of its transpose (kernels/core/gemm.h): both products read it as it
 // lies, and a layer whose input is a ReLU's output writes that layer's dz in place of its own dx,
-// so that nothing passes over a gradient twice. Shapes: x (B, K), w (N, K), bias (N), y (B, N); all
-// fp32, row-major, contiguous, none overlapping another. With Precision::kBfloat16 the three
-// products round their factors x, w and dz; all that is written stays fp32. Determinism: as
-// kernels/core/gemm.h; db sums down the rows. Cost: forward 2 B N K flop, backward 4 B N K flop;
-// bytes 4 (B (N + K) + N K) per product. Errors: InvalidArgument for shapes that do not fit.
-// Source: own derivation (chain rule).
+// so that nothing passes over a gradient twice. On CUDA dz is a row-major matrix (B, N). Shapes: x
+// (B, K), w (N, K), bias (N), y (B, N); all fp32, row-major, contiguous, none overlapping another.
+// With Precision::kBfloat16 the three products round their factors x, w and dz; all that is written
+// stays fp32. Determinism: as kernels/core/gemm.h; db sums down the rows. Cost: forward 2 B N K
+// flop, backward 4 B N K flop; bytes 4 (B (N + K) + N K) per product. Errors: InvalidArgument for
+// shapes that do not fit. CUDA: the products are those of kernels/core/gemm_cuda.h, with its bits,
+// and kFloat32 means what its GemmContext says; db sums rows that lie 8 apart in each of up to 64
+// parts of the batch, then the 8 sums, then the parts; the gradient of an activation has the CPU's
+// bits. Source: own derivation (chain rule).
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/core/gemm_cuda.h"
 #include "kernels/core/precision.h"
 #include "kernels/core/stream.h"
 #include "kernels/core/view.h"
@@ -25,13 +32,18 @@ enum class Activation { kNone, kRelu, kSigmoid };
 // `bias.data` may be null: no bias then.
 void linear_forward(Matrix y, ConstMatrix x, ConstMatrix w, ConstVector bias, Activation activation,
                     Precision precision, CpuStream stream);
+void linear_forward(Matrix y, ConstMatrix x, ConstMatrix w, ConstVector bias, Activation activation,
+                    Precision precision, GemmContext& gemms, CudaStream stream);
 
-// Floats of the dz of a layer, and of the dx that stands for one.
+// Floats of the dz of a layer, and of the dx that stands for one; enough on every device.
 int64_t linear_dz_floats(int64_t batch, int64_t width);
 
 // The dz (B, N) of a layer; y is not read for kNone.
 void activation_backward(float* dz, ConstMatrix dy, ConstMatrix y, Activation activation,
                          CpuStream stream);
+// dz may be dy.
+void activation_backward(float* dz, ConstMatrix dy, ConstMatrix y, Activation activation,
+                         CudaStream stream);
 
 struct LinearBackward {
   Matrix dx;                   // null data: not wanted
@@ -44,5 +56,9 @@ struct LinearBackward {
   Precision precision = Precision::kFloat32;
 };
 void linear_backward(const LinearBackward& args, CpuStream stream);
+
+// Of the workspace of `gemms`, at least, for the db of a layer.
+size_t linear_workspace_bytes(int64_t batch, int64_t width);
+void linear_backward(const LinearBackward& args, GemmContext& gemms, CudaStream stream);
 
 }  // namespace hotrow

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/core/check.h"
 #include "kernels/core/gemm.h"
 #include "kernels/core/parallel.h"
 #include "kernels/linear.h"
+#include "kernels/linear_shapes.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/linear_cpu.cpp"
@@ -91,30 +91,6 @@ namespace {
 HWY_EXPORT(activation_columns);
 HWY_EXPORT(sum_panel);
 
-void check_shapes(const char* op, ConstMatrix y, ConstMatrix x, ConstMatrix w, ConstVector bias) {
-  require(y.rows() == x.rows() && y.cols() == w.rows() && x.cols() == w.cols(),
-          "[{}] shapes do not fit: got x ({}, {}), w ({}, {}), y ({}, {}), expected x (B, K), w "
-          "(N, K), y (B, N)",
-          op, x.rows(), x.cols(), w.rows(), w.cols(), y.rows(), y.cols());
-  require(w.rows() >= 1 && w.cols() >= 1,
-          "[{}] empty layer: got w ({}, {}), expected at least (1, 1)", op, w.rows(), w.cols());
-  require(bias.data == nullptr || bias.size() == w.rows(),
-          "[{}] bias does not fit: got ({}), expected ({})", op, bias.size(), w.rows());
-}
-
-void check_gradients(const LinearBackward& a) {
-  const int64_t N = a.w.rows(), K = a.w.cols();
-  const bool dx = a.dx.data == nullptr || a.dx.dims == a.x.dims;
-  const bool db = a.db.data == nullptr || a.db.size() == N;
-  require(a.x.cols() == K && a.dw.dims == a.w.dims && dx && db,
-          "[linear_backward] gradients do not fit: got dx ({}, {}), dw ({}, {}), db ({}), expected "
-          "the shapes of x ({}, {}), w ({}, {}) and ({})",
-          a.dx.rows(), a.dx.cols(), a.dw.rows(), a.dw.cols(), a.db.size(), a.x.rows(), a.x.cols(),
-          N, K, N);
-  require(!(a.dx_is_dz && a.accumulate_dx),
-          "[linear_backward] cannot add to a dx that is a dz: expected one reader of the layer");
-}
-
 void sigmoid(Matrix y) {
   constexpr int64_t kGrain = 4096;
   parallel_for(ceil_div(y.size(), kGrain), [&](int64_t task) {
@@ -129,7 +105,7 @@ int64_t linear_dz_floats(int64_t batch, int64_t width) { return panel_floats(wid
 
 void linear_forward(Matrix y, ConstMatrix x, ConstMatrix w, ConstVector bias, Activation activation,
                     Precision precision, CpuStream) {
-  check_shapes("linear_forward", y, x, w, bias);
+  check_linear_forward(y, x, w, bias);
   if (y.size() == 0) return;
   gemm({.m = y.rows(),
         .n = y.cols(),
@@ -146,9 +122,7 @@ void linear_forward(Matrix y, ConstMatrix x, ConstMatrix w, ConstVector bias, Ac
 
 void activation_backward(float* dz, ConstMatrix dy, ConstMatrix y, Activation activation,
                          CpuStream) {
-  require(activation == Activation::kNone || y.dims == dy.dims,
-          "[activation_backward] shapes differ: got y ({}, {}), dy ({}, {}), expected one shape",
-          y.rows(), y.cols(), dy.rows(), dy.cols());
+  check_activation_backward(dy, y, activation);
   // Two panels of columns are a cache line of every row.
   constexpr int64_t kColumns = 2 * kGemmPanel;
   parallel_for(ceil_div(dy.cols(), kColumns), [&](int64_t task) {
@@ -158,7 +132,7 @@ void activation_backward(float* dz, ConstMatrix dy, ConstMatrix y, Activation ac
 }
 
 void linear_backward(const LinearBackward& a, CpuStream) {
-  check_gradients(a);
+  check_linear_backward(a);
   const int64_t rows = a.x.rows(), n = a.w.rows(), k = a.w.cols();
   if (a.db.data != nullptr) {
     parallel_for(ceil_div(n, kGemmPanel), [&](int64_t panel) {

@@ -14,14 +14,19 @@
 // rounded to float once at the end.
 // Aliasing: dp may be p. Nothing else overlaps.
 // Determinism: tasks are cut by B alone and their sums, in double, are added in order, so bits do
-// not depend on threads.
+// not depend on threads. CUDA: sums of another order, as fixed for a B; the logarithms and
+// exponentials are the device's, so that a loss and the gradients of logits may differ from the
+// CPU's in their last bit, while the other gradients have the CPU's bits.
 // Cost: forward 8 B bytes and up to two logarithms an element, backward 12 B bytes and none.
-// Errors: InvalidArgument for a negative B, a threshold outside [0, 1), a threshold on logits.
+// Errors: InvalidArgument for a negative B, a threshold outside [0, 1), a threshold on logits, a
+// scratch too small.
 // Source: the definitions, with the limits (-100, 1e-12) of torch.nn.BCELoss; the clamp is that of
 // facebookresearch/dlrm's --loss-threshold.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "kernels/core/stream.h"
 
@@ -40,5 +45,12 @@ void loss_forward(float* loss, const float* p, const float* target, int64_t B,
                   const LossConfig& config, CpuStream stream);
 void loss_backward(float* dp, const float* p, const float* target, int64_t B,
                    const LossConfig& config, CpuStream stream);
+
+// Of loss_forward on a GPU, 8-byte aligned.
+size_t loss_scratch_bytes(int64_t B);
+void loss_forward(float* loss, const float* p, const float* target, int64_t B,
+                  const LossConfig& config, std::span<std::byte> scratch, CudaStream stream);
+void loss_backward(float* dp, const float* p, const float* target, int64_t B,
+                   const LossConfig& config, CudaStream stream);
 
 }  // namespace hotrow

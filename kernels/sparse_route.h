@@ -3,6 +3,10 @@
 // Shapes: vectors of n. Ids are int32_t or int64_t; a row count is `rows`.
 // Aliasing: outputs overlap no input.
 // Determinism: integers, exact.
+// CUDA: what the CPU returns becomes a word of device memory, `bad`, and is the same number.
+// Whatever the ids and offsets are, `out` then holds numbers within the bounds (0 for a bad id, a
+// bad offset clamped): unless a table has no rows, lookups queued behind touch no foreign memory
+// before anybody has seen `bad`.
 // Cost: one pass over the bytes named; no flops.
 // Source: own derivation; quotient and remainder: Shi et al., "Compositional Embeddings" (2020),
 // section 3.
@@ -19,17 +23,25 @@ namespace hotrow {
 // into Out.
 template <class Out, class In>
 int64_t copy_ids(Out* out, const In* ids, int64_t n, int64_t rows, CpuStream stream);
+template <class Out, class In>
+void copy_ids(Out* out, int64_t* bad, const In* ids, int64_t n, int64_t rows, CudaStream stream);
 
 // out[b] = offsets[b] in (bags + 1), which must start at 0, never fall and end at num_ids. Position
 // of the first that breaks this, or -1: read nothing through offsets that have not passed. Errors:
 // InvalidArgument when num_ids may not fit into Out.
 template <class Out, class In>
 int64_t copy_offsets(Out* out, const In* offsets, int64_t bags, int64_t num_ids, CpuStream stream);
+template <class Out, class In>
+void copy_offsets(Out* out, int64_t* bad, const In* offsets, int64_t bags, int64_t num_ids,
+                  CudaStream stream);
 
 // quotient[i] = ids[i] / collisions, remainder[i] = ids[i] % collisions: the rows of the two tables
 // of the QR trick. Ids are >= 0. Errors: InvalidArgument unless collisions >= 1.
 template <class Id>
 void quotient_remainder(Id* quotient, Id* remainder, const Id* ids, int64_t n, Id collisions,
                         CpuStream stream);
+template <class Id>
+void quotient_remainder(Id* quotient, Id* remainder, const Id* ids, int64_t n, Id collisions,
+                        CudaStream stream);
 
 }  // namespace hotrow

@@ -4,7 +4,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "kernels/core/check.h"
+#include "kernels/argument_checks.h"
 #include "kernels/core/parallel.h"
 #include "kernels/sparse_route.h"
 
@@ -49,20 +49,13 @@ Id last_row(int64_t rows) {
   return static_cast<Id>(std::min<int64_t>(rows - 1, std::numeric_limits<Id>::max()));
 }
 
-template <class Out>
-void require_width(const char* op, int64_t largest) {
-  constexpr int64_t kMost = std::numeric_limits<Out>::max();
-  require(largest <= kMost, "[{}] {} bits are too few: got numbers up to {}, expected at most {}",
-          op, 8 * sizeof(Out), largest, kMost);
-}
-
 }  // namespace
 
 // Both loops only gather whether anything is wrong, so that they have no branch; where it stands is
 // looked up then.
 template <class Out, class In>
 int64_t copy_ids(Out* out, const In* ids, int64_t n, int64_t rows, CpuStream) {
-  require_width<Out>("copy_ids", rows - 1);
+  check_holds<Out>("copy_ids", rows - 1);
   const In last = last_row<In>(rows);
   return find_first(n, [=](Range range) {
     std::make_unsigned_t<In> bits = 0;
@@ -78,7 +71,7 @@ int64_t copy_ids(Out* out, const In* ids, int64_t n, int64_t rows, CpuStream) {
 
 template <class Out, class In>
 int64_t copy_offsets(Out* out, const In* offsets, int64_t bags, int64_t num_ids, CpuStream) {
-  require_width<Out>("copy_offsets", num_ids);
+  check_holds<Out>("copy_offsets", num_ids);
   if (offsets[0] != 0) return 0;
   out[0] = 0;
   const In last = last_row<In>(num_ids + 1);
@@ -103,8 +96,7 @@ int64_t copy_offsets(Out* out, const In* offsets, int64_t bags, int64_t num_ids,
 template <class Id>
 void quotient_remainder(Id* quotient, Id* remainder, const Id* ids, int64_t n, Id collisions,
                         CpuStream) {
-  require(collisions >= 1, "[quotient_remainder] bad collisions: got {}, expected at least 1",
-          collisions);
+  check_collisions(collisions);
   const int64_t tasks = ceil_div(n, kIdsPerTask);
   parallel_for(tasks, [=](int64_t task) {
     const Range range = part(n, tasks, task);

@@ -26,6 +26,21 @@ struct UpdateRule {
   int64_t step = 1;             // Adam and tables that round: counts from 1, this update included
 };
 
+// What the arithmetic reads of a rule. On a GPU it lies in device memory, where the host writes
+// that of a step before it queues the step: a captured graph then follows learning rate and step.
+struct UpdateConstants {
+  float rate = 0;  // learning rate
+  float eps = 0;
+  // Of tables: the learning rate, for Adam lr sqrt(1 - beta2^step) / (1 - beta1^step).
+  float table_rate = 0;
+  // Adam only.
+  float blend1 = 0, blend2 = 0;  // 1 - beta
+  float keep2 = 0;               // beta2
+  float dense_rate = 0;          // lr / (1 - beta1^step)
+  float dense_root2 = 0;         // sqrt(1 - beta2^step)
+  uint64_t step = 0;
+};
+
 // Throws InvalidArgument unless every attribute that `rule.kind` reads is in its range. `op` names
 // the caller in the text.
 inline void check_update_rule(const char* op, const UpdateRule& rule) {
@@ -41,6 +56,26 @@ inline void check_update_rule(const char* op, const UpdateRule& rule) {
           op, rule.beta2);
   require(rule.step >= 1, "[{}] bad step: got {}, expected >= 1 (steps count from 1)", op,
           rule.step);
+}
+
+// The constants of a rule; throws as check_update_rule.
+inline UpdateConstants update_constants(const char* op, const UpdateRule& rule) {
+  check_update_rule(op, rule);
+  UpdateConstants c;
+  c.rate = c.table_rate = static_cast<float>(rule.learning_rate);
+  c.eps = static_cast<float>(rule.eps);
+  c.step = static_cast<uint64_t>(rule.step);
+  if (rule.kind != UpdateKind::kAdam) return c;
+  const double step = static_cast<double>(rule.step);
+  const double rest1 = 1 - std::pow(rule.beta1, step);
+  const double root2 = std::sqrt(1 - std::pow(rule.beta2, step));
+  c.blend1 = static_cast<float>(1 - rule.beta1);
+  c.blend2 = static_cast<float>(1 - rule.beta2);
+  c.keep2 = static_cast<float>(rule.beta2);
+  c.dense_rate = static_cast<float>(rule.learning_rate / rest1);
+  c.dense_root2 = static_cast<float>(root2);
+  c.table_rate = static_cast<float>(rule.learning_rate * (root2 / rest1));
+  return c;
 }
 
 }  // namespace hotrow

@@ -11,12 +11,14 @@ import sys
 
 LADDER = ["kernels", "engine", "data", "model", "tools"]  # includes go from right to left
 CODE_FOLDERS = LADDER + ["tests"]
-CPP = (".h", ".cpp", ".cu", ".cuh")
+CUDA = (".cu", ".cuh")
+CPP = (".h", ".cpp") + CUDA
 SOURCE = CPP + (".py", ".sh", ".cmake", "CMakeLists.txt")
 TEXT = SOURCE + (".md", ".yml", ".json", "run", ".clang-tidy", ".clang-format")
 MAX_LINES = 400
 MAX_P90 = 32  # lines of a function's body
 LAUNCH = "kernels/core/launch.cuh"
+ASYNC = "kernels/core/async.cuh"  # has a stand-in where kernels run on the host
 
 # Written so that this file does not find itself.
 LEFTOVER = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")
@@ -27,6 +29,10 @@ BACKEND_SWITCH = re.compile(
     r"^[ \t]*#[ \t]*(?:el)?if(?:n?def)?\b[^\n]*?"
     r"(?:(?<![A-Za-z])(?:CUDA[A-Z]*|MPI|NCCL|ONEDNN)(?![A-Za-z])|<(?:cuda|mpi|nccl|dnnl|oneapi)\b)",
     re.M)
+# What only ASYNC may write, so that every kernel also runs on the host.
+ASSEMBLY = re.compile(r"\b(?:asm|__asm|__asm__)\b")
+SHARED = re.compile(r"\b__shared__\b")
+EXTERN_SHARED = re.compile(r"\bextern\s+__shared__\b")
 COMMENT_OR_TEXT = re.compile(
     r'//[^\n]*|/\*.*?\*/|R"(?P<tag>\w*)\(.*?\)(?P=tag)"|"(?:\\.|[^"\\\n])*"'
     r"|(?<!\w)'(?:\\[^'\n]+|[^'\\\n])'", re.S)
@@ -162,18 +168,32 @@ def check_ops(files):
                 yield f"{path}:1: the op {name} lacks {other}"
 
 
-def check_backends(files):
+def check_cuda(files):
+    """Rules that let the host's compiler read what nvcc reads, and a stand-in take the place of ASYNC."""
     for path, file in files.items():
         if not file.is_cpp:
             continue
-        if path != LAUNCH:
-            for m in re.finditer("<<<", file.code):
-                yield f"{path}:{line_of(file.code, m.start())}: a kernel launch outside {LAUNCH}"
-        if path.endswith("_absent.cpp"):
+        for m in re.finditer("<<<", file.code):
+            yield f"{path}:{line_of(file.code, m.start())}: a launch with <<< (call launch() of {LAUNCH})"
+        if not path.endswith(CUDA):
+            continue
+        if path != ASYNC:
+            for m in ASSEMBLY.finditer(file.code):
+                yield f"{path}:{line_of(file.code, m.start())}: assembly outside {ASYNC}"
+        dynamic = {m.end() for m in EXTERN_SHARED.finditer(file.code)} if path == ASYNC else set()
+        for m in SHARED.finditer(file.code):
+            if m.end() not in dynamic:
+                yield (f"{path}:{line_of(file.code, m.start())}: a shared variable; all shared memory is "
+                       f"dynamic_shared() of {ASYNC}")
+
+
+def check_backends(files):
+    for path, file in files.items():
+        if not file.is_cpp or path.endswith("_absent.cpp"):
             continue
         for m in BACKEND_SWITCH.finditer(file.code):
             line = line_of(file.code, m.start())
-            if path.endswith((".cu", ".cuh")) and "__CUDA_ARCH__" in file.code.split("\n")[line - 1]:
+            if path.endswith(CUDA) and "__CUDA_ARCH__" in file.code.split("\n")[line - 1]:
                 continue
             yield (f"{path}:{line}: a backend chosen by the preprocessor; "
                    "CMake chooses files instead (x_absent.cpp stands in for what a build lacks)")
@@ -193,9 +213,12 @@ def check_lists(files):
     for path, file in files.items():
         if file.top not in CODE_FOLDERS or not path.endswith((".cpp", ".cu")):
             continue
-        listing = files.get(f"{file.top}/CMakeLists.txt")
-        name = path[len(file.top) + 1:]
-        if listing is None or not re.search(rf"(?<![\w/.]){re.escape(name)}(?!\w)", listing.text):
+        for folder in {file.top, file.folder}:
+            listing = files.get(f"{folder}/CMakeLists.txt")
+            name = path[len(folder) + 1:]
+            if listing and re.search(rf"(?<![\w/.]){re.escape(name)}(?!\w)", listing.text):
+                break
+        else:
             yield f"{path}:1: not named in {file.top}/CMakeLists.txt"
 
 
@@ -237,8 +260,8 @@ def check_functions(files):
 
 
 def findings(files):
-    for check in (check_includes, check_cycles, check_length, check_ops, check_backends, check_words,
-                  check_lists, check_functions):
+    for check in (check_includes, check_cycles, check_length, check_ops, check_cuda, check_backends,
+                  check_words, check_lists, check_functions):
         yield from check(files)
 
 

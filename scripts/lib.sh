@@ -11,6 +11,7 @@ CMAKE_MINIMUM=3.25
 # NumPy where python3 has none of its own; tests with it skip with a word where there is none at all.
 NUMPY=$CACHE/numpy
 export PYTHONPATH=$NUMPY${PYTHONPATH:+:$PYTHONPATH}
+CUDA=$CACHE/cuda  # nvcc and the libraries beside it, where the system has none
 # What one checkout compiled serves another.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
@@ -44,6 +45,13 @@ is_new_enough_cmake() {
 use_cmake() {
   is_new_enough_cmake cmake || PATH=$CACHE/cmake/bin:$PATH
   is_new_enough_cmake cmake || fail "cmake >= $CMAKE_MINIMUM is missing: run scripts/setup.sh"
+}
+
+has_nvcc() { [ -n "${CUDACXX:-}" ] || command -v nvcc >/dev/null; }
+
+# Puts setup.sh's own nvcc into reach where there is no other.
+use_cuda() {
+  has_nvcc || PATH=$CUDA/bin:$PATH
 }
 
 # configure DIRECTORY PRESET OPTION...: as `cmake --preset`, into build/DIRECTORY.

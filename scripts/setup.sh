@@ -2,7 +2,7 @@
 # Installs what the build needs on Debian 12 or Ubuntu 22.04 and newer, without a question.
 #
 #   scripts/setup.sh            compilers and libraries
-#   scripts/setup.sh --checks   also what scripts/test.sh checks with on CI: clang 14, NumPy
+#   scripts/setup.sh --checks   also what scripts/test.sh checks with on CI: clang 14, NumPy, nvcc
 #
 # Does nothing where everything is there already. Uses sudo unless run as root.
 set -euo pipefail
@@ -20,6 +20,8 @@ elif [ $# -gt 0 ]; then
   fail "got '$1', expected nothing or --checks"
 fi
 is_new_enough_cmake cmake || needed+=(cmake)
+nvcc_wheels=(nvidia-cuda-nvcc==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-cuda-runtime==13.0.96
+             nvidia-cuda-cccl==13.0.85 nvidia-cublas==13.1.0.3)
 
 # The packages among the arguments that are not installed.
 missing() {
@@ -91,6 +93,29 @@ install_numpy() {
   quietly numpy python3 -m pip install --quiet --target "$NUMPY" numpy
 }
 
+# nvcc with what a program with kernels links, in the version that tests/golden/cuda_registers.json
+# is of. Debian has no package of it.
+install_cuda() {
+  if [ "$checks" = no ] || has_nvcc || [ -x "$CUDA/bin/nvcc" ]; then
+    return
+  fi
+  say "installing nvcc into $CUDA"
+  python3 -m pip --version >/dev/null 2>&1 || apt_get install --no-install-recommends python3-pip
+  rm -rf "$CUDA" "$CUDA.part"
+  mkdir -p "$LOGS"
+  if ! python3 -m pip install --no-deps --target "$CUDA.part" "${nvcc_wheels[@]}" >"$LOGS/cuda.log" 2>&1; then
+    say "no nvcc to be had here, see $LOGS/cuda.log: going on without it"
+    return
+  fi
+  # The places and names of an installed toolkit, which a wheel has no links for.
+  ln -s lib "$CUDA.part/nvidia/cu13/lib64"
+  ln -s libcublasLt.so.13 "$CUDA.part/nvidia/cu13/lib/libcublasLt.so"
+  ln -s libcudart.so.13 "$CUDA.part/nvidia/cu13/lib/libcudart.so"
+  mv "$CUDA.part/nvidia/cu13" "$CUDA"
+  rm -rf "$CUDA.part"
+}
+
 install_packages
 install_cmake
 install_numpy
+install_cuda

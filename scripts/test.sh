@@ -2,7 +2,7 @@
 # Runs every test. Sets up the machine, builds, and stops at the first part that fails.
 #
 #   scripts/test.sh           all parts
-#   scripts/test.sh PART...   of: format release plain asan tsan clang
+#   scripts/test.sh PART...   of: format cuda release plain asan tsan clang
 #
 # Tests on real data that the project may not carry run where HOTROW_SHARED names its folder, or where
 # a folder `shared` lies beside the checkout; else they are skipped with a word.
@@ -10,8 +10,9 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 parts=("$@")
-[ $# -gt 0 ] || parts=(format release plain asan tsan clang)
-unit_tests=(kernels_test engine_test data_test formats_test text_test encode_test model_test tools_test)
+[ $# -gt 0 ] || parts=(format cuda release plain asan tsan clang)
+unit_tests=(kernels_test engine_test data_test formats_test text_test encode_test model_test tools_test
+            cuda_on_host_test cuda_kernels_test)
 sanitized_programs=("${unit_tests[@]}" golden_steps make_native dlrm_train dlrm_data)
 threaded_tests=(kernels_test engine_test text_test encode_test model_test)
 
@@ -31,19 +32,34 @@ part_format() {
     sort | xargs clang-format-14 --dry-run -Werror || fail "run clang-format-14 -i on the files above"
 }
 
+# The kernels for a GPU, as nvcc compiles them. Run on the CPU, they are part of the unit tests.
+part_cuda() {
+  if ! has_nvcc; then
+    say "cuda: skipped, no nvcc"
+    return
+  fi
+  say "cuda: build with nvcc"
+  configure release release -DHOTROW_CUDA=ON
+  build release hotrow_cuda cuda_kernels_gpu_test
+  say "cuda: registers and spills, tests on a GPU where there is one"
+  quietly ctest-cuda ctest --test-dir build/release --verbose --no-tests=error -L '^(cuda|gpu)$'
+  grep -oE '(skipped: |cuda resources ok).*' "$LOGS/ctest-cuda.log"
+  grep 'tests passed' "$LOGS/ctest-cuda.log"
+}
+
 part_release() {
   say "release: build"
-  configure release release
+  configure release release -DHOTROW_CUDA=AUTO
   sed -n '/Hotrow [0-9]/,/ccache/s/^-- //p' "$LOGS/configure-release.log"
   build release
   say "release: every test"
-  ctest --test-dir build/release --output-on-failure --no-tests=error -j "$JOBS" </dev/null | tee "$LOGS/ctest-release.log" ||
-    fail "release: tests failed (log: $LOGS/ctest-release.log)"
+  ctest --test-dir build/release --output-on-failure --no-tests=error -j "$JOBS" -LE '^(cuda|gpu)$' </dev/null |
+    tee "$LOGS/ctest-release.log" || fail "release: tests failed (log: $LOGS/ctest-release.log)"
 }
 
 part_plain() {
-  say "plain: build without oneDNN"
-  configure plain release -DHOTROW_ONEDNN=OFF
+  say "plain: build without oneDNN and CUDA"
+  configure plain release -DHOTROW_ONEDNN=OFF -DHOTROW_CUDA=OFF
   build plain dlrm_bench
   say "plain: the benchmark program"
   quietly ctest-plain ctest --test-dir build/plain --output-on-failure --no-tests=error -j "$JOBS" -L bench
@@ -85,7 +101,7 @@ part_clang() {
     return
   fi
   say "clang: build without a warning"
-  configure clang debug -DCMAKE_CXX_COMPILER="$clang"
+  configure clang debug -DCMAKE_CXX_COMPILER="$clang" -DHOTROW_CUDA=OFF
   build clang
 }
 
@@ -93,13 +109,15 @@ checks=()
 [ -z "${CI:-}" ] || checks=(--checks)
 scripts/setup.sh "${checks[@]}"
 use_cmake
+use_cuda
 has_numpy || say "no NumPy: what is compared with it is skipped"
 for part in "${parts[@]}"; do
-  declare -F "part_$part" >/dev/null || fail "no part '$part', expected format, release, plain, asan, tsan or clang"
+  declare -F "part_$part" >/dev/null || fail "no part '$part', expected format, cuda, release, plain, asan, tsan or clang"
   start=$SECONDS
   "part_$part"
   say "$part: done in $((SECONDS - start)) s"
 done
+say "$(python3 scripts/gpu_passed.py)"
 if [[ " ${parts[*]} " == *" release "* ]]; then
   grep 'tests passed' "$LOGS/ctest-release.log"
 fi

@@ -25,6 +25,14 @@ GOOD = {
 }
 
 
+# As GOOD with the op's kernel for a GPU.
+CUDA = {
+    "kernels/CMakeLists.txt": "add_library(k double_cpu.cpp double_cuda.cu)\n",
+    "kernels/core/launch.cuh": '#include "kernels/core/stream.h"\nvoid launch();\n',
+    "kernels/double_cuda.cu": '#include "kernels/core/launch.cuh"\n__global__ void twice(float* x) {\n  *x *= 2;\n}\n',
+}
+
+
 def run(tree):
     """Exit status and printed text of check_layout.py on `tree` (path -> text)."""
     with tempfile.TemporaryDirectory() as root:
@@ -104,13 +112,38 @@ class CheckLayout(unittest.TestCase):
         self.expect({"kernels/double_cpu.cpp": None}, "the op double lacks kernels/double_cpu.cpp")
         self.expect({"kernels/core/launch.cuh": ""}, "the op double lacks kernels/double_cuda.cu")
 
-    def test_launch_outside_its_file(self):
+    def test_sources_for_a_gpu_obey_every_rule(self):
+        self.expect_ok(CUDA)
+        self.expect({**CUDA, "kernels/CMakeLists.txt": GOOD["kernels/CMakeLists.txt"]},
+                    "kernels/double_cuda.cu:1: not named in kernels/CMakeLists.txt")
+        self.expect({**CUDA, "kernels/core/warp.cuh": '#include "engine/tape.h"\n', "engine/tape.h": ""},
+                    "kernels/core/warp.cuh:1: kernels must not include engine/tape.h")
+        self.expect({**CUDA, "kernels/core/warp.cuh": "\n" * 401}, "kernels/core/warp.cuh:401: 401 lines")
+        body = "__global__ void f(int* a) {\n" + "  *a = 0;\n" * 31 + "}\n"
+        self.expect({**CUDA, "kernels/double_cuda.cu": body * 9}, "one function in ten is longer than 32 lines")
+
+    def test_launch_in_brackets(self):
         launch = "void f() { k<<<1, 2>>>(); }\n"
-        cuda = {"kernels/double_cuda.cu": "", "kernels/CMakeLists.txt": "double_cpu.cpp double_cuda.cu\n"}
-        self.expect({**cuda, "kernels/core/launch.cuh": launch, "kernels/double_cuda.cu": "\n" + launch},
-                    "kernels/double_cuda.cu:2: a kernel launch outside kernels/core/launch.cuh")
-        self.expect_ok({**cuda, "kernels/core/launch.cuh": launch})
+        for path in ("kernels/double_cuda.cu", "kernels/core/launch.cuh"):
+            self.expect({**CUDA, path: "\n" + launch}, path + ":2: a launch with <<<")
         self.expect_ok({"engine/x.h": '// <<<\nconst char* kText = "<<<";\n'})
+
+    def test_assembly_outside_its_file(self):
+        for line in ('asm volatile("bar.sync 0;");', '__asm__("");'):
+            text = "__device__ void f() {\n  " + line + "\n}\n"
+            for path in ("kernels/double_cuda.cu", "kernels/core/warp.cuh"):
+                self.expect({**CUDA, path: text}, path + ":2: assembly outside kernels/core/async.cuh")
+            self.expect_ok({**CUDA, "kernels/core/async.cuh": text})
+            self.expect_ok({"kernels/core/bf16-inl.h": text})
+        self.expect_ok({**CUDA, "kernels/core/warp.cuh": '// asm\nconst char* kText = "asm";\n'})
+
+    def test_shared_variable(self):
+        fixed, dynamic = "\n__shared__ float sums[32];\n", "\nextern __shared__ char all[];\n"
+        for path, text in (("kernels/double_cuda.cu", fixed), ("kernels/double_cuda.cu", dynamic),
+                           ("kernels/core/warp.cuh", fixed), ("kernels/core/async.cuh", fixed)):
+            self.expect({**CUDA, path: text}, path + ":2: a shared variable")
+        self.expect_ok({**CUDA, "kernels/core/async.cuh": dynamic})
+        self.expect_ok({"tests/support/runtime.h": "#define __shared__\n"})
 
     def test_backend_chosen_by_the_preprocessor(self):
         for line in ("#ifdef HOTROW_CUDA", "#if defined(USE_MPI)", "#ifndef WITH_NCCL", "# if HOTROW_ONEDNN == 2",
@@ -138,6 +171,9 @@ class CheckLayout(unittest.TestCase):
         self.expect({"engine/x.cpp": ""}, "engine/x.cpp:1: not named in engine/CMakeLists.txt")
         self.expect({"engine/x.cpp": "", "engine/CMakeLists.txt": "ax.cpp ops/x.cpp"}, "engine/x.cpp:1: not named")
         self.expect({"tests/kernels/y_test.cpp": ""}, "tests/kernels/y_test.cpp:1: not named")
+        # A folder may have a list of its own.
+        self.expect_ok({"tests/gpu/main.cpp": "", "tests/gpu/CMakeLists.txt": "add_executable(g main.cpp)"})
+        self.expect({"tests/gpu/main.cpp": "", "tests/gpu/CMakeLists.txt": "domain.cpp"}, "gpu/main.cpp:1: not named")
 
     def test_long_functions(self):
         body = "  int x = 0;\n" * 31

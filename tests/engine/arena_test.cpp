@@ -72,11 +72,10 @@ TEST(Arena, MovesWithoutMovingItsMemory) {
 }
 
 TEST(Arena, SaysHowMuchWasMissing) {
-  const size_t bytes = size_t{1} << 60;
-  EXPECT_EQ(error_text<DeviceError>([&] { const Arena arena(bytes); }),
-            "[arena] out of memory: got no room for 1152921504606846976 bytes (1073741824.0 GiB), "
-            "expected that the "
-            "system has it");
+  EXPECT_EQ(error_text<DeviceError>(
+                [] { const Arena arena(size_t{1} << 60, Device::kCpu, "the test's memory"); }),
+            "[device] out of memory on the CPU: got no room for 1152921504606846976 bytes "
+            "(1073741824.0 GiB) for the test's memory, expected that the system has it");
 }
 
 TEST(AlignUp, RoundsUpToCacheLines) {

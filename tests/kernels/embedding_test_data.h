@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <random>
 #include <span>
@@ -62,6 +63,46 @@ struct TestTable {
     return {{rows.data(), {shape.rows, shape.dim}}, state.empty() ? nullptr : state.data(), bags()};
   }
 };
+
+// Rows of any type.
+struct TypedRows {
+  TableType type;
+  int64_t num_rows, dim;
+  std::vector<float> floats_of_32;  // of kFloat32
+  std::vector<uint16_t> high, low;  // of the others
+
+  TypedRows(TableType t, int64_t rows, int64_t cols, const std::vector<float>& values)
+      : type(t), num_rows(rows), dim(cols) {
+    (type == TableType::kFloat32 ? floats_of_32.resize(values.size()) : high.resize(values.size()));
+    low.resize(high.size());
+    write_floats(this->rows(), 0, values);
+  }
+  TableRows rows() {
+    void* data = type == TableType::kFloat32 ? static_cast<void*>(floats_of_32.data())
+                                             : static_cast<void*>(high.data());
+    return {data, {num_rows, dim}, type, low.data()};
+  }
+  ConstTableRows rows() const { return const_cast<TypedRows*>(this)->rows(); }
+  std::vector<float> floats() const {
+    std::vector<float> all(static_cast<size_t>(num_rows * dim));
+    read_floats(all, rows(), 0);
+    return all;
+  }
+  // What a lookup reads of rows of 16 bits.
+  std::vector<float> seen() const {
+    std::vector<float> all;
+    for (uint16_t x : high) {
+      all.push_back(type == TableType::kFp16 ? to_float(Fp16{x}) : to_float(Bf16{x}));
+    }
+    return all;
+  }
+};
+
+inline std::vector<uint32_t> bits_of(const std::vector<float>& values) {
+  std::vector<uint32_t> bits(values.size());
+  if (!bits.empty()) std::memcpy(bits.data(), values.data(), bits.size() * sizeof(float));
+  return bits;
+}
 
 // The block of `cols` columns from `first` on of a row-major matrix.
 inline std::vector<float> columns(const std::vector<float>& matrix, int64_t stride, int64_t first,

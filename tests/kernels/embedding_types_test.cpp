@@ -7,7 +7,6 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <map>
 #include <span>
@@ -25,47 +24,15 @@ namespace hotrow {
 namespace {
 
 using test::BatchShape;
+using test::bits_of;
 using test::TestTable;
+using test::TypedRows;
 
 constexpr TableType kHalves[] = {TableType::kSplitBf16, TableType::kBf16, TableType::kFp16};
 constexpr TableType kRounded[] = {TableType::kBf16, TableType::kFp16};
 constexpr UpdateKind kKinds[] = {UpdateKind::kSgd, UpdateKind::kAdagrad,
                                  UpdateKind::kRowwiseAdagrad, UpdateKind::kAdam};
 constexpr int64_t kDims[] = {1, 2, 3, 7, 13, 16, 31, 32, 48, 64, 100, 128, 200, 256, 300, 520};
-
-// Rows of any type.
-struct TypedRows {
-  TableType type;
-  int64_t num_rows, dim;
-  std::vector<uint16_t> high, low;
-
-  // Of 16 bits.
-  TypedRows(TableType t, int64_t rows, int64_t cols, const std::vector<float>& values)
-      : type(t), num_rows(rows), dim(cols), high(values.size()), low(values.size()) {
-    write_floats(this->rows(), 0, values);
-  }
-  TableRows rows() { return {high.data(), {num_rows, dim}, type, low.data()}; }
-  ConstTableRows rows() const { return const_cast<TypedRows*>(this)->rows(); }
-  std::vector<float> floats() const {
-    std::vector<float> all(high.size());
-    read_floats(all, rows(), 0);
-    return all;
-  }
-  // What a lookup reads.
-  std::vector<float> seen() const {
-    std::vector<float> all;
-    for (uint16_t x : high) {
-      all.push_back(type == TableType::kFp16 ? to_float(Fp16{x}) : to_float(Bf16{x}));
-    }
-    return all;
-  }
-};
-
-std::vector<uint32_t> bits_of(const std::vector<float>& values) {
-  std::vector<uint32_t> bits(values.size());
-  if (!bits.empty()) std::memcpy(bits.data(), values.data(), bits.size() * sizeof(float));
-  return bits;
-}
 
 class EmbeddingTypes : public ::testing::Test {
  protected:

@@ -4,41 +4,20 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <string>
 
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
-#include "tests/reference/interaction_ref.h"
-#include "tests/support/bounds.h"
+#include "tests/kernels/interaction_problem.h"
 #include "tests/support/error_text.h"
 #include "tests/support/instruction_sets.h"
 
 namespace hotrow {
 namespace {
 
-constexpr float kUntouched = 12345.0f;
+struct Problem : test::InteractionProblem {
+  using InteractionProblem::InteractionProblem;
 
-// Features and gradients in rows with gaps of different sizes, so that strides are really used and
-// writes into a gap show.
-struct Problem {
-  int64_t B, F, D;
-  bool self;
-  std::vector<std::vector<float>> x, dx;
-  std::vector<bool> accumulate;
-  std::vector<float> z, dz;
-
-  Problem(int64_t B_, int64_t F_, int64_t D_, bool self_) : B(B_), F(F_), D(D_), self(self_) {
-    for (int64_t f = 0; f < F; ++f) {
-      x.push_back(test::test_floats(B * stride(f), static_cast<uint32_t>(100 + f)));
-      dx.push_back(test::test_floats(B * stride(f), static_cast<uint32_t>(900 + f)));
-      accumulate.push_back(f % 3 == 1);
-    }
-    z.assign(static_cast<size_t>(B * cols()), kUntouched);
-    dz = test::test_floats(B * cols(), 7);
-  }
-  int64_t cols() const { return D + interaction_pairs(F, self); }
-  int64_t stride(int64_t f) const { return D + f % 4; }
   std::vector<Feature> features() const {
     std::vector<Feature> list;
     for (int64_t f = 0; f < F; ++f) list.push_back({x[f].data(), stride(f)});
@@ -53,42 +32,17 @@ struct Problem {
   void backward() {
     interaction_backward(grads(), {dz.data(), {B, cols()}}, features(), D, self, CpuStream{});
   }
-  reference::SampleFeatures<float> sample(const std::vector<std::vector<float>>& from,
-                                          int64_t b) const {
-    reference::SampleFeatures<float> rows;
-    for (int64_t f = 0; f < F; ++f) {
-      const float* row = from[f].data() + b * stride(f);
-      rows.emplace_back(row, row + D);
-    }
-    return rows;
-  }
 };
 
 void expect_forward_matches(Problem& p) {
   p.forward();
-  for (int64_t b = 0; b < p.B; ++b) {
-    const auto want = reference::interaction(p.sample(p.x, b), p.self);
-    const std::span<const float> row(p.z.data() + b * p.cols(), static_cast<size_t>(p.cols()));
-    ASSERT_TRUE(test::within_bound(row, want, p.D)) << "sample " << b;
-  }
+  p.expect_z();
 }
 
 void expect_backward_matches(Problem& p) {
   const auto before = p.dx;
   p.backward();
-  for (int64_t b = 0; b < p.B; ++b) {
-    const float* dz = p.dz.data() + b * p.cols();
-    const auto want = reference::interaction_backward({dz, dz + p.cols()}, p.sample(p.x, b), p.self,
-                                                      p.sample(before, b), p.accumulate);
-    for (int64_t f = 0; f < p.F; ++f) {
-      const float* row = p.dx[f].data() + b * p.stride(f);
-      const std::span<const float> got(row, static_cast<size_t>(p.D));
-      ASSERT_TRUE(test::within_bound(got, want[f], p.F + 1)) << "sample " << b << " feature " << f;
-      const size_t gap = static_cast<size_t>(p.stride(f) - p.D) * sizeof(float);
-      ASSERT_EQ(std::memcmp(row + p.D, before[f].data() + b * p.stride(f) + p.D, gap), 0)
-          << "wrote between rows of feature " << f;
-    }
-  }
+  p.expect_dx(before);
 }
 
 class InteractionTest : public ::testing::TestWithParam<int64_t> {};
@@ -175,7 +129,7 @@ TEST(Interaction, BitsDoNotDependOnThreadsOrBatch) {
     prefix.B = 5;
     prefix.forward();
     EXPECT_TRUE(std::equal(prefix.z.begin(), prefix.z.begin() + 5 * prefix.cols(), one.z.begin()));
-    EXPECT_EQ(prefix.z[static_cast<size_t>(5 * prefix.cols())], kUntouched);
+    EXPECT_EQ(prefix.z[static_cast<size_t>(5 * prefix.cols())], Problem::kUntouched);
   }
 }
 

@@ -4,11 +4,11 @@
 
 #include <cmath>
 #include <limits>
-#include <random>
 #include <string>
 
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
+#include "tests/kernels/loss_problem.h"
 #include "tests/reference/loss_ref.h"
 #include "tests/support/bounds.h"
 #include "tests/support/error_text.h"
@@ -17,6 +17,8 @@ namespace hotrow {
 namespace {
 
 using Floats = std::vector<float>;
+using test::loss_configs;
+using Problem = test::LossProblem;
 
 struct Result {
   float loss = -1;
@@ -32,34 +34,8 @@ Result run(const Floats& p, const Floats& target, const LossConfig& config) {
   return r;
 }
 
-std::vector<LossConfig> all_configs() {
-  return {{LossKind::kMse},
-          {LossKind::kMse, 0.15},
-          {LossKind::kBce},
-          {LossKind::kBce, 0.15},
-          {LossKind::kBce, 0.7},
-          {LossKind::kWeightedBce, 0, 0.3f, 1.7f},
-          {LossKind::kWeightedBce, 0.02, 0.3f, 1.7f},
-          {LossKind::kBceWithLogits}};
-}
-
-// Probabilities inside (0, 1), or logits of both signs; labels 0 and 1, some of them soft.
-struct Problem {
-  Floats p, target;
-
-  Problem(const LossConfig& config, int64_t B) {
-    std::mt19937 random(5);
-    std::uniform_real_distribution<float> u(0.0005f, 0.9995f);
-    for (int64_t b = 0; b < B; ++b) {
-      const float x = u(random);
-      p.push_back(config.kind == LossKind::kBceWithLogits ? 12 * std::log(x / (1 - x)) / 7 : x);
-      target.push_back(b % 5 == 4 ? u(random) : static_cast<float>(random() % 2));
-    }
-  }
-};
-
 TEST(Loss, MatchesDouble) {
-  for (const LossConfig& config : all_configs()) {
+  for (const LossConfig& config : loss_configs()) {
     for (int64_t B : {1, 2, 7, 128, 1025, 70001}) {
       const Problem problem(config, B);
       const Result got = run(problem.p, problem.target, config);
@@ -72,7 +48,7 @@ TEST(Loss, MatchesDouble) {
 }
 
 TEST(Loss, ReferenceGradientMatchesCentralDifferences) {
-  for (const LossConfig& config : all_configs()) {
+  for (const LossConfig& config : loss_configs()) {
     const Floats p = {0.03f, 0.21f, 0.5f, 0.83f, 0.44f}, target = {0, 1, 0.25f, 1, 0};
     const auto want = reference::loss(p, target, config);
     const auto f = [&](std::span<const double> x) {
@@ -153,7 +129,7 @@ TEST(Loss, ClampPassesTheGradientOnItsBorders) {
 }
 
 TEST(Loss, EmptyBatchHasNoLoss) {
-  for (const LossConfig& config : all_configs()) EXPECT_EQ(run({}, {}, config).loss, 0.0f);
+  for (const LossConfig& config : loss_configs()) EXPECT_EQ(run({}, {}, config).loss, 0.0f);
 }
 
 TEST(Loss, GradientMayLieOverThePredictions) {
@@ -166,7 +142,7 @@ TEST(Loss, GradientMayLieOverThePredictions) {
 
 TEST(Loss, NanAndImpossibleProbabilitiesShow) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  for (const LossConfig& config : all_configs()) {
+  for (const LossConfig& config : loss_configs()) {
     EXPECT_TRUE(std::isnan(run({0.5f, nan, 0.5f}, {0, 1, 1}, config).loss));
     EXPECT_TRUE(std::isnan(run({0.5f, nan, 0.5f}, {0, 1, 1}, config).dp[1]));
     EXPECT_TRUE(std::isnan(run({0.5f, 0.5f}, {0, nan}, config).loss));
@@ -177,7 +153,7 @@ TEST(Loss, NanAndImpossibleProbabilitiesShow) {
 }
 
 TEST(Loss, BitsDoNotDependOnThreads) {
-  for (const LossConfig& config : all_configs()) {
+  for (const LossConfig& config : loss_configs()) {
     const Problem problem(config, 70001);
     const Result one = run(problem.p, problem.target, config);
     for (int threads : {2, 3, 8}) {

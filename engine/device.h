@@ -1,0 +1,67 @@
+// What the engine asks of a device: memory, and work in order. Which library does it, and whether
+// this build has one, is known below this header alone.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace hotrow {
+
+enum class Device { kCpu, kCuda };
+
+struct DeviceMemory {
+  size_t free = 0, total = 0;  // bytes
+};
+
+// A stream is work that is done in order. What is queued on one may still run when the call
+// returns, and the memory of the host that it names must stay until wait(). The CPU has one stream,
+// null, on which everything is done at once. Every function but those that are noexcept throws
+// DeviceError when the device fails.
+class DeviceDriver {
+ public:
+  virtual ~DeviceDriver() = default;
+
+  virtual std::string name() const = 0;
+  virtual DeviceMemory memory() const = 0;
+
+  // Zeroed memory, aligned as a Tensor wants it; bytes >= 1. Waits for the device. Throws
+  // DeviceError when the device has no more, with the bytes asked for and `purpose`.
+  virtual std::byte* allocate(size_t bytes, std::string_view purpose) const = 0;
+  // `bytes` as allocated. Waits for the device.
+  virtual void release(std::byte* memory, size_t bytes) const noexcept = 0;
+
+  virtual void* make_stream() const = 0;
+  virtual void destroy_stream(void* stream) const noexcept = 0;
+  virtual void wait(void* stream) const = 0;
+
+  // Each side may be the device's memory or the host's.
+  virtual void copy(void* to, const void* from, size_t bytes, void* stream) const = 0;
+  // `memory` is the device's.
+  virtual void fill(void* memory, unsigned char byte, size_t bytes, void* stream) const = 0;
+};
+
+const DeviceDriver& cpu_driver();
+// The first GPU that the process sees. Throws DeviceError where this build has no CUDA, or the
+// machine no GPU.
+const DeviceDriver& cuda_driver();
+
+const DeviceDriver& driver(Device device);
+
+// A stream of its own.
+class DeviceStream {
+ public:
+  explicit DeviceStream(Device device);
+  ~DeviceStream();
+  DeviceStream(const DeviceStream&) = delete;
+  DeviceStream& operator=(const DeviceStream&) = delete;
+
+  void* native() const { return native_; }
+  void wait() const { driver_->wait(native_); }
+
+ private:
+  const DeviceDriver* driver_;
+  void* native_;
+};
+
+}  // namespace hotrow

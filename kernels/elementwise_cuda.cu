@@ -1,0 +1,91 @@
+#include "kernels/elementwise.h"
+
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/argument_checks.h"
+#include "kernels/core/launch.cuh"
+#include "kernels/core/parallel.h"
+#include "kernels/core/vec.cuh"
+
+namespace hotrow {
+namespace {
+
+constexpr int kThreads = 256;
+
+// What becomes of an element of the output, and of those of the two inputs.
+struct First {
+  static __device__ float of(float, float a, float) { return a; }
+};
+struct Sum {
+  static __device__ float of(float, float a, float b) { return a + b; }
+};
+struct Product {
+  static __device__ float of(float, float a, float b) { return a * b; }
+};
+struct SumWithProduct {
+  static __device__ float of(float out, float a, float b) { return fmaf(a, b, out); }
+};
+
+// kWidth: elements of a thread, 4 where all addresses are multiples of 16 bytes, else 1.
+template <class F, int kWidth>
+__global__ void each_kernel(float* out, const float* a, const float* b, int64_t n) {
+  const int64_t i = (int64_t{blockIdx.x} * kThreads + threadIdx.x) * kWidth;
+  if (kWidth == 4 && i + kWidth <= n) {
+    Float4 result = load4(out + i);
+    const Float4 x = load4(a + i), y = load4(b + i);
+#pragma unroll
+    for (int k = 0; k < 4; ++k) result[k] = F::of(result[k], x[k], y[k]);
+    store4(out + i, result);
+    return;
+  }
+  for (int64_t j = i; j < i + kWidth && j < n; ++j) out[j] = F::of(out[j], a[j], b[j]);
+}
+
+template <class F>
+void for_each(const char* op, float* out, const float* a, const float* b, int64_t n,
+              CudaStream stream) {
+  const bool wide = is_aligned16(out) && is_aligned16(a) && is_aligned16(b);
+  const LaunchShape shape{ceil_div(n, wide ? 4 * kThreads : kThreads), kThreads};
+  launch(op, wide ? each_kernel<F, 4> : each_kernel<F, 1>, shape, stream, out, a, b, n);
+}
+
+void product_gradient(float* out, bool accumulate, const float* dout, const float* other, int64_t n,
+                      CudaStream stream) {
+  if (out == nullptr) return;
+  if (accumulate) {
+    for_each<SumWithProduct>("multiply backward", out, dout, other, n, stream);
+  } else {
+    for_each<Product>("multiply backward", out, dout, other, n, stream);
+  }
+}
+
+}  // namespace
+
+void copy(float* out, const float* a, int64_t n, bool accumulate, CudaStream stream) {
+  check_size("copy", n);
+  if (accumulate) {
+    for_each<Sum>("copy", out, out, a, n, stream);
+  } else {
+    for_each<First>("copy", out, a, a, n, stream);
+  }
+}
+
+void add(float* out, const float* a, const float* b, int64_t n, CudaStream stream) {
+  check_size("add", n);
+  for_each<Sum>("add", out, a, b, n, stream);
+}
+
+void multiply(float* out, const float* a, const float* b, int64_t n, CudaStream stream) {
+  check_size("multiply", n);
+  for_each<Product>("multiply", out, a, b, n, stream);
+}
+
+void multiply_backward(const MultiplyBackward& out, const float* dout, const float* a,
+                       const float* b, int64_t n, CudaStream stream) {
+  check_size("multiply backward", n);
+  product_gradient(out.da, out.accumulate_da, dout, b, n, stream);
+  product_gradient(out.db, out.accumulate_db, dout, a, n, stream);
+}
+
+}  // namespace hotrow
