@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstring>
 
-#include "data/text_numbers.h"
+#include "data/line_marks.h"
 
 namespace hotrow::text {
 namespace {
@@ -25,91 +25,54 @@ size_t field_end(std::string_view line, size_t at, char separator, bool quotes) 
 }  // namespace
 
 LineBlock::LineBlock(const LineShape& shape)
-    : shape_(shape), stride_(shape.num_columns + 1), bounds_(kMaxLines * stride_) {}
-
-void LineBlock::start_line(size_t at) {
-  fields_[rows_] = 0;
-  quoted_[rows_] = false;
-  bounds_[rows_ * stride_] = static_cast<uint32_t>(at) - 1;
-}
-
-void LineBlock::end_field(size_t at) {
-  uint32_t& fields = fields_[rows_];
-  if (fields < shape_.num_columns) {
-    bounds_[rows_ * stride_ + ++fields] = static_cast<uint32_t>(at);
-  } else {
-    fields = static_cast<uint32_t>(shape_.num_columns) + 1;
-  }
-}
-
-void LineBlock::cut_quoted(std::string_view text, size_t at) {
-  const size_t first = line_begin(rows_);
-  const std::string_view line = text.substr(first, at - first);
-  fields_[rows_] = 0;
-  for (size_t end = field_end(line, 0, shape_.separator, true);;) {
-    end_field(first + end);
-    if (end == line.size()) return;
-    end = field_end(line, end + 1, shape_.separator, true);
-  }
-}
-
-void LineBlock::end_line(std::string_view text, size_t at) {
-  const size_t next = at + 1;
-  if (at > line_begin(rows_) && text[at - 1] == '\r') --at;
-  line_ends_[rows_] = static_cast<uint32_t>(at);
-  if (quoted_[rows_]) {
-    cut_quoted(text, at);
-  } else {
-    end_field(at);
-  }
-  if (++rows_ < kMaxLines) start_line(next);
-}
+    : shape_(shape), places_(kMaxLines * (shape.num_columns + 1) + kMarkRoom) {}
 
 size_t LineBlock::take(std::string_view text, size_t begin) {
-  rows_ = 0;
-  start_line(begin);
-  const auto separator = static_cast<uint8_t>(shape_.separator);
-  for (size_t at = begin; at < text.size(); at += 8) {
-    uint64_t bytes = 0;  // behind the end: nothing that is looked for, for no separator is NUL
-    if (at + 8 <= text.size()) [[likely]] {
-      std::memcpy(&bytes, text.data() + at, 8);
-    } else {
-      std::memcpy(&bytes, text.data() + at, text.size() - at);
-    }
-    uint64_t found = bytes_equal(bytes, separator) | bytes_equal(bytes, '\n');
-    if (shape_.quotes) found |= bytes_equal(bytes, '"');
-    for (; found != 0; found &= found - 1) {
-      const size_t place = at + static_cast<size_t>(std::countr_zero(found)) / 8;
-      if (text[place] == '\n') {
-        end_line(text, place);
-        if (rows_ == kMaxLines) return place + 1;
-      } else if (text[place] == shape_.separator) {
-        end_field(place);
-      } else {
-        quoted_[rows_] = true;
-      }
-    }
+  quoted_.fill(false);
+  places_[0] = static_cast<uint32_t>(begin) - 1;
+  first_[0] = 0;
+  LineMarks marks{.separator = shape_.separator,
+                  .quotes = shape_.quotes,
+                  .most_lines = kMaxLines,
+                  .first = first_.data(),
+                  .quoted = quoted_.data(),
+                  .at = begin,
+                  .count = 1};
+  while (marks.lines < kMaxLines && marks.at < text.size()) {
+    if (places_.size() < marks.count + kMarkRoom) places_.resize(2 * places_.size());
+    marks.places = places_;
+    mark_lines(marks, text);
   }
-  if (line_begin(rows_) < text.size()) end_line(text, text.size());
-  return text.size();
+  rows_ = marks.lines;
+  const bool open = rows_ < kMaxLines && places_[first_[rows_]] + 1 < text.size();
+  if (open) {  // the last line has no end of its own
+    places_[marks.count] = static_cast<uint32_t>(text.size());
+    first_[++rows_] = static_cast<uint32_t>(marks.count + 1);
+  }
+  const size_t behind = open ? text.size() : places_[first_[rows_]] + 1;
+  for (size_t row = 0; row < rows_; ++row) end_line(text, row);
+  return behind;
 }
 
-int64_t count_newlines(std::string_view text) {
-  constexpr size_t kRound = 255 * 8;  // as far as a count in each byte goes
-  int64_t count = 0;
-  size_t at = 0;
-  while (text.size() - at >= 8) {
-    uint64_t counts = 0;  // one in each byte
-    for (const size_t end = at + std::min(kRound, (text.size() - at) & ~size_t{7}); at < end;
-         at += 8) {
-      uint64_t bytes;
-      std::memcpy(&bytes, text.data() + at, sizeof(bytes));
-      counts += bytes_equal(bytes, '\n') >> 7;
-    }
-    const uint64_t pairs = (counts & 0x00ff00ff00ff00ffu) + ((counts >> 8) & 0x00ff00ff00ff00ffu);
-    count += static_cast<int64_t>((pairs * 0x0001000100010001u) >> 48);
+void LineBlock::end_line(std::string_view text, size_t row) {
+  uint32_t& end = places_[first_[row + 1] - 1];
+  if (end > line_begin(row) && text[end - 1] == '\r') --end;
+  line_ends_[row] = end;
+  fields_[row] = first_[row + 1] - first_[row] - 1;
+  if (quoted_[row]) cut_quoted(text, row);
+}
+
+// Fields as quotes make them: there are no more than separators.
+void LineBlock::cut_quoted(std::string_view text, size_t row) {
+  const size_t first = line_begin(row);
+  const std::string_view line = text.substr(first, line_ends_[row] - first);
+  uint32_t fields = 0;
+  for (size_t end = field_end(line, 0, shape_.separator, true);;) {
+    places_[first_[row] + ++fields] = static_cast<uint32_t>(first + end);
+    if (end == line.size()) break;
+    end = field_end(line, end + 1, shape_.separator, true);
   }
-  return count + std::count(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), '\n');
+  fields_[row] = fields;
 }
 
 std::vector<std::string_view> cut_fields(std::string_view line, char separator, bool quotes) {

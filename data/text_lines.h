@@ -1,4 +1,4 @@
-// Where the fields of lines stand: one pass over the text, eight bytes at once.
+// Where the fields of lines stand: one pass over the text, 64 bytes at once.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@ struct LineShape {
 // A run of lines, cut into fields.
 class LineBlock {
  public:
-  static constexpr size_t kMaxLines = 64;  // text, bounds and values of a block stay in the caches
+  static constexpr size_t kMaxLines = 64;  // text, places and values of a block stay in the caches
 
   explicit LineBlock(const LineShape& shape);
 
@@ -28,34 +28,28 @@ class LineBlock {
   size_t take(std::string_view text, size_t begin);
 
   size_t rows() const { return rows_; }
-  // Fields of a line; num_columns + 1 for all that have more.
   size_t fields(size_t row) const { return fields_[row]; }
   // Whether the line has a quote, where they mean something. Its fields are cut heeding them, but
   // are not checked and stand as they are in the text.
   bool quoted(size_t row) const { return quoted_[row]; }
-  // Bytes [begin, end) of `text` that are field `column`, for lines with num_columns of them.
-  uint32_t begin(size_t row, size_t column) const { return bounds_[row * stride_ + column] + 1; }
-  uint32_t end(size_t row, size_t column) const { return bounds_[row * stride_ + column + 1]; }
+  // Bytes [begin, end) of `text` that are field `column` < fields(row).
+  uint32_t begin(size_t row, size_t column) const { return places_[first_[row] + column] + 1; }
+  uint32_t end(size_t row, size_t column) const { return places_[first_[row] + column + 1]; }
   // Of the line without its end.
   uint32_t line_begin(size_t row) const { return begin(row, 0); }
   uint32_t line_end(size_t row) const { return line_ends_[row]; }
 
  private:
-  void start_line(size_t at);
-  void end_field(size_t at);
-  void end_line(std::string_view text, size_t at);
-  void cut_quoted(std::string_view text, size_t at);
+  void end_line(std::string_view text, size_t row);
+  void cut_quoted(std::string_view text, size_t row);
 
   LineShape shape_;
-  size_t stride_;
   size_t rows_ = 0;
-  std::vector<uint32_t> bounds_;  // (kMaxLines, num_columns + 1): byte before the line, field ends
+  std::vector<uint32_t> places_;  // of each line: the byte before it, then the ends of its fields
+  std::array<uint32_t, kMaxLines + 1> first_{};  // of a line in places_; one more for the next
   std::array<uint32_t, kMaxLines> fields_{}, line_ends_{};
   std::array<bool, kMaxLines> quoted_{};
 };
-
-// The number of "\n", eight bytes at once.
-int64_t count_newlines(std::string_view text);
 
 // The fields of one line without its end, cut as LineBlock does.
 std::vector<std::string_view> cut_fields(std::string_view line, char separator, bool quotes);

@@ -4,62 +4,28 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <numeric>
 
 #include "data/excerpt.h"
-#include "data/text_numbers.h"
+#include "data/line_marks.h"
+#include "data/short_fields.h"
+#include "data/text_field.h"
 #include "data/text_values.h"
 
 namespace hotrow {
 namespace {
 
+using text::Field;
 using text::FieldError;
 using text::LineBlock;
 using Role = TextColumn::Role;
 
+static_assert(LineBlock::kMaxLines <= text::ShortFields::kMost);
+
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-
-// A field inside a piece, with eight bytes before its end and one behind it that can be read.
-struct Field {
-  const char* begin;
-  size_t size;
-
-  const char* end() const { return begin + size; }
-  std::string_view text() const { return {begin, size}; }
-};
-
-// "-12" and "12"; `value` is 0 for nothing. False for what needs more care.
-inline bool read_integer(Field field, int64_t& value) {
-  const bool negative = *field.begin == '-';
-  const size_t digits = field.size - negative;
-  uint32_t number = 0;
-  const bool ok = text::decimal(text::padded_digits(field.end(), digits), number);
-  value = negative ? -static_cast<int64_t>(number) : number;
-  if (field.size == 0) value = 0;
-  return (ok && digits - 1 < text::kMaxFast) || field.size == 0;
-}
-
-inline bool read_hex(Field field, int64_t& value) {
-  uint32_t number = 0;
-  const bool ok = text::hexadecimal(text::padded_digits(field.end(), field.size), number);
-  value = field.size == 0 ? 0 : number;
-  return (ok && field.size <= text::kMaxFast) || field.size == 0;
-}
-
-bool read_long_integer(Field field, int64_t& value) {
-  if (field.size <= text::kMaxFast) [[likely]]
-    return read_integer(field, value);
-  const auto [stop, error] = std::from_chars(field.begin, field.end(), value);
-  return error == std::errc() && stop == field.end();
-}
-
-bool read_real(Field field, double& value) {
-  const auto [stop, error] = std::from_chars(field.begin, field.end(), value);
-  return error == std::errc() && stop == field.end() && std::isfinite(value);
-}
 
 class Parser {
  public:
@@ -85,18 +51,20 @@ class Parser {
  private:
   size_t num_dense() const { return schema_.schema.num_dense(); }
 
+  // What the vectors held is overwritten, not cleared.
   void make_room() {
     lines_ = static_cast<size_t>(text::count_newlines(text_));
     lines_ += !text_.empty() && text_.back() != '\n';
     rows_.labels.resize(lines_);
     rows_.dense.resize(lines_ * num_dense());
+    rows_.sparse.resize(schema_.schema.num_tables());
+    rows_.bad.clear();
     for (const TextLayout::Column& c : layout_.columns) {
       if (c.column.role != Role::kCategorical) continue;
       RawFeature& feature = rows_.sparse[c.column.index];
       feature.offsets.resize(lines_ + 1);
-      if (is_list(c.column)) continue;
-      feature.keys.resize(lines_);
       std::iota(feature.offsets.begin(), feature.offsets.end(), 0);
+      feature.keys.resize(is_list(c.column) ? 0 : lines_);
     }
   }
 
@@ -135,6 +103,22 @@ class Parser {
     }
   }
 
+  // The fields of a column of the good lines, an empty one for others. False if one is longer.
+  bool load_short_fields(size_t place) {
+    size_t sizes = 0;
+    for (size_t r = 0; r < block_.rows(); ++r) {
+      if (state_[r] != kGood) {
+        short_.sizes[r] = 0;
+        continue;
+      }
+      const Field f = field(r, place);
+      std::memcpy(&short_.bytes[r], f.end() - 8, 8);
+      short_.sizes[r] = f.size;
+      sizes = std::max(sizes, f.size);
+    }
+    return sizes <= text::kMaxFast;
+  }
+
   void read_column(const TextLayout::Column& c) {
     switch (c.column.role) {
       case Role::kLabel:
@@ -161,7 +145,7 @@ class Parser {
         labels[r] = field.text() == rule.text ? 1.0f : 0.0f;
         return true;
       }
-      const bool ok = read_real(field, number);
+      const bool ok = text::read_real(field, number);
       if (rule.kind == LabelRule::Kind::kNumber) {
         labels[r] = static_cast<float>(number);
         return ok && std::isfinite(labels[r]);
@@ -177,14 +161,18 @@ class Parser {
     if (c.column.type == ColumnType::kFloat64) {
       return for_good_lines(c.place, [=](size_t r, Field field) {
         double number = kMissing;
-        const bool ok = field.size == 0 || read_real(field, number);
+        const bool ok = field.size == 0 || text::read_real(field, number);
         column[r * stride] = number;
         return ok;
       });
     }
+    if (load_short_fields(c.place) && text::read_decimals(numbers_, short_, block_.rows())) {
+      for (size_t r = 0; r < block_.rows(); ++r) column[r * stride] = numbers_[r];
+      return;
+    }
     for_good_lines(c.place, [=](size_t r, Field field) {
       int64_t number = 0;
-      const bool ok = read_integer(field, number);
+      const bool ok = text::read_integer(field, number);
       column[r * stride] = field.size == 0 ? kMissing : static_cast<double>(number);
       return ok;
     });
@@ -205,11 +193,12 @@ class Parser {
 
   void read_keys(const TextLayout::Column& c) {
     if (c.column.type == ColumnType::kHex32) {
-      return read_integer_keys(c, [](Field f, int64_t& value) { return read_hex(f, value); });
+      if (c.column.cardinality == 0 && read_short_hex(c)) return;
+      return read_integer_keys(c, [](Field f, int64_t& value) { return text::read_hex(f, value); });
     }
     if (c.column.type != ColumnType::kText) {
-      return read_integer_keys(c,
-                               [](Field f, int64_t& value) { return read_long_integer(f, value); });
+      return read_integer_keys(
+          c, [](Field f, int64_t& value) { return text::read_long_integer(f, value); });
     }
     uint64_t* keys = rows_.sparse[c.column.index].keys.data() + row_;
     for_good_lines(c.place, [&](size_t r, Field field) {
@@ -218,13 +207,21 @@ class Parser {
     });
   }
 
+  bool read_short_hex(const TextLayout::Column& c) {
+    if (!load_short_fields(c.place) || !text::read_hexadecimals(words_, short_, block_.rows())) {
+      return false;
+    }
+    std::copy_n(words_.begin(), block_.rows(), rows_.sparse[c.column.index].keys.begin() + row_);
+    return true;
+  }
+
   void read_list_column(const TextLayout::Column& c) {
     RawFeature& feature = rows_.sparse[c.column.index];
     const bool hex = c.column.type == ColumnType::kHex32 && c.column.cardinality == 0;
     for (size_t r = 0; r < block_.rows(); ++r) {
       int64_t value = 0;
       const bool one = hex && state_[r] == kGood && field(r, c.place).size > 0 &&
-                       read_hex(field(r, c.place), value);
+                       text::read_hex(field(r, c.place), value);
       if (one) {
         feature.keys.push_back(static_cast<uint64_t>(value));
       } else if (state_[r] != kBad) {
@@ -350,6 +347,9 @@ class Parser {
   size_t row_ = 0;  // of the block's first line
   std::array<State, LineBlock::kMaxLines> state_;
   std::vector<size_t> bad_rows_;
+  text::ShortFields short_;  // of one column of the block, and what they are
+  text::ShortFields::Words words_;
+  std::array<double, text::ShortFields::kMost> numbers_;
   // Of the field that is being read with care.
   size_t at_ = 0;          // its first byte in text_
   bool unquoted_ = false;  // its text is not that of the file
@@ -361,7 +361,6 @@ class Parser {
 
 void parse_text(RawRows& rows, const TextLayout& layout, std::string_view file,
                 const TextPiece& piece) {
-  rows.start(layout.schema.schema);
   Parser(rows, layout, file, piece).run();
 }
 

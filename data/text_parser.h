@@ -1,10 +1,10 @@
 // The lines of one piece of text to RawRows.
 //
 // Columns of one value a field are read block by block (data/text_lines.h), one column after the
-// other, by loops without a branch a digit (data/text_numbers.h). A line with a field that such a
-// loop does not take (longer numbers, quotes, words for missing values, nonsense) is read again
-// field by field, which also makes the error texts. At the Criteo shape, read from the page
-// cache, about 0.44 us a line, 550 MB/s a core (docs/benchmarks/text.md).
+// other: eight fields at once where all are short (data/short_fields.h), else one by one without a
+// branch a digit (data/text_numbers.h). A line with a field that neither takes (longer numbers,
+// quotes, words for missing values, nonsense) is read again field by field, which also makes the
+// error texts. Rates: docs/benchmarks/text.md.
 #pragma once
 
 #include "data/raw_rows.h"

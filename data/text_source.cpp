@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "data/excerpt.h"
+#include "data/line_marks.h"
 #include "data/text_parser.h"
 #include "kernels/core/check.h"
 
@@ -36,16 +37,14 @@ void TextSource::open(size_t file) {
   file_ = file;
   text_ = std::make_unique<TextFile>(files_[file]);
   line_ = 1;
-  ahead_.clear();
-  read_more(ahead_);
+  read_more(ahead_, 0);
   if (view(ahead_).starts_with(kByteOrderMark)) {
     ahead_.erase(ahead_.begin(), ahead_.begin() + kByteOrderMark.size());
   }
 }
 
-// Reads until `text` is a piece or the file is at its end.
-void TextSource::read_more(std::vector<char>& text) {
-  const size_t had = text.size();
+// Reads behind the first `had` bytes until `text` is a piece or the file is at its end.
+void TextSource::read_more(std::vector<char>& text, size_t had) {
   text.resize(kPieceBytes);
   text.resize(had + text_->read(text.data() + had, kPieceBytes - had));
 }
@@ -76,9 +75,9 @@ void TextSource::skip_header() {
 
 // False if there is nothing left of the file.
 bool TextSource::fill(TextPiece& piece) {
-  piece.text.clear();
-  std::swap(piece.text, ahead_);
-  read_more(piece.text);
+  piece.text.resize(kPieceBytes);  // what it held is overwritten, not cleared
+  std::copy(ahead_.begin(), ahead_.end(), piece.text.begin());
+  read_more(piece.text, ahead_.size());
   const std::string_view text = view(piece.text);
   const bool whole = text_->at_end() && text_->damage().empty();
   const size_t end = whole ? text.size() : text.rfind('\n') + 1;

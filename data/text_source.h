@@ -38,7 +38,7 @@ class TextSource : public RawSource {
 
  private:
   void open(size_t file);
-  void read_more(std::vector<char>& text);
+  void read_more(std::vector<char>& text, size_t had);
   bool fill(TextPiece& piece);
   std::string_view first_line();
   void skip_header();

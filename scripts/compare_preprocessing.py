@@ -4,7 +4,8 @@
   scripts/compare_preprocessing.py [--rows=N] [--threads=N] [--reference=CHECKOUT] [--keep=FOLDER]
 
 rows of the table, each with the lines that it gets and its time a million lines:
-  encode     dlrm_data encode IN OUT --convention=reference --to=FORMAT
+  encode     dlrm_data encode IN OUT --convention=reference --to=FORMAT, --dense=log1p unless FORMAT
+             holds integers only (kaggle, mlperf-bin)
   pandas     read_csv, log(x + 1), factorize a column, values and counts, one .npy a part
   python     a loop over lines with a dictionary a column, without any library's parser
   reference  data_utils.getCriteoAdData of a checkout of facebookresearch/dlrm, Kaggle's steps
@@ -36,8 +37,9 @@ def timed(work):
 
 
 def encode(program, text, out, to, threads):
-    subprocess.run([program, "encode", text, out, f"--to={to}", "--convention=reference", f"--num-threads={threads}"],
-                   check=True, stdout=subprocess.DEVNULL)
+    dense = "none" if to in ("kaggle", "mlperf-bin") else "log1p"
+    subprocess.run([program, "encode", text, out, f"--to={to}", "--convention=reference", f"--dense={dense}",
+                    f"--num-threads={threads}"], check=True, stdout=subprocess.DEVNULL)
 
 
 def with_pandas(text, folder):

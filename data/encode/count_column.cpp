@@ -33,25 +33,28 @@ struct Before {
   }
 };
 
-void count_block(Table& table, std::span<const uint64_t> keys, uint64_t first) {
+// places: null, or where each value's place among the table's entries goes.
+void count_block(Table& table, std::span<const uint64_t> keys, uint64_t first, uint32_t* places) {
   uint64_t hashes[kBlock];
   table.hash_and_prefetch(hashes, keys);
   for (size_t i = 0; i < keys.size(); ++i) {
     if (!table.covers(hashes[i])) continue;
     Count* const count = table.find_or_add(keys[i], hashes[i]);
-    if (count != nullptr && count->count++ == 0) count->first = first + i;
+    if (count == nullptr) continue;
+    if (count->count++ == 0) count->first = first + i;
+    if (places != nullptr) places[i] = static_cast<uint32_t>(table.place_of(count));
   }
 }
 
-// One walk over the column.
-void count_range(Table& table, const CountWork& work) {
+// One walk over the column. places: null, or one for each of its values.
+void count_range(Table& table, uint32_t* places, const CountWork& work) {
   std::vector<uint64_t> keys;
   uint64_t first = 0;
   for (const Segment& segment : work.segments->all()) {
     segment.read_keys(keys, work.column);
     for (size_t at = 0; at < keys.size(); at += kBlock) {
       count_block(table, std::span(keys).subspan(at, std::min(kBlock, keys.size() - at)),
-                  first + at);
+                  first + at, places == nullptr ? nullptr : places + first + at);
     }
     first += keys.size();
     work.progress->add(table.share() * static_cast<double>(keys.size()), 0);
@@ -61,15 +64,44 @@ void count_range(Table& table, const CountWork& work) {
 void sort_kept(std::vector<Entry>& entries, const CountWork& work) {
   const auto least = static_cast<uint64_t>(work.min_frequency);
   std::erase_if(entries, [least](const Entry& entry) { return entry.payload.count < least; });
-  if (work.order == IdOrder::kFrequency) {
-    std::sort(entries.begin(), entries.end(), Before{work.order});
+  if (work.scheme.order == IdOrder::kFrequency) {
+    std::sort(entries.begin(), entries.end(), Before{work.scheme.order});
   }
 }
 
-void write_entry(HashedFileWriter& out, const Entry& entry) {
-  const VocabularyEntry kept = {entry.key, entry.payload.count};
-  out.write(&kept, sizeof(kept));
+// From the place of each value among `all` entries to its row id; `kept` are those that have one.
+void number(RowIds& ids, const std::vector<Entry>& kept, size_t all, const CountWork& work) {
+  check_ids(work.scheme, std::ssize(kept), work.name);
+  std::vector<uint32_t> rows(all, static_cast<uint32_t>(work.scheme.unseen_id));
+  auto id = static_cast<uint32_t>(work.scheme.first_id);
+  for (const Entry& entry : kept) rows[ids[entry.payload.first]] = id++;
+  for (uint32_t& place : ids) place = rows[place];
 }
+
+// Entries on their way to the file, some at once.
+class EntryWriter {
+ public:
+  explicit EntryWriter(const std::string& path) : out_(path) {}
+  void add(const Entry& entry) {
+    entries_.push_back({entry.key, entry.payload.count});
+    if (entries_.size() == kAtOnce) flush();
+  }
+  FileFacts publish() {
+    flush();
+    return out_.publish();
+  }
+
+ private:
+  static constexpr size_t kAtOnce = 4096;
+
+  void flush() {
+    out_.write(entries_.data(), entries_.size() * sizeof(VocabularyEntry));
+    entries_.clear();
+  }
+
+  HashedFileWriter out_;
+  std::vector<VocabularyEntry> entries_;
+};
 
 // A sorted run of entries in a file.
 class Run {
@@ -100,7 +132,7 @@ class Run {
 };
 
 // ends: where each run ends, in entries.
-void merge_runs(HashedFileWriter& out, const std::string& path, const std::vector<int64_t>& ends,
+void merge_runs(EntryWriter& out, const std::string& path, const std::vector<int64_t>& ends,
                 const CountWork& work) {
   const BinaryInput file(path);
   const auto entry_bytes = static_cast<int64_t>(sizeof(Entry));
@@ -110,7 +142,7 @@ void merge_runs(HashedFileWriter& out, const std::string& path, const std::vecto
   for (size_t i = 0; i < ends.size(); ++i) {
     runs.emplace_back(file, i == 0 ? 0 : ends[i - 1], ends[i], buffer);
   }
-  const auto after = [before = Before{work.order}](const Run* a, const Run* b) {
+  const auto after = [before = Before{work.scheme.order}](const Run* a, const Run* b) {
     return before(b->front(), a->front());
   };
   std::priority_queue<Run*, std::vector<Run*>, decltype(after)> next(after);
@@ -120,7 +152,7 @@ void merge_runs(HashedFileWriter& out, const std::string& path, const std::vecto
   while (!next.empty()) {
     Run* const run = next.top();
     next.pop();
-    write_entry(out, run->front());
+    out.add(run->front());
     run->pop();
     if (!run->empty()) next.push(run);
   }
@@ -130,18 +162,22 @@ void merge_runs(HashedFileWriter& out, const std::string& path, const std::vecto
 
 FileFacts count_column(const CountWork& work) {
   const int64_t values = work.segments->total(work.column).values;
-  HashedFileWriter out(work.path);
+  EntryWriter out(work.path);
   const std::string runs_path = work.path + ".runs";
   std::vector<int64_t> ends;
+  if (work.ids != nullptr) work.ids->resize(static_cast<size_t>(values));
   {
-    Table table(work.budget, values);
+    // number() takes 4 bytes an entry besides.
+    Table table(work.ids == nullptr ? work.budget : work.budget - work.budget / 8, values);
     HashedFileWriter runs(runs_path);
     while (table.next_range()) {
-      count_range(table, work);
+      count_range(table, work.ids == nullptr ? nullptr : work.ids->data(), work);
       std::vector<Entry>& entries = table.entries();
+      const size_t all = entries.size();
       sort_kept(entries, work);
       if (table.covers_all()) {
-        for (const Entry& entry : entries) write_entry(out, entry);
+        if (work.ids != nullptr) number(*work.ids, entries, all, work);
+        for (const Entry& entry : entries) out.add(entry);
         return out.publish();
       }
       runs.write(entries.data(), entries.size() * sizeof(Entry));
@@ -149,6 +185,7 @@ FileFacts count_column(const CountWork& work) {
     }
     runs.publish();
   }
+  if (work.ids != nullptr) work.ids->clear();
   merge_runs(out, runs_path, ends, work);
   std::filesystem::remove(runs_path);
   return out.publish();

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "data/encode/hashed_file.h"
 #include "data/encode/id_scheme.h"
@@ -15,15 +16,18 @@ namespace hotrow {
 struct CountWork {
   const Segments* segments;
   size_t column;
-  IdOrder order;          // kFirst or kFrequency
+  std::string name;       // of the column, for error texts
+  IdScheme scheme;        // kFirst or kFrequency
   int64_t min_frequency;  // rarer values are left out
   int64_t budget;         // bytes that this call may take
   std::string path;       // of the file that is written; path + ".runs" is scratch
   StageProgress* progress;
+  RowIds* ids = nullptr;  // see below
 };
 
-// Writes a VocabularyEntry (data/encode/vocabulary_entries.h) for each value, in the order of
-// `order`.
+// Writes a VocabularyEntry (data/encode/vocabulary_entries.h) for each value, in the order of the
+// scheme. Where one walk is enough, `ids`, unless null, gets the row id of each value of the column
+// besides, as encode_column gives it; otherwise it is left empty.
 //
 // Where the column's distinct values outgrow the budget, it is walked range of hashes by range of
 // hashes (data/encode/key_table.h): each leaves a run on disk, in order, and the runs are merged at
@@ -34,6 +38,8 @@ struct CountWork {
 // another range: 4 * 10e6 * 2 ns on top of 10e6 lookups of about 40 ns, and a run of 240 MB written
 // and read again. So the bound costs less than once the time more. The result does not depend on
 // the budget.
+//
+// Errors, DataError: those of files; with `ids`, too many of them (data/encode/id_scheme.h).
 FileFacts count_column(const CountWork& work);
 
 }  // namespace hotrow

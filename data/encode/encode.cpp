@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "data/encode/count_column.h"
@@ -26,8 +27,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr int64_t kReserved = int64_t{72} << 20;   // of max_memory: all but the columns' tables
-constexpr int64_t kPieceBytes = int64_t{3} << 20;  // of a parsed piece and its part of a segment
-constexpr int64_t kFewestPieces = 16;              // of a segment, where memory allows it
+constexpr int64_t kPieceBytes = int64_t{3} << 20;  // that a piece takes while it is parsed
+constexpr int64_t kFewestPieces = 16;              // of a file, where memory allows it
 
 json describe_source(const RawSource& source, const ErrorPolicy& errors,
                      const std::string& settings) {
@@ -96,12 +97,17 @@ class Encoder {
     const Scratch scratch(scratch_path);
     scratch.clean({folder_, folder_ + "/" + name_});
     Manifest parsed(scratch.path(), "parse", parse_work);
-    const ParsedText text =
-        parse_to_segments(source_, parsed, pieces_per_segment(), config_.errors, progress_);
-    segments_ = std::make_unique<Segments>(text.segments, source_.schema());
-    malloc_trim(0);  // what was parsed is on disk; the columns need the memory
-    count(scratch.path(), column_work);
-    encode_columns(scratch.path(), column_work);
+    ParsedText text = parse_to_segments(source_, parsed, parse_memory(), config_.errors, progress_);
+    segments_.emplace(std::move(text.segments));
+    malloc_trim(0);  // the columns need what parsing took
+    ids_.resize(columns_);
+    start_vocabulary();
+    if (segments_->in_memory()) {
+      number_in_memory(scratch.path());
+    } else {
+      count(scratch.path(), column_work);
+      encode_columns(scratch.path(), column_work);
+    }
     EncodeResult result = write(output);
     result.bad_lines = text.bad_lines;
     scratch.remove();
@@ -135,15 +141,18 @@ class Encoder {
             least.empty() ? 1 : *std::max_element(least.begin(), least.end()));
   }
 
-  int64_t pieces_per_segment() const {
+  ParseMemory parse_memory() const {
     const int64_t wanted = std::max<int64_t>(kFewestPieces, 2 * num_threads());
-    return std::clamp<int64_t>(config_.max_memory / 4 / kPieceBytes, 1, wanted);
+    return {.held_bytes = std::max<int64_t>(config_.max_memory - kReserved, 0) / 2,
+            .pieces = std::clamp<int64_t>(config_.max_memory / 4 / kPieceBytes, 1, wanted)};
   }
 
-  // Of each thread that has a column.
-  int64_t budget() const {
-    const auto threads = std::min<int64_t>(num_threads(), std::max<int64_t>(1, std::ssize(order_)));
-    return std::max(config_.max_memory - kReserved, config_.max_memory / 4) / threads;
+  // Of each thread that has one of `columns` columns.
+  int64_t budget(int64_t columns) const {
+    const auto threads = std::min<int64_t>(num_threads(), std::max<int64_t>(1, columns));
+    const int64_t held =
+        segments_->in_memory() ? std::max<int64_t>(config_.max_memory - kReserved, 0) / 2 : 0;
+    return std::max(config_.max_memory - kReserved - held, config_.max_memory / 4) / threads;
   }
 
   double all_values() const {
@@ -175,33 +184,73 @@ class Encoder {
     manifest.finish();
   }
 
-  void count(const std::string& folder, const std::string& work) {
+  bool counts() const {
+    return config_.vocabulary.empty() && config_.scheme.order != IdOrder::kHash;
+  }
+
+  void start_vocabulary() {
     if (!config_.vocabulary.empty()) return;
     vocabulary_.scheme = config_.scheme;
     for (const CategoricalColumn& column : source_.schema().categorical) {
-      vocabulary_.columns.push_back({column.name, column.type, {}, 0});
+      vocabulary_.columns.push_back({column.name, column.type, {}, XXH3_64bits("", 0)});
     }
-    if (config_.scheme.order == IdOrder::kHash) {
-      for (VocabularyColumn& column : vocabulary_.columns) column.xxh3 = XXH3_64bits("", 0);
-      return;
-    }
+  }
+
+  CountWork count_work(size_t c, const std::string& path, StageProgress& progress) const {
+    return {.segments = &*segments_,
+            .column = c,
+            .name = vocabulary_.columns[c].name,
+            .scheme = config_.scheme,
+            .min_frequency = config_.min_frequency[c],
+            .budget = budget(std::ssize(order_)),
+            .path = path,
+            .progress = &progress};
+  }
+
+  IdWork id_work(size_t c, const std::string& path, StageProgress& progress) const {
+    return {.segments = &*segments_,
+            .column = c,
+            .name = vocabulary_.columns[c].name,
+            .scheme = config_.scheme,
+            .vocabulary = vocabulary_.columns[c].slice,
+            .budget = budget(std::ssize(order_)),
+            .path = path,
+            .progress = &progress};
+  }
+
+  void set_vocabulary(size_t c, const std::string& path, const FileFacts& facts) {
+    vocabulary_.columns[c].xxh3 = facts.xxh3;
+    vocabulary_.columns[c].slice = {path, 0,
+                                    facts.bytes / static_cast<int64_t>(sizeof(VocabularyEntry))};
+  }
+
+  // Nothing of it is kept for another run: it takes seconds.
+  void number_in_memory(const std::string& folder) {
+    StageProgress progress(progress_, counts() ? "count" : "encode", all_values());
+    for (size_t c = 0; c < columns_; ++c) order_.push_back(c);
+    parallel_for(std::ssize(order_), [&](int64_t i) {
+      const auto c = static_cast<size_t>(i);
+      if (counts()) {
+        const std::string path = folder + "/" + file_of("vocabulary", c);
+        CountWork work = count_work(c, path, progress);
+        work.ids = &ids_[c].ids;
+        set_vocabulary(c, path, count_column(work));
+        if (std::ssize(ids_[c].ids) == segments_->total(c).values) return;
+      }
+      encode_column(ids_[c].ids, id_work(c, "", progress));
+    });
+  }
+
+  void count(const std::string& folder, const std::string& work) {
+    if (!counts()) return;
     Manifest manifest(folder, "count", work);
     StageProgress progress(progress_, "count", all_values());
     make_columns(manifest, "vocabulary", progress, [&](size_t c, const std::string& path) {
-      return count_column({.segments = segments_.get(),
-                           .column = c,
-                           .order = config_.scheme.order,
-                           .min_frequency = config_.min_frequency[c],
-                           .budget = budget(),
-                           .path = path,
-                           .progress = &progress});
+      return count_column(count_work(c, path, progress));
     });
     for (size_t c = 0; c < columns_; ++c) {
       const std::string name = file_of("vocabulary", c);
-      const FileFacts& facts = manifest.files().at(name);
-      vocabulary_.columns[c].xxh3 = facts.xxh3;
-      vocabulary_.columns[c].slice = {manifest.path_of(name), 0,
-                                      facts.bytes / static_cast<int64_t>(sizeof(VocabularyEntry))};
+      set_vocabulary(c, manifest.path_of(name), manifest.files().at(name));
     }
   }
 
@@ -209,16 +258,9 @@ class Encoder {
     Manifest manifest(folder, "encode", work);
     StageProgress progress(progress_, "encode", all_values());
     make_columns(manifest, "ids", progress, [&](size_t c, const std::string& path) {
-      return encode_column({.segments = segments_.get(),
-                            .column = c,
-                            .name = vocabulary_.columns[c].name,
-                            .scheme = config_.scheme,
-                            .vocabulary = vocabulary_.columns[c].slice,
-                            .budget = budget(),
-                            .path = path,
-                            .progress = &progress});
+      return encode_column(id_work(c, path, progress));
     });
-    for (size_t c = 0; c < columns_; ++c) ids_.push_back(manifest.path_of(file_of("ids", c)));
+    for (size_t c = 0; c < columns_; ++c) ids_[c].path = manifest.path_of(file_of("ids", c));
   }
 
   Schema output_schema() const {
@@ -247,8 +289,8 @@ class Encoder {
     const std::string vocabulary = name_ + ".vocabulary";
     const FileFacts facts = write_vocabulary(output.path_of(vocabulary), vocabulary_);
     const std::unique_ptr<RowSink> sink = open_sink_(result.schema);
-    write_rows({.segments = segments_.get(),
-                .ids = ids_,
+    write_rows({.segments = &*segments_,
+                .ids = &ids_,
                 .schema = &result.schema,
                 .dense = config_.dense,
                 .sink = sink.get()},
@@ -258,9 +300,20 @@ class Encoder {
     const std::vector<std::string> files = output_files();
     if (files.empty()) return result;  // under names of the format's own: nothing to compare with
     output.add(vocabulary, facts);
-    for (const std::string& file : files) output.add(file, facts_of(output.path_of(file)));
+    std::vector<FileFacts> found(files.size());
+    parallel_for(std::ssize(files) + 1, [&](int64_t i) {
+      if (i == std::ssize(files)) return give_back();
+      found[static_cast<size_t>(i)] = facts_of(output.path_of(files[static_cast<size_t>(i)]));
+    });
+    for (size_t i = 0; i < files.size(); ++i) output.add(files[i], found[i]);
     output.finish();
     return result;
+  }
+
+  // The memory of the columns, which is work for the system.
+  void give_back() {
+    segments_.reset();
+    ids_.clear();
   }
 
   // The regular files of the output, by their names from folder_ on.
@@ -284,10 +337,10 @@ class Encoder {
   const EncodeProgress& progress_;
   size_t columns_;
   std::string folder_, name_;  // of the output
-  std::unique_ptr<Segments> segments_;
+  std::optional<Segments> segments_;
   VocabularyFile vocabulary_;
-  std::vector<size_t> order_;     // columns of the stage at work
-  std::vector<std::string> ids_;  // files, one a column
+  std::vector<size_t> order_;  // columns of the stage at work
+  std::vector<IdColumn> ids_;  // one a column
 };
 
 }  // namespace

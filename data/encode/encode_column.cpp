@@ -18,17 +18,6 @@ constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
 
 using Dictionary = KeyTable<uint32_t>;
 
-void check_ids(const IdWork& work) {
-  const int64_t ids = work.scheme.order == IdOrder::kHash
-                          ? work.scheme.hash_rows
-                          : work.scheme.first_id + work.vocabulary.entries;
-  require<DataError>(
-      ids < kNone,
-      "[column {}] too many row ids: got {}, expected fewer than {} (raise the least "
-      "frequency, or hash)",
-      work.name, ids, kNone);
-}
-
 // Puts what belongs to the table's range into it.
 void load(Dictionary& table, const IdWork& work) {
   for_each_entry(work.vocabulary, work.scheme.first_id, [&table](uint64_t key, uint32_t id) {
@@ -41,11 +30,20 @@ void load(Dictionary& table, const IdWork& work) {
 // ids[i] = the row of keys[i], where the table has it.
 void look_up(std::span<uint32_t> ids, const Dictionary& table, std::span<const uint64_t> keys) {
   uint64_t hashes[kBlock];
-  table.hash_and_prefetch(hashes, keys);
+  for (size_t begin = 0; begin < keys.size(); begin += kBlock) {
+    const size_t end = std::min(begin + kBlock, keys.size());
+    table.hash_and_prefetch(hashes, keys.subspan(begin, end - begin));
+    for (size_t i = begin; i < end; ++i) {
+      if (!table.covers(hashes[i - begin])) continue;
+      const uint32_t* const found = table.find(keys[i], hashes[i - begin]);
+      if (found != nullptr) ids[i] = *found;
+    }
+  }
+}
+
+void hash_keys(std::span<uint32_t> ids, std::span<const uint64_t> keys, const IdWork& work) {
   for (size_t i = 0; i < keys.size(); ++i) {
-    if (!table.covers(hashes[i])) continue;
-    const uint32_t* const found = table.find(keys[i], hashes[i]);
-    if (found != nullptr) ids[i] = *found;
+    ids[i] = static_cast<uint32_t>(hashed_id(keys[i], work.column, work.scheme.hash_rows));
   }
 }
 
@@ -91,10 +89,7 @@ FileFacts walk(const IdWork& work, const Dictionary& table, const BinaryInput* b
     segment.read_keys(keys, work.column);
     ids.assign(keys.size(), kNone);
     if (before != nullptr) before->read(out.bytes(), std::as_writable_bytes(std::span(ids)));
-    for (size_t at = 0; at < keys.size(); at += kBlock) {
-      const size_t size = std::min(kBlock, keys.size() - at);
-      look_up(std::span(ids).subspan(at, size), table, std::span(keys).subspan(at, size));
-    }
+    look_up(ids, table, keys);
     if (table.last()) fill_unseen(ids, work, segment, keys);
     out.write(ids.data(), ids.size() * sizeof(uint32_t));
     work.progress->add(table.share() * static_cast<double>(keys.size()), 0);
@@ -109,19 +104,46 @@ FileFacts hash_column(const IdWork& work) {
   for (const Segment& segment : work.segments->all()) {
     segment.read_keys(keys, work.column);
     ids.resize(keys.size());
-    for (size_t i = 0; i < keys.size(); ++i) {
-      ids[i] = static_cast<uint32_t>(hashed_id(keys[i], work.column, work.scheme.hash_rows));
-    }
+    hash_keys(ids, keys, work);
     out.write(ids.data(), ids.size() * sizeof(uint32_t));
     work.progress->add(static_cast<double>(keys.size()), 0);
   }
   return out.publish();
 }
 
+// What `walk` and hash_column do, in memory. table: null to hash.
+void walk(std::span<uint32_t> ids, const Dictionary* table, const IdWork& work) {
+  std::vector<uint64_t> keys;
+  for (const Segment& segment : work.segments->all()) {
+    segment.read_keys(keys, work.column);
+    const std::span<uint32_t> part = ids.first(keys.size());
+    if (table == nullptr) {
+      hash_keys(part, keys, work);
+    } else {
+      look_up(part, *table, keys);
+      if (table->last()) fill_unseen(part, work, segment, keys);
+    }
+    work.progress->add((table == nullptr ? 1 : table->share()) * static_cast<double>(keys.size()),
+                       0);
+    ids = ids.subspan(keys.size());
+  }
+}
+
 }  // namespace
 
+void encode_column(RowIds& ids, const IdWork& work) {
+  check_ids(work.scheme, work.vocabulary.entries, work.name);
+  ids.assign(static_cast<size_t>(work.segments->total(work.column).values), kNone);
+  if (work.scheme.order == IdOrder::kHash) return walk(ids, nullptr, work);
+  Dictionary table(work.budget, work.vocabulary.entries);
+  while (table.next_range()) {
+    load(table, work);
+    walk(ids, &table, work);
+  }
+}
+
 FileFacts encode_column(const IdWork& work) {
-  check_ids(work);
+  check_ids(work.scheme, work.vocabulary.entries, work.name);
   if (work.scheme.order == IdOrder::kHash) return hash_column(work);
   Dictionary table(work.budget, work.vocabulary.entries);
   FileFacts facts;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "data/encode/hashed_file.h"
 #include "data/encode/id_scheme.h"
@@ -20,7 +21,7 @@ struct IdWork {
   IdScheme scheme;
   VocabularySlice vocabulary;  // of this column; not read for kHash
   int64_t budget;              // bytes that this call may take
-  std::string path;  // of the file that is written; path + ".pass-0", ".pass-1" are scratch
+  std::string path;            // of encode_column's file; path + ".pass-0", ".pass-1" are scratch
   StageProgress* progress;
 };
 
@@ -34,5 +35,8 @@ struct IdWork {
 // Errors, DataError: an id of 2^32 - 1 or more, a value without a row where the scheme has none for
 // such (with the column, the sample and the key).
 FileFacts encode_column(const IdWork& work);
+
+// The same in memory: ids has one for each value.
+void encode_column(RowIds& ids, const IdWork& work);
 
 }  // namespace hotrow

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <limits>
 #include <utility>
 
 #include "kernels/core/check.h"
@@ -77,6 +78,15 @@ std::vector<int64_t> parse_min_frequencies(std::string_view text, const Schema& 
   }
   for (int64_t& frequency : result) frequency = frequency == 0 ? unset : frequency;
   return result;
+}
+
+void check_ids(const IdScheme& scheme, int64_t entries, std::string_view column) {
+  const int64_t ids = scheme.order == IdOrder::kHash ? scheme.hash_rows : scheme.first_id + entries;
+  require<DataError>(
+      ids < std::numeric_limits<uint32_t>::max(),
+      "[column {}] too many row ids: got {}, expected fewer than {} (raise the least "
+      "frequency, or hash)",
+      column, ids, std::numeric_limits<uint32_t>::max());
 }
 
 }  // namespace hotrow

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/huge_pages.h"
 #include "data/mix64.h"
 #include "data/schema.h"
 
@@ -36,6 +37,9 @@ struct IdScheme {
   int64_t hash_rows = 0;      // of kHash: ids are in [0, hash_rows)
 };
 
+// Row ids of the values of a column, in memory.
+using RowIds = std::vector<uint32_t, HugePageAllocator<uint32_t>>;
+
 // InvalidArgument that lists the names, for an unknown one.
 IdScheme id_convention(std::string_view name);
 
@@ -44,6 +48,9 @@ IdScheme id_convention(std::string_view name);
 // named twice, a frequency outside [1, 2^62].
 std::vector<int64_t> parse_min_frequencies(std::string_view text, const Schema& schema,
                                            int64_t unset);
+
+// DataError unless all ids of a column with a vocabulary of `entries` values are below 2^32 - 1.
+void check_ids(const IdScheme& scheme, int64_t entries, std::string_view column);
 
 // The row of a hashed value: that of Vocabulary::hashed (data/vocabulary.h) for keys of 32 bits.
 inline int64_t hashed_id(uint64_t key, size_t column, int64_t hash_rows) {

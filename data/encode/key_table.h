@@ -90,6 +90,13 @@ class KeyTable {
     return &entries_.back().payload;
   }
 
+  // Of a payload of find_or_add(), in entries().
+  size_t place_of(const Payload* payload) const {
+    const auto bytes = reinterpret_cast<const char*>(payload) -
+                       reinterpret_cast<const char*>(&entries_.data()->payload);
+    return static_cast<size_t>(bytes) / sizeof(Entry);
+  }
+
   // Null if the key is not in the table.
   const Payload* find(uint64_t key, uint64_t hash) const {
     const uint64_t found = slots_[find_slot(key, hash)];

@@ -77,11 +77,11 @@ void Scratch::remove() const {
   fs::remove_all(path_, ignored);
 }
 
+// Whether something here spares the next run some work: what no manifest names does not.
 bool Scratch::has_work() const {
   std::error_code ignored;
   for (const auto& item : fs::directory_iterator(path_, ignored)) {
-    const fs::path name = item.path().filename();
-    if (name != "lock" && name != "runs") return true;
+    if (item.path().extension() == ".manifest") return true;
   }
   return false;
 }

@@ -1,6 +1,7 @@
 #include "data/encode/write_stage.h"
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -13,113 +14,135 @@ namespace {
 
 constexpr int64_t kBlockRows = 16384;
 
+// Ids of one column, from its first on.
+class IdReader {
+ public:
+  explicit IdReader(const IdColumn& column) : left_(column.ids) {
+    if (!column.path.empty()) file_.emplace(column.path);
+  }
+
+  // The next ones, until the next call.
+  std::span<const uint32_t> take(size_t count) {
+    if (!file_) {
+      const std::span<const uint32_t> ids = left_.first(count);
+      left_ = left_.subspan(count);
+      return ids;
+    }
+    read_.resize(count);
+    const auto bytes = std::as_writable_bytes(std::span(read_));
+    file_->read(at_, bytes);
+    at_ += std::ssize(bytes);
+    return read_;
+  }
+
+ private:
+  std::span<const uint32_t> left_;
+  std::optional<BinaryInput> file_;
+  int64_t at_ = 0;  // in file_, bytes
+  std::vector<uint32_t> read_;
+};
+
 class WriteStage {
  public:
   WriteStage(const WriteWork& work, const EncodeProgress& progress)
       : work_(work),
         transform_(work.dense),
         progress_(progress, "write", static_cast<double>(work.segments->rows())),
-        scratch_(work.ids.size()) {
-    for (const std::string& path : work.ids) ids_.push_back({BinaryInput(path)});
-    written_.start(*work.schema);
-    next_.start(*work.schema);
+        ids_(work.ids->begin(), work.ids->end()),
+        lengths_(ids_.size()) {
+    block_.start(*work.schema);
   }
 
   void run() {
     for (const Segment& segment : work_.segments->all()) {
       for (int64_t begin = 0; begin < segment.rows();) {
-        const int64_t rows = std::min(kBlockRows - next_.rows, segment.rows() - begin);
-        parts_.push_back({&segment, begin, next_.rows, rows});
-        next_.rows += rows;
+        const int64_t rows = std::min(kBlockRows - block_.rows, segment.rows() - begin);
+        parts_.push_back({&segment, begin, block_.rows, rows});
+        block_.rows += rows;
         begin += rows;
-        if (next_.rows == kBlockRows) fill_and_write();
+        if (block_.rows == kBlockRows) fill_and_write();
       }
     }
-    if (next_.rows > 0) fill_and_write();
-    write();
+    if (block_.rows > 0) fill_and_write();
   }
 
  private:
-  // Samples of one segment that are a part of the next block.
+  // Samples of one segment that are a part of the block.
   struct Part {
     const Segment* segment;
     int64_t begin;     // in the segment
     int64_t at, rows;  // in the block
+
+    template <class T>
+    std::span<T> of(std::vector<T>& values, size_t width) const {
+      return std::span(values).subspan(static_cast<size_t>(at) * width,
+                                       static_cast<size_t>(rows) * width);
+    }
   };
 
   void fill_and_write() {
-    next_.first_row = first_row_;
-    first_row_ += next_.rows;
-    parallel_for(std::ssize(ids_) + 2, [&](int64_t task) {
-      if (task == 0) return write();
-      if (task == 1) return fill_samples();
-      fill_column(static_cast<size_t>(task - 2));
+    const auto rows = static_cast<size_t>(block_.rows);
+    labels_.resize(rows);
+    block_.labels.resize(rows);
+    block_.dense.resize(rows * work_.schema->num_dense());
+    const int64_t parts = std::ssize(parts_);
+    parallel_for(parts + std::ssize(ids_), [&](int64_t task) {
+      task < parts ? fill_samples(parts_[static_cast<size_t>(task)])
+                   : fill_column(static_cast<size_t>(task - parts));
     });
-    std::swap(next_, written_);
-    next_.rows = 0;
+    work_.sink->write(block_);
+    progress_.add(static_cast<double>(block_.rows), block_.rows);
+    block_.first_row += block_.rows;
+    block_.rows = 0;
     parts_.clear();
   }
 
-  void write() {
-    if (written_.rows == 0) return;
-    work_.sink->write(written_);
-    progress_.add(static_cast<double>(written_.rows), written_.rows);
-  }
-
-  void fill_samples() {
-    const auto rows = static_cast<size_t>(next_.rows);
-    const size_t num_dense = work_.schema->num_dense();
-    labels_.resize(rows);
-    next_.dense.resize(rows * num_dense);
-    for (const Part& part : parts_) {
-      const auto at = static_cast<size_t>(part.at), size = static_cast<size_t>(part.rows);
-      part.segment->read_labels(std::span(labels_).subspan(at, size), part.begin);
-      part.segment->read_dense(std::span(next_.dense).subspan(at * num_dense, size * num_dense),
-                               part.begin);
-    }
-    next_.labels.assign(labels_.begin(), labels_.end());
+  void fill_samples(const Part& part) {
+    const std::span<float> labels = part.of(labels_, 1);
+    const std::span<double> dense = part.of(block_.dense, work_.schema->num_dense());
+    part.segment->read_labels(labels, part.begin);
+    part.segment->read_dense(dense, part.begin);
+    std::copy(labels.begin(), labels.end(), part.of(block_.labels, 1).begin());
     if (work_.dense == Transform::kNone) return;
-    for (double& x : next_.dense) x = transform_(x);
+    for (double& x : dense) x = transform_(x);
   }
 
   void fill_column(size_t c) {
-    Scratch& scratch = scratch_[c];
-    SparseFeature& feature = next_.sparse[c];
-    scratch.lengths.resize(static_cast<size_t>(next_.rows));
-    for (const Part& part : parts_) {
-      part.segment->read_lengths(
-          std::span(scratch.lengths)
-              .subspan(static_cast<size_t>(part.at), static_cast<size_t>(part.rows)),
-          c, part.begin);
-    }
-    feature.offsets.assign(1, 0);
-    for (const uint32_t length : scratch.lengths) {
-      feature.offsets.push_back(feature.offsets.back() + length);
-    }
-    scratch.ids.resize(static_cast<size_t>(feature.offsets.back()));
-    const auto bytes = std::as_writable_bytes(std::span(scratch.ids));
-    ids_[c].file.read(ids_[c].at, bytes);
-    ids_[c].at += std::ssize(bytes);
-    feature.ids.assign(scratch.ids.begin(), scratch.ids.end());
+    SparseFeature& feature = block_.sparse[c];
+    fill_offsets(feature.offsets, c);
+    const auto count = static_cast<size_t>(feature.offsets.back());
+    const uint32_t* const ids = ids_[c].take(count).data();
+    feature.ids.resize(count);
+    int64_t* const to = feature.ids.data();
+    for (size_t i = 0; i < count; ++i) to[i] = ids[i];
   }
 
-  struct Ids {
-    BinaryInput file;
-    int64_t at = 0;  // bytes; where next_ begins
-  };
-  struct Scratch {
-    std::vector<uint32_t> lengths, ids;
-  };
+  void fill_offsets(std::vector<int64_t>& offsets, size_t c) {
+    const SegmentColumn& total = work_.segments->total(c);
+    const auto rows = static_cast<size_t>(block_.rows);
+    if (!total.has_lengths()) {  // those of the block before are right
+      const size_t had = offsets.size();
+      offsets.resize(rows + 1);
+      for (size_t b = had; b <= rows; ++b) {
+        offsets[b] = static_cast<int64_t>(b) * total.max_length;
+      }
+      return;
+    }
+    std::vector<uint32_t>& lengths = lengths_[c];
+    lengths.resize(rows);
+    for (const Part& part : parts_) part.segment->read_lengths(part.of(lengths, 1), c, part.begin);
+    offsets.resize(rows + 1);
+    for (size_t b = 0; b < rows; ++b) offsets[b + 1] = offsets[b] + lengths[b];
+  }
 
   const WriteWork& work_;
   Transformer transform_;
   StageProgress progress_;
-  std::vector<Ids> ids_;          // one a column
-  std::vector<Scratch> scratch_;  // likewise
+  std::vector<IdReader> ids_;                   // one a column, each where block_ ends
+  std::vector<std::vector<uint32_t>> lengths_;  // one a column, of block_
   std::vector<float> labels_;
-  std::vector<Part> parts_;  // of next_
-  int64_t first_row_ = 0;    // of next_
-  Rows written_, next_;
+  std::vector<Part> parts_;  // of block_
+  Rows block_;
 };
 
 }  // namespace

@@ -3,11 +3,12 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
-#include "data/formats/native_encode.h"
 #include "data/schema_json.h"
 #include "kernels/core/check.h"
+#include "kernels/core/parallel.h"
 
 namespace hotrow {
 namespace {
@@ -18,6 +19,28 @@ using native::aligned;
 template <class T>
 void append_part(std::vector<T>& to, const std::vector<T>& from, int64_t begin, int64_t count) {
   to.insert(to.end(), from.begin() + begin, from.begin() + begin + count);
+}
+
+struct Faults {
+  bool offsets = false, ids = false;
+};
+
+// No branch, so that the compiler can take several values at once: the sign of a difference tells
+// which of two is larger.
+Faults faults_of(const SparseFeature& feature, const CategoricalColumn& column) {
+  const auto most = static_cast<uint64_t>(column.hotness);
+  const auto last = static_cast<uint64_t>(column.cardinality) - 1;
+  uint64_t shrinks = 0, wrong = 0;
+  for (size_t b = 0; b + 1 < feature.offsets.size(); ++b) {
+    const auto size = static_cast<uint64_t>(feature.offsets[b + 1] - feature.offsets[b]);
+    shrinks |= size;
+    wrong |= (most - size) | (column.fixed_hotness ? size - most : 0);
+  }
+  for (const int64_t id : feature.ids) {
+    const auto bits = static_cast<uint64_t>(id);
+    wrong |= bits | (column.cardinality == 0 ? 0 : last - bits);
+  }
+  return {static_cast<int64_t>(shrinks) < 0, static_cast<int64_t>(wrong) < 0};
 }
 
 std::vector<NativeJournal::Block> kept_blocks(const NativeJournal* journal, const Schema& schema) {
@@ -66,49 +89,62 @@ void NativeWriter::write_header(const std::string& json) {
 }
 
 void NativeWriter::write(const Rows& rows) {
-  check_shape(rows);
-  check_ids(rows);
+  check(rows);
   for (int64_t begin = 0; begin < rows.rows;) {
     const int64_t count = std::min(rows.rows - begin, block_rows_ - block_.rows);
-    append(rows, begin, count);
+    if (count == block_rows_ && !journal_) {
+      encode_block(rows, begin, count);
+    } else {
+      append(rows, begin, count);
+      if (block_.rows == block_rows_) end_block();
+    }
     begin += count;
-    if (block_.rows == block_rows_) end_block();
   }
 }
 
-void NativeWriter::check_shape(const Rows& rows) const {
+void NativeWriter::check(const Rows& rows) const {
   const auto n = static_cast<size_t>(rows.rows);
   bool fits = rows.rows >= 0 && rows.labels.size() == n &&
               rows.dense.size() == n * schema_.num_dense() &&
               rows.sparse.size() == schema_.num_tables();
-  for (const SparseFeature& feature : rows.sparse) {
-    fits = fits && feature.offsets.size() == n + 1 && feature.offsets.front() == 0 &&
-           feature.offsets.back() == std::ssize(feature.ids) &&
-           std::is_sorted(feature.offsets.begin(), feature.offsets.end());
-  }
+  std::vector<Faults> faults(schema_.num_tables());
+  parallel_for(fits ? std::ssize(faults) : 0, [&](int64_t task) {
+    const auto t = static_cast<size_t>(task);
+    const SparseFeature& feature = rows.sparse[t];
+    faults[t] = faults_of(feature, schema_.categorical[t]);
+    faults[t].offsets = faults[t].offsets || feature.offsets.size() != n + 1 ||
+                        feature.offsets.front() != 0 ||
+                        feature.offsets.back() != std::ssize(feature.ids);
+  });
+  for (const Faults& one : faults) fits = fits && !one.offsets;
   require(fits,
           "[{}] write: got columns that do not fit, expected {} rows of {} numbers and {} bags",
           file_.path(), rows.rows, schema_.num_dense(), schema_.num_tables());
+  for (size_t t = 0; t < faults.size(); ++t) {
+    if (faults[t].ids) reject_ids(rows, t);
+  }
 }
 
-void NativeWriter::check_ids(const Rows& rows) const {
-  for (size_t t = 0; t < schema_.num_tables(); ++t) {
-    const CategoricalColumn& column = schema_.categorical[t];
-    const SparseFeature& feature = rows.sparse[t];
-    for (size_t b = 0; b < static_cast<size_t>(rows.rows); ++b) {
-      const int64_t begin = feature.offsets[b], end = feature.offsets[b + 1];
-      const int64_t row = static_cast<int64_t>(rows_) + block_.rows + static_cast<int64_t>(b);
-      require<DataError>(
-          column.fixed_hotness ? end - begin == column.hotness : end - begin <= column.hotness,
-          "[{}] column {}, row {}: got {} ids, expected {} {}", file_.path(), column.name, row,
-          end - begin, column.fixed_hotness ? "exactly" : "at most", column.hotness);
-      for (int64_t k = begin; k < end; ++k) {
-        const int64_t id = feature.ids[static_cast<size_t>(k)];
-        require<DataError>(
-            id >= 0 && (column.cardinality == 0 || id < column.cardinality),
-            "[{}] column {}, row {}: got id {}, expected from 0 to {}", file_.path(), column.name,
-            row, id, column.cardinality == 0 ? "2^63 - 1" : std::to_string(column.cardinality - 1));
-      }
+// Names the first one that does not fit.
+void NativeWriter::reject_ids(const Rows& rows, size_t table) const {
+  const CategoricalColumn& column = schema_.categorical[table];
+  const SparseFeature& feature = rows.sparse[table];
+  const int64_t first_row = static_cast<int64_t>(rows_) + encoded_rows_ + block_.rows;
+  const int64_t end =
+      column.cardinality == 0 ? std::numeric_limits<int64_t>::max() : column.cardinality - 1;
+  for (size_t b = 0;; ++b) {
+    const int64_t begin = feature.offsets[b], size = feature.offsets[b + 1] - begin;
+    const int64_t row = first_row + static_cast<int64_t>(b);
+    require<DataError>(column.fixed_hotness ? size == column.hotness : size <= column.hotness,
+                       "[{}] column {}, row {}: got {} ids, expected {} {}", file_.path(),
+                       column.name, row, size, column.fixed_hotness ? "exactly" : "at most",
+                       column.hotness);
+    for (int64_t k = begin; k < begin + size; ++k) {
+      const int64_t id = feature.ids[static_cast<size_t>(k)];
+      require<DataError>(id >= 0 && id <= end,
+                         "[{}] column {}, row {}: got id {}, expected from 0 to {}", file_.path(),
+                         column.name, row, id,
+                         column.cardinality == 0 ? "2^63 - 1" : std::to_string(end));
     }
   }
 }
@@ -129,26 +165,28 @@ void NativeWriter::append(const Rows& rows, int64_t begin, int64_t count) {
   block_.rows += count;
 }
 
-// The rows of block_ are in the file, now or since a run before.
+// The rows of block_ go into the file, unless a run before has put them there.
 void NativeWriter::end_block() {
-  const size_t number = blocks_.size();
-  if (number < kept_.size()) {
-    if (digest_of(block_) != kept_[number].digest) refuse_other_rows();
-    blocks_.push_back(kept_[number].entry);
-    written_ += blocks_.back().bytes;
+  if (blocks_.size() < kept_.size()) {
+    take_kept(kept_[blocks_.size()]);
   } else {
-    write_block();
+    encode_block(block_, 0, block_.rows);
+    if (journal_) keep_encoded();
   }
-  rows_ += static_cast<uint64_t>(block_.rows);
   block_.start(schema_);
 }
 
-void NativeWriter::write_block() {
-  native::encode_block(bytes_, block_, schema_);
-  blocks_.push_back({written_, bytes_.size(), static_cast<uint64_t>(block_.rows),
-                     XXH3_64bits(bytes_.data(), bytes_.size())});
-  write_bytes(bytes_.data(), bytes_.size());
-  if (!journal_ || block_.rows < block_rows_) return;
+void NativeWriter::take_kept(const NativeJournal::Block& kept) {
+  if (digest_of(block_) != kept.digest) refuse_other_rows();
+  blocks_.push_back(kept.entry);
+  written_ += kept.entry.bytes;
+  rows_ += kept.entry.rows;
+}
+
+// At once: a run that is killed beside the next block's work has not made this one in vain.
+void NativeWriter::keep_encoded() {
+  write_encoded();
+  if (block_.rows < block_rows_) return;
   file_.flush();
   journal_->add({blocks_.back(), digest_of(block_)});
 }
@@ -161,6 +199,27 @@ void NativeWriter::refuse_other_rows() const {
       file_.path(), rows_));
 }
 
+void NativeWriter::encode_block(const Rows& rows, int64_t begin, int64_t count) {
+  encoder_.start(rows, begin, count, schema_);
+  const auto columns = static_cast<int64_t>(encoder_.num_columns());
+  parallel_for(columns, [&](int64_t c) { encoder_.measure(static_cast<size_t>(c)); });
+  encoding_.resize(encoder_.lay_out());
+  parallel_for(columns + 1, [&](int64_t task) {
+    task == 0 ? write_encoded() : encoder_.put(encoding_.data(), static_cast<size_t>(task - 1));
+  });
+  std::swap(encoding_, encoded_);
+  encoded_rows_ = count;
+}
+
+void NativeWriter::write_encoded() {
+  if (encoded_rows_ == 0) return;
+  blocks_.push_back({written_, encoded_.size(), static_cast<uint64_t>(encoded_rows_),
+                     XXH3_64bits(encoded_.data(), encoded_.size())});
+  write_bytes(encoded_.data(), encoded_.size());
+  rows_ += static_cast<uint64_t>(encoded_rows_);
+  encoded_rows_ = 0;
+}
+
 void NativeWriter::write_bytes(const void* bytes, size_t size) {
   file_.write({static_cast<const std::byte*>(bytes), size});
   written_ += size;
@@ -168,6 +227,7 @@ void NativeWriter::write_bytes(const void* bytes, size_t size) {
 
 void NativeWriter::finish() {
   if (block_.rows > 0) end_block();
+  write_encoded();
   if (blocks_.size() < kept_.size()) refuse_other_rows();
   const size_t list_bytes = blocks_.size() * sizeof(native::BlockEntry);
   native::Trailer trailer{

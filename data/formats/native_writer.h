@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/binary_file.h"
+#include "data/formats/native_encode.h"
 #include "data/formats/native_journal.h"
 #include "data/formats/native_layout.h"
 #include "data/rows.h"
@@ -17,7 +18,9 @@ namespace hotrow {
 // little to hold.
 inline constexpr int64_t kNativeBlockRows = 16384;
 
-// Holds one block in memory: 8 bytes a value, 8 more a bag, and the bytes that it becomes.
+// Threads share the columns of a block, and its bytes are written beside the work on the next one,
+// or before it where a journal keeps what is whole. Holds one block in memory: 8 bytes a value, 8
+// more a bag, and the bytes of two.
 //
 // The file is a function of the schema, block_rows and the rows: not of the runs that write() gets.
 class NativeWriter : public RowSink {
@@ -41,12 +44,15 @@ class NativeWriter : public RowSink {
   void finish() override;
 
  private:
-  void check_shape(const Rows& rows) const;
-  void check_ids(const Rows& rows) const;
+  void check(const Rows& rows) const;
+  [[noreturn]] void reject_ids(const Rows& rows, size_t table) const;
   void append(const Rows& rows, int64_t begin, int64_t count);
   void write_header(const std::string& json);
   void end_block();
-  void write_block();
+  void take_kept(const NativeJournal::Block& kept);
+  void keep_encoded();
+  void encode_block(const Rows& rows, int64_t begin, int64_t count);
+  void write_encoded();
   [[noreturn]] void refuse_other_rows() const;
   void write_bytes(const void* bytes, size_t size);
 
@@ -59,7 +65,9 @@ class NativeWriter : public RowSink {
   uint64_t written_ = 0, rows_ = 0;
   uint64_t header_checksum_ = 0;
   Rows block_;  // rows of the block that is not full yet
-  std::vector<std::byte> bytes_;
+  native::BlockEncoder encoder_;
+  std::vector<std::byte> encoding_, encoded_;  // a block at work, and the one before, not written
+  int64_t encoded_rows_ = 0;
   std::vector<native::BlockEntry> blocks_;
 };
 

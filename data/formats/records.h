@@ -8,6 +8,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -68,10 +70,13 @@ class RecordPacker {
 
   const Schema& schema() const { return schema_; }
 
-  // The records of `rows`, until the next call. DataError that names row and column for a label
-  // that is no int32, a value that is no whole number where those are stored, too few or too many
-  // ids in a sample, or an id outside its table or its type.
-  std::span<const uint32_t> pack(const Rows& rows);
+  // The records of `rows`, until the next call; threads share the rows. `beside` is done at the
+  // same time, by one of them. DataError that names row and column for a label that is no int32, a
+  // value that is no whole number where those are stored, too few or too many ids in a sample, or
+  // an id outside its table or its type: the first one of the first rows that have any.
+  std::span<const uint32_t> pack(const Rows& rows, const std::function<void()>& beside = {});
+  // Swaps what pack() gave with `words`, which then are the room for the next.
+  void swap(std::vector<uint32_t>& words) { words_.swap(words); }
   // Rows of each table: the schema's cardinality, or the largest id so far plus 1 where it is not
   // known.
   std::vector<int64_t> table_sizes() const;
@@ -79,9 +84,19 @@ class RecordPacker {
   std::vector<std::string> losses() const;
 
  private:
-  uint32_t pack_value(double value, int64_t row, size_t column);
-  void pack_dense(const Rows& rows);
-  void pack_ids(const Rows& rows, size_t table, size_t at);
+  // What some of the rows add to the counts.
+  struct Tally {
+    std::vector<int64_t> largest;  // id of each table, -1: none yet
+    int64_t missing = 0, negative = 0, rounded = 0;
+    std::exception_ptr error;
+  };
+  struct Part;  // some of the rows, and where they go
+
+  void pack_part(Tally& tally, const Part& part);
+  void pack_labels(const Part& part) const;
+  void pack_whole(Tally& tally, const Part& part) const;
+  void pack_floats(Tally& tally, const Part& part) const;
+  void pack_ids(Tally& tally, const Part& part, size_t table, size_t at) const;
   [[noreturn]] void fail(int64_t row, const std::string& column, const std::string& found,
                          const std::string& expected) const;
 
@@ -90,8 +105,7 @@ class RecordPacker {
   const std::string target_;
   const Transformer transform_;
   std::vector<uint32_t> words_;
-  std::vector<int64_t> largest_;  // id, -1: none yet
-  int64_t missing_ = 0, negative_ = 0, rounded_ = 0;
+  Tally total_;
 };
 
 // A RowSink of such a file, with its column facts (column_facts.h) beside it. `read_back` is the

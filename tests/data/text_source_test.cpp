@@ -7,6 +7,7 @@
 #include <limits>
 #include <sstream>
 
+#include "data/line_marks.h"
 #include "data/raw_stream.h"
 #include "data/text_values.h"
 #include "kernels/core/check.h"

@@ -142,7 +142,7 @@ class Encode(unittest.TestCase):
     def test_killed_it_goes_on(self):
         source = self.train
         start = time.monotonic()
-        self.encodes(source, self.out, "--num-threads=2")
+        self.encodes(source, self.out, "--num-threads=2", "--max-memory=64M")
         took = time.monotonic() - start
         expected = digest(self.folder, "out")
         draw = random.Random(11)
@@ -151,12 +151,15 @@ class Encode(unittest.TestCase):
             folder.mkdir()
             out = folder / "out"
             for _ in range(draw.randint(1, 4)):
-                process = subprocess.Popen([PROGRAM, "encode", TO, source, out, "--num-threads=2"],
+                memory = draw.choice(("64M", "2G"))  # with 64M all that is parsed goes to files
+                process = subprocess.Popen([PROGRAM, "encode", TO, source, out, "--num-threads=2",
+                                            f"--max-memory={memory}"],
                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 time.sleep(draw.uniform(0, 1.1 * took))
                 process.send_signal(signal.SIGKILL)
                 process.wait()
-            self.encodes(source, out, f"--num-threads={draw.randint(1, 3)}")
+            self.encodes(source, out, f"--num-threads={draw.randint(1, 3)}",
+                         f"--max-memory={draw.choice(('64M', '2G'))}")
             got = {f"{name}": value for name, value in digest(folder, "out").items()}
             self.assertEqual(got, expected)  # no half-written file is left either
             self.assertFalse((folder / "out.encode").exists())
@@ -172,7 +175,8 @@ class Encode(unittest.TestCase):
         self.encodes(clean, self.folder / "expected")
         for kills in (0, 3):
             for _ in range(kills):
-                process = subprocess.Popen([PROGRAM, "encode", TO, "--on-error=skip", source, self.out],
+                process = subprocess.Popen([PROGRAM, "encode", TO, "--on-error=skip", "--max-memory=64M", source,
+                                            self.out],
                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 while not (self.folder / "out.encode" / "segment-000000").exists():
                     time.sleep(0.001)
@@ -193,7 +197,7 @@ class Encode(unittest.TestCase):
 
     def test_interrupted_it_says_how_to_go_on(self):
         for number in (signal.SIGINT, signal.SIGTERM):
-            process = subprocess.Popen([PROGRAM, "encode", TO, self.train, self.out],
+            process = subprocess.Popen([PROGRAM, "encode", TO, "--max-memory=64M", self.train, self.out],
                                        stderr=subprocess.PIPE, text=True)
             while not (self.folder / "out.encode").exists():
                 time.sleep(0.001)
@@ -213,12 +217,14 @@ class Encode(unittest.TestCase):
             return {"preexec_fn": set_limit, "restore_signals": False}
 
         source = self.train
-        for limit in (0, 1000, 100000, 1000000, 2000000):
-            code, _, err = run("encode", TO, source, self.out, **small_files(limit))
-            self.assertEqual((code, err.count("\n")), (1, 1), err)
-            self.assertIn("cannot be written: got 'File too large'", err)
-            self.assertEqual([f.name for f in self.folder.iterdir() if not f.name.startswith("out.encode")
-                              and f.name != "out.vocabulary"], [])
+        for memory in ("64M", "2G"):
+            for limit in (0, 1000, 100000, 1000000, 2000000):
+                code, _, err = run("encode", TO, f"--max-memory={memory}", source, self.out, **small_files(limit))
+                self.assertEqual((code, err.count("\n")), (1, 1), err)
+                self.assertIn("cannot be written: got 'File too large'", err)
+                self.assertEqual([f.name for f in self.folder.iterdir() if not f.name.startswith("out.encode")
+                                  and f.name != "out.vocabulary"], [])
+            shutil.rmtree(self.folder / "out.encode", ignore_errors=True)
         self.encodes(source, self.out)
         self.assertTrue(self.out.exists())
 

@@ -52,7 +52,7 @@ class EncodeTest : public test::FolderTest {
   ~EncodeTest() override { set_num_threads(1); }
 
   std::unique_ptr<SampleSource> source() const {
-    return std::make_unique<SampleSource>(samples_, path("text"));
+    return std::make_unique<SampleSource>(samples_, path("text"), 7 + std::ssize(samples_) / 5000);
   }
   Encoded encode_kept(const EncodeProgress& progress = {}) {
     Encoded kept;
@@ -98,6 +98,8 @@ class EncodeTest : public test::FolderTest {
 
 TEST_F(EncodeTest, EachConvention) {
   for (const char* name : {"hotrow", "reference", "nvidia", "torchrec"}) {
+    // In memory, or from files.
+    config_.max_memory = *name == 'n' ? EncodeConfig::kSmallestMemory : int64_t{2} << 30;
     config_.scheme = result_scheme_ = id_convention(name);
     const Encoded kept = encode_kept();
     const auto least = std::vector<int64_t>(4, config_.scheme.min_frequency);
@@ -131,9 +133,12 @@ TEST_F(EncodeTest, FrequencyOfEachColumn) {
 
 TEST_F(EncodeTest, Hashed) {
   config_.scheme = {.order = IdOrder::kHash, .hash_rows = 50};
-  const Encoded kept = encode_kept();
-  for (size_t b = 0; b < samples_.size(); ++b) {
-    ASSERT_EQ(kept.bags[2][b][0], hashed_id(samples_[b].keys[2][0], 2, 50));
+  for (const int64_t memory : {EncodeConfig::kSmallestMemory, int64_t{2} << 30}) {
+    config_.max_memory = memory;
+    const Encoded kept = encode_kept();
+    for (size_t b = 0; b < samples_.size(); ++b) {
+      ASSERT_EQ(kept.bags[2][b][0], hashed_id(samples_[b].keys[2][0], 2, 50));
+    }
   }
   EXPECT_EQ(result_.schema.categorical[1].cardinality, 50);
   EXPECT_EQ(open_vocabulary(path("out.vocabulary")).scheme.hash_rows, 50);
@@ -164,7 +169,8 @@ TEST_F(EncodeTest, LabelsAndDense) {
 }
 
 TEST_F(EncodeTest, TheSameForAnyThreadsAndMemory) {
-  // More distinct values than 64 MiB shared by 8 threads hold at once.
+  // More distinct values than 64 MiB shared by 8 threads hold at once. With 76 MiB samples move to
+  // files on the way.
   for (size_t b = 0; b < 60000; ++b) {
     samples_.push_back(samples_[b % 2500]);
     samples_.back().keys[2] = {mix64(b) % 50000 * 0x100000001};
@@ -174,7 +180,8 @@ TEST_F(EncodeTest, TheSameForAnyThreadsAndMemory) {
   const std::string expected = encode_bytes();
   const std::string vocabulary = read("out.vocabulary");
   for (const int threads : {2, 3, 8}) {
-    for (const int64_t memory : {EncodeConfig::kSmallestMemory, int64_t{1} << 40}) {
+    for (const int64_t memory :
+         {EncodeConfig::kSmallestMemory, int64_t{76} << 20, int64_t{1} << 40}) {
       set_num_threads(threads);
       config_.max_memory = memory;
       forget();
@@ -213,9 +220,10 @@ TEST_F(EncodeTest, StoppedAtAnyMomentItGoesOn) {
   const std::string expected = encode_bytes(), vocabulary = read("out.vocabulary");
   forget();
   set_num_threads(2);
+  config_.max_memory = EncodeConfig::kSmallestMemory;  // nothing stays in memory
   int64_t calls_of_a_run = 0, most_parsed = 0;
   struct Stop {};
-  for (int64_t stop_at = 1;; stop_at += 5) {
+  for (int64_t stop_at = 1;; stop_at += 61) {
     int64_t calls = 0;
     try {
       encode_bytes(*source(), [&](const EncodeStatus& status) {
@@ -229,7 +237,7 @@ TEST_F(EncodeTest, StoppedAtAnyMomentItGoesOn) {
     const auto rest = source();
     if (calls_of_a_run == 0) encode_bytes(*rest);
     most_parsed = std::max<int64_t>(most_parsed, rest->parsed_pieces);
-    EXPECT_LT(rest->parsed_pieces, stop_at > 60 ? 358 : 359);  // some segments were there
+    EXPECT_LT(rest->parsed_pieces, stop_at > 30 ? 358 : 359);  // some segments were there
     ASSERT_TRUE(read("out") == expected) << stop_at;
     ASSERT_TRUE(read("out.vocabulary") == vocabulary) << stop_at;
     EXPECT_EQ(files(), 4);  // text, out, out.vocabulary and out.manifest
@@ -238,6 +246,22 @@ TEST_F(EncodeTest, StoppedAtAnyMomentItGoesOn) {
   }
   EXPECT_GT(calls_of_a_run, 400);
   EXPECT_EQ(most_parsed, 358);
+}
+
+TEST_F(EncodeTest, StoppedInMemoryItStartsAgain) {
+  const std::string expected = encode_bytes();
+  set_num_threads(2);
+  for (const char* stage : {"parse", "count", "write"}) {
+    forget();
+    struct Stop {};
+    EXPECT_THROW(encode_bytes(*source(),
+                              [&](const EncodeStatus& status) {
+                                if (status.stage == stage && status.fraction > 0.5) throw Stop();
+                              }),
+                 Stop);
+    EXPECT_EQ(files(), 1 + (std::string(stage) == "write")) << stage;  // text, out.vocabulary
+    EXPECT_TRUE(encode_bytes() == expected) << stage;
+  }
 }
 
 TEST_F(EncodeTest, WhatWasDoneIsNotDoneAgain) {
@@ -273,6 +297,7 @@ TEST_F(EncodeTest, WhatWasDoneIsNotDoneAgain) {
 }
 
 TEST_F(EncodeTest, ScratchFilesOfAKilledRunAreChecked) {
+  config_.max_memory = EncodeConfig::kSmallestMemory;  // there are some
   const std::string expected = encode_bytes();
   for (const char* name : {"segment-000001", "ids-002", "vocabulary-001", "parse.manifest"}) {
     forget();
