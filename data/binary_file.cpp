@@ -63,7 +63,8 @@ BinaryOutput::BinaryOutput(std::string path, std::string partial, int64_t kept)
 }
 
 void BinaryOutput::write(std::span<const std::byte> bytes) {
-  file_.check(std::fwrite(bytes.data(), 1, bytes.size(), stream_.get()) == bytes.size());
+  file_.check(bytes.empty() ||
+              std::fwrite(bytes.data(), 1, bytes.size(), stream_.get()) == bytes.size());
 }
 
 void BinaryOutput::rewrite_start(std::string_view text) {

@@ -35,6 +35,18 @@ void remove_partial_files(const std::string& folder, const std::vector<std::stri
   for (const fs::path& path : left) fs::remove_all(path, ignored);
 }
 
+// A folder of that name which no run has made is somebody's: what lies there is not ours to remove.
+void require_ours(const std::string& path) {
+  if (fs::exists(path + "/lock")) return;
+  std::error_code ignored;
+  for (const auto& item : fs::directory_iterator(path, ignored)) {
+    throw DataError(
+        fmt::format("[{}] is not ours: got a folder with '{}', expected none, or the "
+                    "one of a run before (the run's work goes there)",
+                    path, item.path().filename().string()));
+  }
+}
+
 }  // namespace
 
 Scratch::Scratch(const std::string& path) : path_(path) {
@@ -42,6 +54,7 @@ Scratch::Scratch(const std::string& path) : path_(path) {
   fs::create_directories(path_, error);
   require<DataError>(!error, "[{}] cannot be made: got '{}', expected room for a folder", path_,
                      error.message());
+  require_ours(path_);
   lock_ = ::open((path_ + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   require<DataError>(lock_ >= 0, "[{}] cannot be written: got '{}', expected a folder of ours",
                      path_, std::strerror(errno));

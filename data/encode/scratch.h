@@ -8,8 +8,8 @@ namespace hotrow {
 
 class Scratch {
  public:
-  // Makes the folder, or takes the one that a run before has left. DataError: it cannot be made, or
-  // another run is at work in it.
+  // Makes the folder, or takes the one that a run before has left. DataError: it cannot be made, it
+  // has files but was made by no run, or another run is at work in it.
   explicit Scratch(const std::string& path);
   // Removes it, unless something in it spares the next run some work.
   ~Scratch();

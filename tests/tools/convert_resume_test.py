@@ -115,6 +115,14 @@ class Resume(unittest.TestCase):
         run("convert", "--to=native", self.source, self.folder / "other.hotrow")
         return (self.folder / "other.hotrow").read_bytes()
 
+    def test_a_folder_of_somebody_stays(self):
+        self.state.mkdir()
+        (self.state / "notes.txt").write_text("precious")
+        code, _, err = run("convert", "--to=native", self.source, self.out)
+        self.assertEqual((code, err.count("\n")), (1, 1), err)
+        self.assertIn("a.hotrow.convert] is not ours: got a folder with 'notes.txt', expected none", err)
+        self.assertEqual((self.state / "notes.txt").read_text(), "precious")
+
     def test_another_input_begins_anew(self):
         self.stopped_in_the_middle()
         expected = self.changed_source(keeps_time=False)
