@@ -85,8 +85,14 @@ void Scratch::clean(std::initializer_list<std::string> folders) const {
   check_written(static_cast<bool>(mine << PendingFile::process_suffix() << std::endl), runs);
 }
 
+// The lock goes last: a run killed in here leaves a folder that the next one still knows as ours.
 void Scratch::remove() const {
   std::error_code ignored;
+  std::vector<fs::path> work;
+  for (const auto& item : fs::directory_iterator(path_, ignored)) {
+    if (item.path().filename() != "lock") work.push_back(item.path());
+  }
+  for (const fs::path& path : work) fs::remove_all(path, ignored);
   fs::remove_all(path_, ignored);
 }
 

@@ -326,6 +326,7 @@ TEST_F(EncodeTest, NamesNeedNotBeUtf8) {
 
 TEST_F(EncodeTest, HalfWrittenFilesOfAKilledRunGo) {
   std::filesystem::create_directories(path("out.encode"));
+  write("out.encode/lock", "");
   write("out.encode/runs", ".123-00c0ffee.partial\n.9-0");
   write("out.123-00c0ffee.partial", "half");
   write("out.encode/ids-000.123-00c0ffee.partial", "half");
