@@ -4,7 +4,6 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <string_view>
@@ -12,6 +11,7 @@
 
 #include "data/excerpt.h"
 #include "data/line_file.h"
+#include "data/parse_number.h"
 #include "data/text_layout.h"
 #include "data/text_source.h"
 #include "kernels/core/check.h"
@@ -113,9 +113,8 @@ class Splitter {
     std::string_view field = field_of(line);
     if (field.size() >= 2 && field.front() == '"') field = field.substr(1, field.size() - 2);
     double time = 0;
-    const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), time);
     require<DataError>(
-        error == std::errc() && end == field.data() + field.size() && std::isfinite(time),
+        parse_number(field, time) && std::isfinite(time),
         "[{}:{}:{}] time: got {}, expected a number", line.file, line.number,
         field.data() - line.text.data() + 1, quoted_excerpt(field));
     return time;

@@ -1,13 +1,12 @@
 // One field of text as a number, where it is a plain one.
 #pragma once
 
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <system_error>
 
+#include "data/parse_number.h"
 #include "data/text_numbers.h"
 
 namespace hotrow::text {
@@ -44,14 +43,12 @@ inline bool read_hex(Field field, int64_t& value) {
 inline bool read_long_integer(Field field, int64_t& value) {
   if (field.size <= kMaxFast) [[likely]]
     return read_integer(field, value);
-  const auto [stop, error] = std::from_chars(field.begin, field.end(), value);
-  return error == std::errc() && stop == field.end();
+  return parse_number(field.text(), value);
 }
 
 // Any finite number.
 inline bool read_real(Field field, double& value) {
-  const auto [stop, error] = std::from_chars(field.begin, field.end(), value);
-  return error == std::errc() && stop == field.end() && std::isfinite(value);
+  return parse_number(field.text(), value) && std::isfinite(value);
 }
 
 }  // namespace hotrow::text

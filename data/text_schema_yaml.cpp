@@ -8,6 +8,7 @@
 
 #include "data/binary_file.h"
 #include "data/criteo_day.h"
+#include "data/parse_number.h"
 #include "data/text_schema.h"
 #include "data/yaml_file.h"
 #include "kernels/core/check.h"
@@ -117,8 +118,8 @@ class SchemaFile {
     const std::string_view text = word;
     const size_t dash = text.find('-');
     int64_t first = 0, last = 0;
-    const bool places = !value.is_quoted() && parse_decimal(text.substr(0, dash), first) &&
-                        parse_decimal(text.substr(dash == std::string::npos ? 0 : dash + 1), last);
+    const bool places = !value.is_quoted() && parse_number(text.substr(0, dash), first) &&
+                        parse_number(text.substr(dash == std::string::npos ? 0 : dash + 1), last);
     if (places) return refs_of_places(value, first, last);
     if (out_.header) return {{word, 0, value.place()}};
     const auto found = std::find(names_.begin(), names_.end(), word);

@@ -4,11 +4,11 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 
 #include "data/excerpt.h"
+#include "data/parse_number.h"
 #include "kernels/core/check.h"
 
 namespace hotrow::text {
@@ -24,15 +24,8 @@ constexpr int64_t kMaxExact = int64_t{1} << 53;  // whole numbers that a double 
       at};
 }
 
-template <class T, class... Base>
-bool parse_all(std::string_view field, T& value, Base... base) {
-  const char* end = field.data() + field.size();
-  const auto [stop, error] = std::from_chars(field.data(), end, value, base...);
-  return error == std::errc() && stop == end;
-}
-
 bool parse_hex(std::string_view field, uint32_t& value) {
-  return field.size() <= kMaxHexDigits && parse_all(field, value, 16);
+  return field.size() <= kMaxHexDigits && parse_number(field, value, 16);
 }
 
 // One value that is not missing.
@@ -54,7 +47,7 @@ uint64_t key_of(const TextColumn& column, std::string_view field, size_t at) {
     case ColumnType::kText:
       return key_of_text(field);
     default:
-      if (!parse_all(field, integer)) {
+      if (!parse_number(field, integer)) {
         fail(LineFault::kCategory, column, field, "a 64-bit integer", at);
       }
   }
@@ -77,12 +70,12 @@ float label_of(const TextSchema& schema, const TextColumn& column, std::string_v
     case LabelRule::Kind::kEquals:
       return field == schema.label.text ? 1.0f : 0.0f;
     case LabelRule::Kind::kAtLeast:
-      if (!parse_all(field, number) || !std::isfinite(number)) {
+      if (!parse_number(field, number) || !std::isfinite(number)) {
         fail(LineFault::kLabel, column, field, "a number");
       }
       return number >= schema.label.bound ? 1.0f : 0.0f;
     case LabelRule::Kind::kNumber:
-      if (!parse_all(field, number) || !std::isfinite(static_cast<float>(number))) {
+      if (!parse_number(field, number) || !std::isfinite(static_cast<float>(number))) {
         fail(LineFault::kLabel, column, field, "a number that float32 holds");
       }
       return static_cast<float>(number);
@@ -97,7 +90,7 @@ double number_of(const TextSchema& schema, const TextColumn& column, std::string
   if (is_missing(schema, field)) return std::numeric_limits<double>::quiet_NaN();
   double number = 0;
   if (column.type == ColumnType::kFloat64) {
-    if (!parse_all(field, number) || !std::isfinite(number)) {
+    if (!parse_number(field, number) || !std::isfinite(number)) {
       fail(LineFault::kNumber, column, field, "a finite number or nothing");
     }
     return number;
@@ -105,7 +98,7 @@ double number_of(const TextSchema& schema, const TextColumn& column, std::string
   const bool narrow = column.type == ColumnType::kInt32;
   int64_t integer = 0;
   const bool ok =
-      parse_all(field, integer) && (narrow ? integer == static_cast<int32_t>(integer)
+      parse_number(field, integer) && (narrow ? integer == static_cast<int32_t>(integer)
                                            : integer >= -kMaxExact && integer <= kMaxExact);
   if (!ok) {
     fail(LineFault::kNumber, column, field,

@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <set>
 #include <sstream>
 
 #include "data/excerpt.h"
+#include "data/parse_number.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -138,7 +138,7 @@ bool YamlValue::boolean(std::string_view subject) const {
 int64_t YamlValue::integer(std::string_view subject, int64_t min, int64_t max) const {
   int64_t value = 0;
   const bool fits =
-      is_scalar() && parse_decimal(node_.Scalar(), value) && value >= min && value <= max;
+      is_scalar() && parse_number(node_.Scalar(), value) && value >= min && value <= max;
   expect(fits, subject, fmt::format("an integer from {} to {}", min, max));
   return value;
 }
@@ -167,11 +167,6 @@ YamlValue parse_yaml(const std::string& text, std::string_view file) {
     throw DataError(fmt::format("[{}] bad YAML: got {}, expected a document that can be parsed",
                                 place_of(file, error.mark), quoted_excerpt(error.msg)));
   }
-}
-
-bool parse_decimal(std::string_view text, int64_t& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
 }
 
 std::string yaml_quoted(std::string_view text) {

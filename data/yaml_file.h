@@ -67,9 +67,6 @@ struct YamlEntry {
 // The one document of `text`. DataError on what is no YAML.
 YamlValue parse_yaml(const std::string& text, std::string_view file);
 
-// All of `text` as a decimal integer; false if it is none.
-bool parse_decimal(std::string_view text, int64_t& value);
-
 // A scalar as YAML text: plain where that is safe, else in double quotes.
 std::string yaml_quoted(std::string_view text);
 

@@ -1,10 +1,10 @@
 #include "data/encode/id_scheme.h"
 
 #include <array>
-#include <charconv>
 #include <limits>
 #include <utility>
 
+#include "data/parse_number.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -18,9 +18,7 @@ constexpr std::array kOrders = {std::pair{IdOrder::kFirst, std::string_view("fir
 
 int64_t parse_frequency(std::string_view text) {
   int64_t value = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require(error == std::errc() && stop == text.data() + text.size() && value >= 1 &&
-              value <= kLargestFrequency,
+  require(parse_number(text, value) && value >= 1 && value <= kLargestFrequency,
           "[--min-frequency] got '{}', expected a number of at least 1 (K or K,COLUMN:K,...)",
           text);
   return value;

@@ -1,7 +1,6 @@
 #include "data/formats/hugectr_norm.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -14,6 +13,7 @@
 
 #include "data/formats/column_facts.h"
 #include "data/formats/norm_file.h"
+#include "data/parse_number.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -37,9 +37,7 @@ std::vector<std::string> read_list(const std::string& path) {
   }
   int64_t count = -1;
   const std::string_view first = lines[0];
-  const auto [end, error] = std::from_chars(first.data(), first.data() + first.size(), count);
-  require<DataError>(error == std::errc() && end == first.data() + first.size() && count >= 1 &&
-                         count < std::ssize(lines),
+  require<DataError>(parse_number(first, count) && count >= 1 && count < std::ssize(lines),
                      "[{}:1] number of files: got '{}', expected a number up to {}, the lines that "
                      "follow",
                      path, first.substr(0, 32), lines.size() - 1);

@@ -14,26 +14,6 @@ namespace {
 
 constexpr int64_t kTile = 1024;  // rows that change from rows to columns at once
 
-size_t bytes_of(Code code) {
-  switch (code) {
-    case Code::kNone:
-      return 0;
-    case Code::kUint8:
-    case Code::kBits:
-      return 1;
-    case Code::kUint16:
-    case Code::kInt16:
-    case Code::kFloat16:
-      return 2;
-    case Code::kUint32:
-    case Code::kInt32:
-    case Code::kFloat32:
-      return 4;
-    default:
-      return 8;
-  }
-}
-
 bool holds_nan(Code code) {
   return code == Code::kFloat16 || code == Code::kFloat32 || code == Code::kFloat64;
 }
@@ -179,11 +159,10 @@ size_t BlockEncoder::lay_out() {
   size_t end = aligned(entries_.size() * sizeof(ColumnEntry));
   for (ColumnEntry& entry : entries_) {
     entry.values = end;
-    end += aligned(entry.count * bytes_of(entry.type));
+    end += aligned(bytes_of(entry.type, entry.count));
     if (entry.extra_type == Code::kNone) continue;
     entry.extra = end;
-    end += aligned(entry.extra_type == Code::kBits ? (count_ + 7) / 8
-                                                   : count_ * bytes_of(entry.extra_type));
+    end += aligned(bytes_of(entry.extra_type, count_));
   }
   return end;
 }

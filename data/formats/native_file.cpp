@@ -16,26 +16,6 @@ namespace {
 
 using native::Code;
 
-uint64_t bytes_of(Code code) {
-  switch (code) {
-    case Code::kUint8:
-      return 1;
-    case Code::kUint16:
-    case Code::kInt16:
-    case Code::kFloat16:
-      return 2;
-    case Code::kUint32:
-    case Code::kInt32:
-    case Code::kFloat32:
-      return 4;
-    case Code::kInt64:
-    case Code::kFloat64:
-      return 8;
-    default:
-      return 0;
-  }
-}
-
 bool is_number_code(Code code) {
   return code == Code::kUint8 || code == Code::kInt16 || code == Code::kInt32 ||
          code == Code::kFloat16 || code == Code::kFloat32 || code == Code::kFloat64;
@@ -220,7 +200,7 @@ NativeValues NativeFile::values_of(uint64_t offset, uint64_t count, Code code, i
                                    size_t column) const {
   const native::BlockEntry& entry = blocks_[static_cast<size_t>(block)];
   const uint64_t room = offset <= entry.bytes ? entry.bytes - offset : 0;
-  const uint64_t bytes = code == Code::kBits ? (count + 7) / 8 : count * bytes_of(code);
+  const uint64_t bytes = native::bytes_of(code, count);
   require<DataError>(
       count <= entry.bytes * 8 && bytes <= room && offset % native::kAlign == 0,
       "[{}] got {} values of type {} at byte {}, expected them in the block's {} bytes",

@@ -6,7 +6,7 @@
 
 #include "data/binary_file.h"
 #include "data/encode/hashed_file.h"
-#include "data/yaml_file.h"
+#include "data/parse_number.h"
 
 namespace hotrow {
 namespace {
@@ -22,7 +22,7 @@ std::string name_at(std::string_view what, uint64_t offset) {
 bool is_there(const std::string& file, const std::string& name, const FileFacts& facts) {
   if (!name.starts_with(kBlock)) return true;
   int64_t first = 0;
-  if (!parse_decimal(std::string_view(name).substr(kBlock.size()), first)) return false;
+  if (!parse_number(std::string_view(name).substr(kBlock.size()), first)) return false;
   const BinaryInput data(file);
   if (facts.bytes < 0 || facts.bytes > data.size() || first < 0) return false;
   std::vector<std::byte> bytes(static_cast<size_t>(facts.bytes));

@@ -52,6 +52,30 @@ enum class Code : uint32_t {
   kBits = 10,
 };
 
+// Of `count` values one after the other; kBits has eight of them in a byte.
+constexpr uint64_t bytes_of(Code code, uint64_t count) {
+  switch (code) {
+    case Code::kNone:
+      return 0;
+    case Code::kBits:
+      return (count + 7) / 8;
+    case Code::kUint8:
+      return count;
+    case Code::kUint16:
+    case Code::kInt16:
+    case Code::kFloat16:
+      return 2 * count;
+    case Code::kUint32:
+    case Code::kInt32:
+    case Code::kFloat32:
+      return 4 * count;
+    case Code::kInt64:
+    case Code::kFloat64:
+      return 8 * count;
+  }
+  return 0;
+}
+
 // A block begins with one of these a column: label, numerical, categorical. Offsets are from the
 // start of the block.
 struct ColumnEntry {

@@ -105,40 +105,39 @@ void RecordPacker::pack_labels(const Part& part) const {
   }
 }
 
-void RecordPacker::pack_whole(Tally& tally, const Part& part) const {
+// word(value, row, column) for each numerical value.
+template <class Word>
+void RecordPacker::pack_dense(const Part& part, const Word& word) const {
   const auto stride = static_cast<size_t>(layout_.words());
   const auto columns = static_cast<size_t>(layout_.num_dense);
   for (size_t r = part.begin; r < part.end; ++r) {
     uint32_t* const to = part.words + (r - part.begin) * stride + 1;
-    for (size_t j = 0; j < columns; ++j) {
-      const double value = part.rows.dense[r * columns + j];
-      const int32_t whole = to_int32(value);
-      const bool missing = value != value;  // half of them are, in no order: no branch
-      if ((static_cast<double>(whole) != value) & !missing) {
-        fail(part.row(r), schema_.numerical[j].name, fmt::to_string(value),
-             "a whole number of 32 bits");
-      }
-      tally.missing += missing;
-      tally.negative += value < 0;
-      to[j] = static_cast<uint32_t>(std::max(whole, 0));
-    }
+    for (size_t j = 0; j < columns; ++j) to[j] = word(part.rows.dense[r * columns + j], r, j);
   }
 }
 
-void RecordPacker::pack_floats(Tally& tally, const Part& part) const {
-  const auto stride = static_cast<size_t>(layout_.words());
-  const auto columns = static_cast<size_t>(layout_.num_dense);
-  for (size_t r = part.begin; r < part.end; ++r) {
-    uint32_t* const to = part.words + (r - part.begin) * stride + 1;
-    for (size_t j = 0; j < columns; ++j) {
-      const double value = part.rows.dense[r * columns + j];
-      const bool missing = std::isnan(value);
-      const float stored = missing ? 0 : transform_(value);
-      tally.missing += missing;
-      tally.rounded += transform_.is_identity() && !missing && static_cast<double>(stored) != value;
-      to[j] = std::bit_cast<uint32_t>(stored);
+void RecordPacker::pack_whole(Tally& tally, const Part& part) const {
+  pack_dense(part, [&](double value, size_t r, size_t j) {
+    const int32_t whole = to_int32(value);
+    const bool missing = value != value;  // half of them are, in no order: no branch
+    if ((static_cast<double>(whole) != value) & !missing) {
+      fail(part.row(r), schema_.numerical[j].name, fmt::to_string(value),
+           "a whole number of 32 bits");
     }
-  }
+    tally.missing += missing;
+    tally.negative += value < 0;
+    return static_cast<uint32_t>(std::max(whole, 0));
+  });
+}
+
+void RecordPacker::pack_floats(Tally& tally, const Part& part) const {
+  pack_dense(part, [&](double value, size_t, size_t) {
+    const bool missing = std::isnan(value);
+    const float stored = missing ? 0 : transform_(value);
+    tally.missing += missing;
+    tally.rounded += transform_.is_identity() && !missing && static_cast<double>(stored) != value;
+    return std::bit_cast<uint32_t>(stored);
+  });
 }
 
 void RecordPacker::pack_ids(Tally& tally, const Part& part, size_t table, size_t at) const {

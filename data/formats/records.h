@@ -94,6 +94,8 @@ class RecordPacker {
 
   void pack_part(Tally& tally, const Part& part);
   void pack_labels(const Part& part) const;
+  template <class Word>
+  void pack_dense(const Part& part, const Word& word) const;
   void pack_whole(Tally& tally, const Part& part) const;
   void pack_floats(Tally& tally, const Part& part) const;
   void pack_ids(Tally& tally, const Part& part, size_t table, size_t at) const;

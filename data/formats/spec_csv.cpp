@@ -13,6 +13,7 @@
 
 #include "data/excerpt.h"
 #include "data/line_reader.h"
+#include "data/parse_number.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -34,10 +35,7 @@ class FieldParser {
   double number(std::string_view column) const {
     if (field_.empty()) return std::numeric_limits<double>::quiet_NaN();
     double value = 0;
-    const auto [stop, error] = std::from_chars(field_.begin(), field_.end(), value);
-    if (error != std::errc() || stop != field_.end() || !std::isfinite(value)) {
-      fail(column, "a finite number");
-    }
+    if (!parse_number(field_, value) || !std::isfinite(value)) fail(column, "a finite number");
     return value;
   }
 
