@@ -61,6 +61,8 @@ class BinaryOutput {
   void close();
   // After close().
   void publish() const { file_.publish(); }
+  // For publish_all(), after close().
+  const PendingFile& pending() const { return file_; }
 
  private:
   PendingFile file_;

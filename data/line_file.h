@@ -40,6 +40,8 @@ class LineFile {
     file_.check(gzclose_w(std::exchange(stream_, nullptr)) == Z_OK);
   }
   void publish() { file_.publish(); }
+  // For publish_all(), after close().
+  const PendingFile& pending() const { return file_; }
 
  private:
   PendingFile file_;

@@ -45,6 +45,8 @@ class NpyWriter {
   void close();
   // After close(): gives the file its name.
   void publish() const { file_.publish(); }
+  // For publish_all(), after close().
+  const PendingFile& pending() const { return file_.pending(); }
 
  private:
   std::string start() const;

@@ -260,13 +260,16 @@ zip_int64_t serve(void* user, void* data, zip_uint64_t length, zip_source_cmd_t 
 }  // namespace
 
 struct NpzWriter::State {
-  std::string path;
+  State(std::string path, Compression c) : file(std::move(path)), compression(c) {}
+  const std::string& path() const { return file.path(); }
+
+  PendingFile file;
   Compression compression;
   std::vector<std::unique_ptr<Entry>> entries;
 };
 
 NpzWriter::NpzWriter(std::string path, Compression compression)
-    : state_(std::make_unique<State>(State{std::move(path), compression, {}})) {}
+    : state_(std::make_unique<State>(std::move(path), compression)) {}
 NpzWriter::NpzWriter(NpzWriter&&) noexcept = default;
 NpzWriter::~NpzWriter() = default;
 
@@ -286,7 +289,7 @@ void NpzWriter::add_entry(const std::string& name, NpyHeader header, int64_t uni
                           RowProducer produce) {
   for (const auto& other : state_->entries) {
     require(other->name != name, "[{}] array '{}' added twice: got a second, expected one",
-            state_->path, name);
+            state_->path(), name);
   }
   auto entry = std::make_unique<Entry>();
   entry->name = name;
@@ -300,7 +303,7 @@ void NpzWriter::add_entry(const std::string& name, NpyHeader header, int64_t uni
 
 void NpzWriter::add(const std::string& name, NpyHeader header, std::span<const std::byte> values) {
   require(static_cast<int64_t>(values.size()) == header.bytes(),
-          "[{}] bytes of array '{}' to write: got {}, expected {} by its shape", state_->path, name,
+          "[{}] bytes of array '{}' to write: got {}, expected {} by its shape", state_->path(), name,
           values.size(), header.bytes());
   add(name, std::move(header),
       [values, at = size_t{0}](int64_t first_row, std::span<std::byte> out) mutable {
@@ -336,27 +339,33 @@ void add_member(zip_t* archive, Entry& entry, zip_int32_t method, const std::str
 
 }  // namespace
 
+const PendingFile& NpzWriter::pending() const { return state_->file; }
+
 void NpzWriter::finish(const std::function<void(double)>& progress) {
-  require(!state_->entries.empty(), "[{}] arrays to write: got none, expected at least one",
-          state_->path);
+  write(progress);
+  state_->file.publish();
+}
+
+void NpzWriter::write(const std::function<void(double)>& progress) {
+  const std::string& path = state_->path();
+  require(!state_->entries.empty(), "[{}] arrays to write: got none, expected at least one", path);
   int code = 0;
   // The library appends an ending of its own while it writes, and renames when all is there.
-  const PendingFile file(state_->path);
-  Archive archive(zip_open(file.partial().c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code));
-  if (archive == nullptr) throw write_error(state_->path, open_failure(code));
+  Archive archive(zip_open(state_->file.partial().c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code));
+  if (archive == nullptr) throw write_error(path, open_failure(code));
   const bool deflate = state_->compression == Compression::kDeflate;
   for (const auto& entry : state_->entries) {
     entry->progress = progress;
-    add_member(archive.get(), *entry, deflate ? ZIP_CM_DEFLATE : ZIP_CM_STORE, state_->path);
+    add_member(archive.get(), *entry, deflate ? ZIP_CM_DEFLATE : ZIP_CM_STORE, path);
   }
   if (zip_close(archive.get()) == 0) {
     archive.release();
-    return file.publish();
+    return;
   }
   for (const auto& entry : state_->entries) {
     if (entry->failure) std::rethrow_exception(entry->failure);
   }
-  throw write_error(state_->path, zip_strerror(archive.get()));
+  throw write_error(path, zip_strerror(archive.get()));
 }
 
 }  // namespace hotrow

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "data/npy.h"
+#include "data/pending_file.h"
 
 namespace hotrow {
 
@@ -64,7 +65,8 @@ class NpzReader {
 
 // Collects members, then writes them all in finish(): under a temporary name beside `path`, then
 // renamed, so that `path` is never half-written. Without finish() nothing is written. Equal members
-// give equal bytes.
+// give equal bytes. One of several files of a data set is written by write() and gets its name from
+// publish_all().
 class NpzWriter {
  public:
   enum class Compression { kStored, kDeflate };  // as numpy.savez, numpy.savez_compressed
@@ -82,7 +84,7 @@ class NpzWriter {
   // for rows too large to be held.
   using ValueProducer = std::function<void(int64_t first_value, std::span<std::byte> out)>;
   void add_values(const std::string& name, NpyHeader header, ValueProducer produce);
-  // `values` is not copied: it must stay until finish() has returned.
+  // `values` is not copied: it must stay until finish() or write() has returned.
   void add(const std::string& name, NpyHeader header, std::span<const std::byte> values);
   template <std::ranges::contiguous_range Values>
   void add(const std::string& name, const Values& values, std::vector<int64_t> shape) {
@@ -92,6 +94,10 @@ class NpzWriter {
   // `progress`, if any, is called before each block of about 1 MiB with the share of its array that
   // is behind; it may throw as a RowProducer may.
   void finish(const std::function<void(double fraction)>& progress = {});
+  // The same without the name.
+  void write(const std::function<void(double fraction)>& progress = {});
+  // For publish_all(), after write().
+  const PendingFile& pending() const;
 
  private:
   struct State;

@@ -5,6 +5,7 @@
 //   file.publish();
 #pragma once
 
+#include <span>
 #include <string>
 
 namespace hotrow {
@@ -42,5 +43,10 @@ class PendingFile {
   std::string path_, partial_;
   bool stays_ = false;
 };
+
+// publish() of the files of one data set, in order. Where there are several, what stood under the
+// last name is gone before the first one appears: killed in between, this leaves a data set without
+// that file, which a reader notices, and none of old and new files.
+void publish_all(std::span<const PendingFile* const> files);
 
 }  // namespace hotrow

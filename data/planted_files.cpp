@@ -1,6 +1,7 @@
 #include "data/planted_files.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <string_view>
 #include <utility>
@@ -65,7 +66,7 @@ PlantedFiles write_planted(const PlantedConfig& config, const PlantedProgress& p
   const PlantedTruth truth = planted_truth(drawn);
   facts.write(facts_json(config, truth));
   facts.close();
-  for (LineFile* file : {&train, &test, &facts}) file->publish();
+  publish_all(std::array{&train.pending(), &test.pending(), &facts.pending()});
   return {train.path(), test.path(), facts.path(), truth};
 }
 

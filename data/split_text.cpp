@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <string_view>
@@ -69,8 +70,7 @@ class Splitter {
                        config_.files[0], result.train_lines, result.test_lines);
     train.close();
     test.close();
-    train.publish();
-    test.publish();
+    publish_all(std::array{&train.pending(), &test.pending()});
     return result;
   }
 

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <utility>
 
-#include "data/npz.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -128,7 +127,7 @@ ColumnFacts ColumnFacts::of(const Schema& schema) {
   return facts;
 }
 
-void write_column_facts(const std::string& path, const ColumnFacts& facts) {
+NpzWriter write_column_facts(const std::string& path, const ColumnFacts& facts) {
   const auto tables = std::ssize(facts.counts);
   const std::vector<int32_t> narrow(facts.counts.begin(), facts.counts.end());
   const bool fits = std::equal(narrow.begin(), narrow.end(), facts.counts.begin());
@@ -149,7 +148,8 @@ void write_column_facts(const std::string& path, const ColumnFacts& facts) {
   npz.add("num_dense", num_dense, {});
   npz.add("dense_type", {NpyType::kText, std::ssize(text) * 4, {}, false},
           std::as_bytes(std::span(text)));
-  npz.finish();
+  npz.write();
+  return npz;
 }
 
 }  // namespace hotrow

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "data/npz.h"
 #include "data/schema.h"
 
 namespace hotrow {
@@ -40,8 +41,8 @@ std::optional<ColumnFacts> find_column_facts(const std::string& path);
 // under the name of its raw data. DataError also if they are of another number of tables.
 std::vector<int64_t> find_table_sizes(const std::string& path, int64_t num_tables);
 
-// Writes DIR/x_fea_count.npz for DIR/x.bin, with all arrays. Sizes of 2^31 and more are
-// written as int64.
-void write_column_facts(const std::string& path, const ColumnFacts& facts);
+// Writes DIR/x_fea_count.npz for DIR/x.bin, with all arrays, each size known; it has its name once
+// it is published. Sizes of 2^31 and more are written as int64.
+[[nodiscard]] NpzWriter write_column_facts(const std::string& path, const ColumnFacts& facts);
 
 }  // namespace hotrow

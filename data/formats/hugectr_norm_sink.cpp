@@ -97,9 +97,11 @@ class NormSink : public RowSink {
       if (facts_.counts[t] == 0) facts_.counts[t] = std::max<int64_t>(largest_[t], 0) + 1;
     }
     facts_.dense_type = ColumnType::kFloat32;
-    write_column_facts(path_, facts_);
-    for (const BinaryOutput& file : files_) file.publish();
-    list_file.publish();
+    const NpzWriter facts_file = write_column_facts(path_, facts_);
+    std::vector<const PendingFile*> all = {&facts_file.pending()};
+    for (const BinaryOutput& file : files_) all.push_back(&file.pending());
+    all.push_back(&list_file.pending());
+    publish_all(all);
     if (missing_ > 0)
       losses_.push_back(fmt::format("{} missing numerical values became 0", missing_));
     if (rounded_ > 0) {

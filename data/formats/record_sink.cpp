@@ -1,5 +1,6 @@
 // Samples into records of 32-bit words.
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -217,8 +218,8 @@ class RecordSink : public RowSink {
     facts.counts = packer_.table_sizes();
     facts.dense_type = layout_.dense_type;
     file_.close();
-    write_column_facts(file_.path(), facts);
-    file_.publish();
+    const NpzWriter facts_file = write_column_facts(file_.path(), facts);
+    publish_all(std::array{&facts_file.pending(), &file_.pending()});
     for (std::string& loss : packer_.losses()) losses_.push_back(std::move(loss));
   }
 

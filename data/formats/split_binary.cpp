@@ -252,10 +252,13 @@ class SplitBinarySink : public RowSink {
   void finish() override {
     BinaryOutput description((folder_ / kFeatureSpecName).string());
     description.write(feature_spec_text(spec_));
-    for (File& file : files_) file.output.close();
     description.close();
-    for (File& file : files_) file.output.publish();
-    description.publish();
+    std::vector<const PendingFile*> all = {&description.pending()};
+    for (File& file : files_) {
+      file.output.close();
+      all.push_back(&file.output.pending());
+    }
+    publish_all(all);
   }
 
  private:

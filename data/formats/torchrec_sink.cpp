@@ -1,5 +1,6 @@
 // Samples into TorchRec's NumPy files.
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <filesystem>
 #include <optional>
@@ -128,10 +129,9 @@ class TorchrecSink : public RowSink {
     facts.counts = packer_.table_sizes();
     facts.dense_type = ColumnType::kFloat32;
     if (spill_) write_multi_hot();
-    write_column_facts(folder_ + "/day", facts);
-    for (const std::optional<NpyWriter>* file : {&dense_, &ids_, &labels_}) {
-      if (*file) (*file)->publish();
-    }
+    const NpzWriter facts_file = write_column_facts(folder_ + "/day", facts);
+    publish_all(std::array{&facts_file.pending(), &dense_->pending(),
+                           spill_ ? &bags_->pending() : &ids_->pending(), &labels_->pending()});
     const bool logs = transform_ != Transform::kNone;  // which say of missing values what is lost
     for (std::string& loss : packer_.losses()) {
       if (!logs) losses_.push_back(std::move(loss));
@@ -154,15 +154,15 @@ class TorchrecSink : public RowSink {
 
   // Not deflated, whatever the options say: TorchRec maps it into memory.
   void write_multi_hot() {
-    NpzWriter npz(day_file("sparse_multi_hot.npz"), NpzWriter::Compression::kStored);
+    bags_.emplace(day_file("sparse_multi_hot.npz"), NpzWriter::Compression::kStored);
     for (size_t t = 0; t < layout_.hotness.size(); ++t) {
-      npz.add_values(
+      bags_->add_values(
           fmt::to_string(t), npy_header<int32_t>({spill_->rows(), layout_.hotness[t]}),
           [this, t](int64_t first, std::span<std::byte> out) {
             spill_->give({reinterpret_cast<uint32_t*>(out.data()), out.size() / 4}, t, first);
           });
     }
-    npz.finish(options_.progress);
+    bags_->write(options_.progress);
   }
 
   const std::string folder_;
@@ -174,7 +174,8 @@ class TorchrecSink : public RowSink {
   const int64_t words_;
   std::optional<MadeFolder> made_;  // outlives the files in it
   std::optional<NpyWriter> dense_, labels_, ids_;
-  std::optional<SegmentSpill> spill_;
+  std::optional<SegmentSpill> spill_;  // of multi-hot ids, until they go into
+  std::optional<NpzWriter> bags_;
   std::vector<uint32_t> cut_;
 };
 

@@ -162,7 +162,9 @@ void generate_spec_csv(const std::string& spec_file, const std::string& folder, 
   BinaryOutput& description = add_file(kFeatureSpecName);
   description.write(text);
   description.close();
-  for (const auto& file : files) file->publish();
+  std::vector<const PendingFile*> all;
+  for (const auto& file : files) all.push_back(&file->pending());
+  publish_all(all);
 }
 
 }  // namespace hotrow
