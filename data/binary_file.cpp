@@ -14,14 +14,17 @@
 
 namespace hotrow {
 
+// Without O_NONBLOCK a pipe would be waited for until somebody writes to it.
 BinaryInput::BinaryInput(std::string path) : path_(std::move(path)) {
-  descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   require<DataError>(descriptor_ >= 0, "[{}] cannot be read: got '{}', expected a file", path_,
                      std::strerror(errno));
   struct stat facts {};
   const bool regular = ::fstat(descriptor_, &facts) == 0 && S_ISREG(facts.st_mode);
   if (!regular) ::close(std::exchange(descriptor_, -1));
-  require<DataError>(regular, "[{}] cannot be read: got a folder or a device, expected a file",
+  require<DataError>(regular,
+                     "[{}] cannot be read: got a folder, pipe or device, expected a file (it is "
+                     "read at several places)",
                      path_);
   size_ = facts.st_size;
 }

@@ -17,7 +17,7 @@ namespace hotrow {
 
 class BinaryInput {
  public:
-  // DataError: missing, or no regular file.
+  // DataError: missing, or no regular file; a pipe is not waited for.
   explicit BinaryInput(std::string path);
   ~BinaryInput();
   BinaryInput(BinaryInput&& other) noexcept;
@@ -25,6 +25,7 @@ class BinaryInput {
 
   const std::string& path() const { return path_; }
   int64_t size() const { return size_; }  // in bytes, when it was opened
+  int descriptor() const { return descriptor_; }
   // Fills all of `to` with the bytes from `offset`; DataError where the file ends before.
   void read(int64_t offset, std::span<std::byte> to) const;
 

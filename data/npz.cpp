@@ -4,13 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <cstring>
 #include <exception>
-#include <filesystem>
 #include <map>
 
-#include "data/pending_file.h"
+#include "data/binary_file.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -37,12 +35,10 @@ bool is_foreign(int code) {
 // Why `path` is no readable zip archive, from its own bytes.
 std::string describe_foreign(const std::string& path) {
   std::array<char, 4> start{};
-  size_t got = 0;
-  if (std::FILE* file = std::fopen(path.c_str(), "rb")) {
-    got = std::fread(start.data(), 1, start.size(), file);
-    std::fclose(file);
-  }
-  if (got == 0) return "an empty file";
+  const BinaryInput file(path);
+  if (file.size() == 0) return "an empty file";
+  const auto some = std::min<size_t>(start.size(), static_cast<size_t>(file.size()));
+  file.read(0, std::as_writable_bytes(std::span(start).first(some)));
   if (std::memcmp(start.data(), "PK\3\4", 4) == 0)
     return "a zip archive that is cut short or damaged";
   return "another kind of file";
@@ -114,13 +110,13 @@ struct NpzReader::State {
 
 NpzReader::NpzReader(const std::string& path) : state_(std::make_unique<State>()) {
   state_->path = path;
+  state_->file_bytes = static_cast<uint64_t>(BinaryInput(path).size());
   int code = 0;
   state_->archive.reset(zip_open(path.c_str(), ZIP_RDONLY, &code));
   if (!state_->archive) {
     throw DataError(fmt::format("[{}] cannot be read: got {}, expected an .npz archive", path,
                                 is_foreign(code) ? describe_foreign(path) : open_failure(code)));
   }
-  state_->file_bytes = std::filesystem::file_size(path);
   const zip_int64_t count = zip_get_num_entries(state_->archive.get(), 0);
   for (zip_int64_t i = 0; i < count; ++i) {
     const char* entry = zip_get_name(state_->archive.get(), i, 0);
@@ -303,8 +299,8 @@ void NpzWriter::add_entry(const std::string& name, NpyHeader header, int64_t uni
 
 void NpzWriter::add(const std::string& name, NpyHeader header, std::span<const std::byte> values) {
   require(static_cast<int64_t>(values.size()) == header.bytes(),
-          "[{}] bytes of array '{}' to write: got {}, expected {} by its shape", state_->path(), name,
-          values.size(), header.bytes());
+          "[{}] bytes of array '{}' to write: got {}, expected {} by its shape", state_->path(),
+          name, values.size(), header.bytes());
   add(name, std::move(header),
       [values, at = size_t{0}](int64_t first_row, std::span<std::byte> out) mutable {
         if (first_row == 0) at = 0;

@@ -21,7 +21,7 @@ TEST_F(MappedFileTest, HasTheBytesOfTheFile) {
 TEST_F(MappedFileTest, RefusesWhatIsNoFile) {
   EXPECT_THROWS(DataError, "cannot be read: got 'No such file or directory'",
                 MappedFile{path("none")});
-  EXPECT_THROWS(DataError, "is not a file", MappedFile{path()});
+  EXPECT_THROWS(DataError, "cannot be read: got a folder, pipe or device", MappedFile{path()});
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ TEST_F(NpzTest, BadArchives) {
   reshaped[good.find("(1000,)") + 1] = '2';
   EXPECT_THAT(error(reshaped), HasSubstr("array 'y'] bytes of values: got 4000, expected 8000"));
   EXPECT_THAT(error_text<DataError>([&] { NpzReader(path("absent.npz")); }),
-              HasSubstr("absent.npz] cannot be read: got No such file"));
+              HasSubstr("absent.npz] cannot be read: got 'No such file"));
   EXPECT_THAT(error_text<DataError>([&] { NpzReader(path("good.npz")).read("X_int"); }),
               HasSubstr("good.npz] no array 'X_int': got y, expected it among them"));
   EXPECT_THROW(NpzReader reader(path()), DataError);
