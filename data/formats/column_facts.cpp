@@ -39,9 +39,10 @@ std::string only_file(const std::string& path) {
   return only;
 }
 
-// A list of whole numbers in [low, high].
-std::vector<int64_t> read_list(const NpzReader& npz, std::string_view name, int64_t low,
-                               int64_t high) {
+// A list of whole numbers in [low, high], one a table; empty without such an array.
+std::vector<int64_t> read_list(ColumnFacts& facts, const NpzReader& npz, std::string_view name,
+                               int64_t low, int64_t high) {
+  if (!npz.contains(name)) return {};
   const NpzMember member = npz.open(name);
   const NpyHeader& header = member.header();
   require<DataError>(header.shape.size() == 1 && header.size() <= kMaxTables,
@@ -53,17 +54,11 @@ std::vector<int64_t> read_list(const NpzReader& npz, std::string_view name, int6
                        "[{}] value {}: got {}, expected a whole number from {} to {}",
                        member.source(), i, values[i], low, high);
   }
-  return values;
-}
-
-// The same with a value for each table; `missing` without such an array.
-std::vector<int64_t> read_table_list(const NpzReader& npz, std::string_view name, int64_t low,
-                                     int64_t high, size_t tables, int64_t missing) {
-  if (!npz.contains(name)) return std::vector<int64_t>(tables, missing);
-  std::vector<int64_t> values = read_list(npz, name, low, high);
+  const size_t tables = facts.num_tables.value_or(values.size());
   require<DataError>(values.size() == tables,
-                     "[{}: array '{}'] values: got {}, expected {} as in counts", npz.path(), name,
-                     values.size(), tables);
+                     "[{}] values: got {}, expected {} as the lists before it have",
+                     member.source(), values.size(), tables);
+  facts.num_tables = tables;
   return values;
 }
 
@@ -71,12 +66,11 @@ ColumnFacts read_facts(const std::string& path) {
   ColumnFacts facts;
   facts.path = path;
   const NpzReader npz(path);
-  facts.counts = read_list(npz, "counts", 1, kMaxCount);
-  const size_t tables = facts.counts.size();
-  facts.hotness = read_table_list(npz, "hotness", 1, kMaxHotness, tables, 1);
-  const std::vector<int64_t> variable = read_table_list(npz, "variable", 0, 1, tables, 0);
+  facts.counts = read_list(facts, npz, "counts", 1, kMaxCount);
+  facts.hotness = read_list(facts, npz, "hotness", 1, kMaxHotness);
+  const std::vector<int64_t> variable = read_list(facts, npz, "variable", 0, 1);
   facts.variable.assign(variable.begin(), variable.end());
-  facts.key_begin = read_table_list(npz, "key_begin", 0, kMaxKey, tables, 0);
+  facts.key_begin = read_list(facts, npz, "key_begin", 0, kMaxKey);
   if (npz.contains("num_dense")) {
     const std::vector<int64_t> found = npz.read("num_dense").cast<int64_t>();
     require<DataError>(found.size() == 1 && found[0] >= 0 && found[0] <= kMaxDense,
@@ -108,11 +102,12 @@ std::vector<int64_t> find_table_sizes(const std::string& path, int64_t num_table
   std::optional<ColumnFacts> facts = find_column_facts(path);
   const std::string only = facts ? "" : only_file(path);
   if (!only.empty()) facts = read_facts(only);
-  if (!facts) return std::vector<int64_t>(static_cast<size_t>(num_tables), 0);
-  require<DataError>(std::ssize(facts->counts) == num_tables,
-                     "[{}: array 'counts'] tables: got {}, expected {} as {} has", facts->path,
-                     facts->counts.size(), num_tables, path);
-  return facts->counts;
+  const auto tables = static_cast<size_t>(num_tables);
+  if (!facts) return std::vector<int64_t>(tables, 0);
+  const size_t found = facts->num_tables.value_or(tables);
+  require<DataError>(found == tables, "[{}] tables: got {}, expected {} as {} has", facts->path,
+                     found, tables, path);
+  return facts->counts.empty() ? std::vector<int64_t>(tables, 0) : facts->counts;
 }
 
 ColumnFacts ColumnFacts::of(const Schema& schema) {
@@ -123,6 +118,7 @@ ColumnFacts ColumnFacts::of(const Schema& schema) {
     facts.variable.push_back(column.fixed_hotness ? 0 : 1);
     facts.key_begin.push_back(0);
   }
+  facts.num_tables = schema.num_tables();
   facts.num_dense = std::ssize(schema.numerical);
   return facts;
 }

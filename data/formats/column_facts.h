@@ -2,11 +2,13 @@
 // facebookresearch/dlrm keeps table sizes, <stem>_fea_count.npz:
 //
 //   counts      int32 or int64 (T)   rows of each table; the reference's own, all others are ours
-//   hotness     int64 (T)            ids of a sample in each table, at the most; without it 1
+//   hotness     int64 (T)            ids of a sample in each table, at the most
 //   variable    bool (T)             samples may have fewer; without it they do not
 //   key_begin   int64 (T)            stored key of id 0; without it 0
 //   num_dense   int64 ()             numerical columns
 //   dense_type  text ()              how they are stored: "int32" or "float32"
+//
+// Each may be missing; then the data or a schema file tells it, or what a format says of its own.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +22,13 @@
 namespace hotrow {
 
 struct ColumnFacts {
-  std::string path;                // where they stand, for error texts
-  std::vector<int64_t> counts;     // (T), each from 1 to 2^62
-  std::vector<int64_t> hotness;    // (T), each from 1 to 65536
-  std::vector<uint8_t> variable;   // (T), 0 or 1
-  std::vector<int64_t> key_begin;  // (T), each from 0 to 2^62
+  std::string path;                  // where they stand, for error texts
+  std::optional<size_t> num_tables;  // T, where there is one of the lists
+  // (T) each, or empty: not known.
+  std::vector<int64_t> counts;     // each from 1 to 2^62
+  std::vector<int64_t> hotness;    // each from 1 to 65536
+  std::vector<uint8_t> variable;   // 0 or 1
+  std::vector<int64_t> key_begin;  // each from 0 to 2^62
   std::optional<int64_t> num_dense;
   std::optional<ColumnType> dense_type;
 

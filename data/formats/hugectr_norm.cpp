@@ -105,12 +105,8 @@ class NormSource : public RowSource {
   explicit NormSource(const std::string& path) : path_(path), files_(list_files(path)) {
     for (const std::string& name : files_) check_header(name);
     find_key_bytes();
-    std::optional<ColumnFacts> facts = find_column_facts(path);
-    if (!facts) facts = scan();
-    require<DataError>(std::ssize(facts->counts) == header_.slot_num,
-                       "[{}: array 'counts'] tables: got {}, expected {} as {} has slots",
-                       facts->path, facts->counts.size(), header_.slot_num, path);
-    key_begin_ = facts->key_begin;
+    const ColumnFacts facts = find_facts();
+    key_begin_ = facts.key_begin;
     schema_ = criteo_schema(header_.dense_dim, header_.slot_num);
     schema_.label.type = ColumnType::kFloat32;
     for (NumericalColumn& column : schema_.numerical) {
@@ -120,12 +116,13 @@ class NormSource : public RowSource {
     for (size_t t = 0; t < schema_.num_tables(); ++t) {
       schema_.categorical[t] = {schema_.categorical[t].name,
                                 key_bytes_ == 4 ? ColumnType::kUint32 : ColumnType::kInt64,
-                                facts->counts[t], facts->hotness[t], facts->variable[t] == 0};
+                                facts.counts[t], facts.hotness[t], facts.variable[t] == 0};
     }
     seek(0);
   }
 
   const Schema& schema() const override { return schema_; }
+  std::vector<std::string> files() const override { return files_; }
   int64_t num_rows() const override { return num_rows_; }
   bool can_seek() const override { return false; }
   void seek(int64_t row) override {
@@ -163,20 +160,32 @@ class NormSource : public RowSource {
     require<DataError>(wide.empty(), "{} (read with keys of 4 bytes; with 8: {})", narrow, wide);
   }
 
-  // All facts that the samples tell.
-  ColumnFacts scan() {
-    std::vector<SlotRange> slots(static_cast<size_t>(header_.slot_num));
+  // What the file beside this one does not say, the samples tell.
+  ColumnFacts find_facts() {
+    ColumnFacts facts = find_column_facts(path_).value_or(ColumnFacts{});
+    const auto slots = static_cast<size_t>(header_.slot_num);
+    const size_t found = facts.num_tables.value_or(slots);
+    require<DataError>(found == slots, "[{}] tables: got {}, expected {} as {} has slots",
+                       facts.path, found, slots, path_);
+    if (facts.key_begin.empty()) facts.key_begin.resize(slots);
+    if (facts.counts.empty() || facts.hotness.empty()) scan(facts);
+    if (facts.variable.empty()) facts.variable.resize(slots);
+    return facts;
+  }
+
+  void scan(ColumnFacts& facts) {
+    std::vector<SlotRange> slots(facts.key_begin.size());
     seek(0);
     while (next_sample()) widen(slots, sample_, file_->path());
-    ColumnFacts facts;
-    facts.path = path_;
-    for (const SlotRange& slot : slots) {
-      facts.counts.push_back(std::max<int64_t>(slot.largest, 0) + 1);
-      facts.hotness.push_back(std::max<int64_t>(slot.most, 1));
-      facts.variable.push_back(slot.least == facts.hotness.back() ? 0 : 1);
-      facts.key_begin.push_back(0);
+    const bool sizes = facts.counts.empty(), bags = facts.hotness.empty();
+    if (bags) facts.variable.clear();
+    for (size_t t = 0; t < slots.size(); ++t) {
+      const int64_t last = slots[t].largest - facts.key_begin[t];
+      if (sizes) facts.counts.push_back(std::max<int64_t>(last, 0) + 1);
+      if (!bags) continue;
+      facts.hotness.push_back(std::max<int64_t>(slots[t].most, 1));
+      facts.variable.push_back(slots[t].least == facts.hotness.back() ? 0 : 1);
     }
-    return facts;
   }
 
   bool next_sample() {

@@ -1,6 +1,8 @@
 #include "data/formats/hugectr_raw.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "data/formats/column_facts.h"
 #include "data/formats/records.h"
@@ -27,13 +29,8 @@ Schema raw_schema(const RecordLayout& layout, const std::vector<int64_t>& sizes)
   return schema;
 }
 
-RecordLayout layout_of(const ColumnFacts& facts, int64_t usual_dense) {
-  return {facts.num_dense.value_or(usual_dense), facts.dense_type.value_or(ColumnType::kFloat32),
-          ColumnType::kUint32, facts.hotness};
-}
-
 // All numerical columns have one type, int32 where the schema says int.
-RecordLayout layout_of(const TextSchema& text) {
+ColumnType dense_type_of(const TextSchema& text) {
   const std::vector<NumericalColumn>& numerical = text.schema.numerical;
   const auto integers = std::count_if(numerical.begin(), numerical.end(), [](const auto& column) {
     return column.type == ColumnType::kInt64;
@@ -42,13 +39,28 @@ RecordLayout layout_of(const TextSchema& text) {
                      "[{}] numerical columns: got {} of type int among {}, expected all or none: a "
                      "record stores them alike",
                      text.origin, integers, numerical.size());
-  RecordLayout layout = {std::ssize(numerical),
-                         integers > 0 ? ColumnType::kInt32 : ColumnType::kFloat32,
-                         ColumnType::kUint32,
-                         {}};
-  for (const CategoricalColumn& column : text.schema.categorical)
-    layout.hotness.push_back(column.hotness);
-  return layout;
+  return integers > 0 ? ColumnType::kInt32 : ColumnType::kFloat32;
+}
+
+// What `facts` leave open, the schema says.
+void complete(ColumnFacts& facts, const TextSchema& text) {
+  const Schema& said = text.schema;
+  if (!facts.num_dense) facts.num_dense = std::ssize(said.numerical);
+  if (!facts.dense_type) facts.dense_type = dense_type_of(text);
+  if (!facts.num_tables) facts.num_tables = said.num_tables();
+  // Another number of tables is refused with the rest, by described_by().
+  if (!facts.hotness.empty() || *facts.num_tables != said.num_tables()) return;
+  for (const CategoricalColumn& column : said.categorical) facts.hotness.push_back(column.hotness);
+}
+
+// What nothing says is as in HugeCTR's samples of Criteo: 13 floats, one id a table.
+RecordLayout layout_of(const ColumnFacts& facts, const std::string& path) {
+  require<DataError>(facts.num_tables.has_value(),
+                     "[{}] tables of {}: got no list of them, expected the array counts or hotness",
+                     facts.path, path);
+  return {facts.num_dense.value_or(kUsualDense), facts.dense_type.value_or(ColumnType::kFloat32),
+          ColumnType::kUint32,
+          facts.hotness.empty() ? std::vector<int64_t>(*facts.num_tables, 1) : facts.hotness};
 }
 
 bool is_raw_integer(const NumericalColumn& column) {
@@ -63,22 +75,22 @@ bool fits(const std::string&) { return false; }
 }  // namespace
 
 std::unique_ptr<RowSource> open_hugectr_raw(const std::string& path, const SourceOptions& options) {
-  const std::optional<ColumnFacts> facts = find_column_facts(path);
-  if (options.schema_file.empty()) {
-    require<DataError>(facts.has_value(),
-                       "[{}] columns: got no file that tells them, expected <name>_fea_count.npz "
-                       "beside it with the arrays counts and hotness, or --schema-file "
-                       "(docs/formats.md)",
-                       path);
-    const RecordLayout layout = layout_of(*facts, kUsualDense);
-    return open_records(path, raw_schema(layout, facts->counts), layout);
-  }
-  const TextSchema text = load_text_schema(options.schema_file);
-  const RecordLayout layout =
-      facts ? layout_of(*facts, std::ssize(text.schema.numerical)) : layout_of(text);
-  const std::vector<int64_t> sizes =
-      facts ? facts->counts : std::vector<int64_t>(layout.hotness.size(), 0);
-  return open_records(path, described_by(text, raw_schema(layout, sizes), path), layout);
+  const std::optional<ColumnFacts> found = find_column_facts(path);
+  std::optional<TextSchema> text;
+  if (!options.schema_file.empty()) text = load_text_schema(options.schema_file);
+  require<DataError>(found || text,
+                     "[{}] columns: got no file that tells them, expected <name>_fea_count.npz "
+                     "beside it with the arrays counts and hotness, or --schema-file "
+                     "(docs/formats.md)",
+                     path);
+  ColumnFacts facts = found.value_or(ColumnFacts{});
+  if (text) complete(facts, *text);
+  const RecordLayout layout = layout_of(facts, path);
+  std::vector<int64_t> sizes = facts.counts;
+  sizes.resize(layout.hotness.size());
+  Schema schema = raw_schema(layout, sizes);
+  if (text) schema = described_by(*text, std::move(schema), path);
+  return open_records(path, schema, layout);
 }
 
 std::unique_ptr<RowSink> create_hugectr_raw(const std::string& path, const Schema& schema,
@@ -97,14 +109,13 @@ std::unique_ptr<RowSink> create_hugectr_raw(const std::string& path, const Schem
   return create_records(path, schema, layout, raw_schema(layout, sizes));
 }
 
-constinit const Format kHugectrRaw = {"hugectr-raw",
-                                      "HugeCTR's Raw: records of 32-bit words, no header",
-                                      fits,
-                                      open_hugectr_raw,
-                                      create_hugectr_raw,
-                                      ".bin",
-                                      /*parts=*/false,
-                                      /*resumes=*/false,
-                                      /*takes_schema=*/true};
+constinit const Format kHugectrRaw = {.name = "hugectr-raw",
+                                      .about = "HugeCTR's Raw: records of 32-bit words, no header",
+                                      .fits = fits,
+                                      .open = open_hugectr_raw,
+                                      .create = create_hugectr_raw,
+                                      .ending = ".bin",
+                                      .takes_schema = true,
+                                      .exact_lists = true};
 
 }  // namespace hotrow

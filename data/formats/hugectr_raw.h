@@ -9,7 +9,7 @@
 // are read, as HugeCTR does; float32 are what the model gets. Ids count from 0 in each table
 // (HugeCTR's slot_size_array).
 //
-// A schema file (docs/schema.md) gives names and transforms and, without column facts, the rest:
+// A schema file (docs/schema.md) gives names and transforms and what the column facts leave open:
 // numerical columns of type int are int32, others float32; `cardinality` or `hash` is the size of a
 // table, `max_values` of a list the ids of each sample.
 #pragma once

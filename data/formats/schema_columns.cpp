@@ -1,5 +1,7 @@
 #include "data/formats/schema_columns.h"
 
+#include <string_view>
+
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -9,6 +11,10 @@ namespace {
 int64_t table_size(const TextColumn& column) {
   return column.cardinality > 0 ? column.cardinality : column.hash_rows;
 }
+
+bool is_whole(ColumnType type) { return type == ColumnType::kInt32 || type == ColumnType::kInt64; }
+
+std::string_view kind_of(ColumnType type) { return is_whole(type) ? "int" : "float"; }
 
 }  // namespace
 
@@ -21,8 +27,13 @@ Schema described_by(const TextSchema& text, Schema stored, const std::string& pa
       path);
   stored.label.name = said.label.name;
   for (size_t j = 0; j < stored.num_dense(); ++j) {
-    stored.numerical[j].name = said.numerical[j].name;
-    stored.numerical[j].transform = said.numerical[j].transform;
+    const NumericalColumn& from = said.numerical[j];
+    NumericalColumn& out = stored.numerical[j];
+    require<DataError>(is_whole(from.type) == is_whole(out.type),
+                       "[{}] type of {}: got {}, expected {} as in {}", text.origin, from.name,
+                       kind_of(from.type), kind_of(out.type), path);
+    out.name = from.name;
+    out.transform = from.transform;
   }
   for (const TextColumn& column : text.columns) {
     if (column.role != TextColumn::Role::kCategorical) continue;
@@ -31,6 +42,9 @@ Schema described_by(const TextSchema& text, Schema stored, const std::string& pa
     require<DataError>(size == 0 || out.cardinality == 0 || size == out.cardinality,
                        "[{}] cardinality of {}: got {}, expected {} as is known of {}", text.origin,
                        column.name, size, out.cardinality, path);
+    require<DataError>(column.max_values == out.hotness,
+                       "[{}] ids a sample of {}: got {}, expected {} as in {}", text.origin,
+                       column.name, column.max_values, out.hotness, path);
     out.name = column.name;
     if (out.cardinality == 0) out.cardinality = size;
   }

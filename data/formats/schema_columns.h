@@ -12,7 +12,8 @@ namespace hotrow {
 // of `text` and, where `stored` does not know them, its table sizes. Columns go by their order
 // under numerical and categorical; what only text has (places, separators, rules for labels) does
 // not matter. DataError that names the schema file and `path`: another number of columns, another
-// size of a table.
+// size of a table, other ids a sample (max_values), numbers of type int that are not stored as
+// integers or the other way round.
 Schema described_by(const TextSchema& text, Schema stored, const std::string& path);
 
 }  // namespace hotrow

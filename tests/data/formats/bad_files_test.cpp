@@ -2,11 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 #include <cstring>
 
 #include "data/formats.h"
 #include "data/formats/column_facts.h"
 #include "data/npz.h"
+#include "data/text_schema.h"
 #include "kernels/core/check.h"
 #include "tests/data/formats/rows_check.h"
 #include "tests/data/formats/sample_rows.h"
@@ -25,6 +28,7 @@ class BadFiles : public FolderTest {
   std::string error(const char* format, const std::string& name) {
     return error_text<DataError>([&] { read_all(*find_format(format).open(path(name), {})); });
   }
+  static void publish(const NpzWriter& file) { file.pending().publish(); }
   template <class T>
   void npy(const std::string& name, const std::vector<T>& values, std::vector<int64_t> shape) {
     write_npy(path(name), values, std::move(shape));
@@ -44,7 +48,7 @@ TEST_F(BadFiles, LengthsThatDoNotFit) {
 
 TEST_F(BadFiles, NoSamplesAreNoData) {
   write("a.bin", "");
-  write_column_facts(path("a.bin"), ColumnFacts::of(sized_criteo_schema()));
+  publish(write_column_facts(path("a.bin"), ColumnFacts::of(sized_criteo_schema())));
   const auto empty = HasSubstr("a.bin] the file is empty: got 0 bytes, expected samples of 160");
   EXPECT_THAT(error("mlperf-bin", "a.bin"), empty);
   EXPECT_THAT(error("hugectr-raw", "a.bin"), empty);
@@ -75,6 +79,25 @@ TEST_F(BadFiles, NothingToDetect) {
                     HasSubstr("(name it with --from=NAME or --data-format=NAME)")));
 }
 
+TEST_F(BadFiles, PipesAreNotWaitedFor) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  for (const char* format : {"native", "kaggle", "mlperf-bin", "hugectr-norm"}) {
+    EXPECT_EQ(error(format, "pipe"),
+              "[" + path("pipe") +
+                  "] cannot be read: got a folder, pipe or device, expected a file (it is read at "
+                  "several places)")
+        << format;
+  }
+  EXPECT_THAT(error("criteo-tsv", "pipe"), HasSubstr("pipe] not a regular file: got a folder, pi"));
+  EXPECT_THAT(error_text<DataError>([&] { detect_format(path("pipe")); }),
+              HasSubstr("pipe] cannot be read: got a device or a pipe, expected a file"));
+  EXPECT_THAT(error_text<DataError>([&] { load_text_schema(path("pipe")); }),
+              HasSubstr("pipe] cannot be read: got a folder, pipe or device"));
+  EXPECT_THAT(error_text<DataError>(
+                  [&] { find_format("torchrec").create(path("pipe"), sized_criteo_schema(), {}); }),
+              HasSubstr("pipe] cannot be used as the output folder: got"));
+}
+
 TEST_F(BadFiles, ShrinkingWhileRead) {
   const Schema schema = sized_criteo_schema();
   write_all(*find_format("mlperf-bin").create(path("a.bin"), schema, {}), sample_rows(schema, 9));
@@ -94,7 +117,8 @@ TEST_F(BadFiles, ColumnFacts) {
   EXPECT_EQ(facts({3, 4}, {1, 2}), "no error");
   EXPECT_THAT(facts({3, 0}, {1, 2}), HasSubstr("array 'counts'] value 1: got 0, expected a whole"));
   EXPECT_THAT(facts({3, 4}, {1, 65537}), HasSubstr("array 'hotness'] value 1: got 65537"));
-  EXPECT_THAT(facts({3, 4}, {1}), HasSubstr("array 'hotness'] values: got 1, expected 2"));
+  EXPECT_THAT(facts({3, 4}, {1}),
+              HasSubstr("array 'hotness'] values: got 1, expected 2 as the lists before it have"));
   // Numerical columns that no record has.
   NpzWriter npz(path("a_fea_count.npz"));
   const std::vector<int64_t> counts = {3}, many = {-1};
@@ -107,16 +131,40 @@ TEST_F(BadFiles, ColumnFacts) {
 
 TEST_F(BadFiles, FactsBelongToTheirFileOrAreTheOnlyOnes) {
   ColumnFacts facts = ColumnFacts::of(sized_criteo_schema());
-  write_column_facts(path("day"), facts);
+  publish(write_column_facts(path("day"), facts));
   EXPECT_EQ(find_table_sizes(path("x.bin"), 26), facts.counts);
   EXPECT_EQ(find_table_sizes(path(), 26), facts.counts);
   EXPECT_THAT(error_text<DataError>([&] { find_table_sizes(path("x.bin"), 25); }),
               HasSubstr("tables: got 26, expected 25"));
   facts.counts[0] = int64_t{1} << 31;  // int64 from here on
-  write_column_facts(path("x.bin"), facts);
+  publish(write_column_facts(path("x.bin"), facts));
   EXPECT_EQ(find_table_sizes(path("x.bin"), 26), facts.counts);
   EXPECT_EQ(find_table_sizes(path("y.bin"), 26)[0], 0);  // which of both?
   EXPECT_FALSE(find_column_facts(path("y.bin")).has_value());
+  const std::vector<int64_t> ones(26, 1);
+  NpzWriter npz(path("z_fea_count.npz"));
+  npz.add("hotness", ones, {26});
+  npz.finish();
+  EXPECT_EQ(find_table_sizes(path("z.bin"), 26), std::vector<int64_t>(26, 0)) << "not known";
+  EXPECT_THAT(error_text<DataError>([&] { find_table_sizes(path("z.bin"), 25); }),
+              HasSubstr("z_fea_count.npz] tables: got 26, expected 25 as "));
+}
+
+TEST_F(BadFiles, NormTellsWhatItsFactsDoNot) {
+  const Schema schema = multi_hot_schema();
+  const Rows rows = sample_rows(schema, 60);
+  write_all(*find_format("hugectr-norm").create(path("a.txt"), schema, {}), rows);
+  // Keys as stored: those of the second table begin behind the nine of the first.
+  const std::vector<int64_t> key_begin = {0, 9, 19};
+  NpzWriter npz(path("a_fea_count.npz"));
+  npz.add("key_begin", key_begin, {3});
+  npz.finish();
+  const auto source = find_format("hugectr-norm").open(path("a.txt"), {});
+  expect_same_rows(read_all(*source), rows);
+  const std::vector<CategoricalColumn>& tables = source->schema().categorical;
+  EXPECT_EQ(tables[1].cardinality, 10);
+  EXPECT_EQ(tables[1].hotness, 3);
+  EXPECT_FALSE(tables[2].fixed_hotness);
 }
 
 TEST_F(BadFiles, Torchrec) {
