@@ -32,7 +32,8 @@ struct SinkOptions {
   std::string source;
   // Called with a sentence for a person on what a run before has left.
   std::function<void(std::string_view)> say;
-  // Called often by a finish() that takes long, with the share of it that is behind; may throw.
+  // Called often by a create() and a finish() that take long, with the share of it that is behind;
+  // may throw.
   std::function<void(double fraction)> progress;
 };
 
@@ -51,6 +52,7 @@ struct Format {
   bool parts = false;         // whether a data set has parts among which the options choose
   bool resumes = false;       // whether SinkOptions::source makes a difference
   bool takes_schema = false;  // whether SourceOptions::schema_file can tell its columns
+  bool exact_lists = false;   // whether all samples must have as many ids of a table
 };
 
 std::span<const Format> formats();
@@ -59,8 +61,12 @@ const Format& find_format(std::string_view name);
 // DataError: a path that is missing or empty, or that lists the names, where none or several fit.
 const Format& detect_format(const std::string& path);
 
-// InvalidArgument where there is a schema file for a format that tells its columns itself.
-void check_schema_file(const Format& format, const std::string& schema_file);
+// The format that a person means: `name`, or for "auto" what is detected at `path`. With a schema
+// file it need not be detected: what is of no other format, and any lines, are text. Errors as
+// those of the two above; InvalidArgument where there is a schema file for a format that tells its
+// columns itself.
+const Format& choose_format(std::string_view name, const std::string& path,
+                            const std::string& schema_file);
 
 // For a sink of the format `name` that writes into `folder`. DataError where another format is
 // detected in it: both together would not be known apart.

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <vector>
 
 #include "data/criteo_tsv_sink.h"
@@ -47,10 +46,38 @@ const std::vector<Format> kFormats = {
     kNvidiaBin,
 };
 
-std::string names(std::span<const Format> among) {
+constexpr std::string_view kHint = "name it with --from=NAME or --data-format=NAME";
+
+std::vector<const Format*> all_formats() {
+  std::vector<const Format*> all;
+  for (const Format& format : kFormats) all.push_back(&format);
+  return all;
+}
+
+std::string names(const std::vector<const Format*>& among) {
   std::string text;
-  for (const Format& format : among) text += (text.empty() ? "" : ", ") + std::string(format.name);
+  for (const Format* format : among) text += (text.empty() ? "" : ", ") + std::string(format->name);
   return text;
+}
+
+std::vector<const Format*> formats_that_fit(const std::string& path) {
+  std::vector<const Format*> fitting = all_formats();
+  std::erase_if(fitting, [&](const Format* format) { return !format->fits(path); });
+  return fitting;
+}
+
+const Format& the_only(const std::vector<const Format*>& fitting, const std::string& path) {
+  require<DataError>(fitting.size() == 1,
+                     "[{}] more than one format fits: got {}, expected one ({})", path,
+                     names(fitting), kHint);
+  return *fitting[0];
+}
+
+// Of data that a schema file describes. Raw Criteo lines are text like any other.
+const Format& detect_described(const std::string& path) {
+  std::vector<const Format*> fitting = formats_that_fit(path);
+  std::erase_if(fitting, [](const Format* format) { return format->name == "criteo-tsv"; });
+  return fitting.empty() ? find_format("text") : the_only(fitting, path);
 }
 
 // A few of the names in a folder, sorted; DataError without any.
@@ -103,32 +130,24 @@ const Format& find_format(std::string_view name) {
     if (format.name == name) return format;
   }
   throw InvalidArgument(
-      fmt::format("[format] got '{}', expected one of {}", name, names(kFormats)));
+      fmt::format("[format] got '{}', expected one of {}", name, names(all_formats())));
 }
 
 const Format& detect_format(const std::string& path) {
   const std::string found = describe(path);
-  std::vector<Format> fitting;
-  const Format* fit = nullptr;
-  for (const Format& format : kFormats) {
-    if (!format.fits(path)) continue;
-    fitting.push_back(format);
-    fit = &format;
-  }
-  constexpr std::string_view kHint = "name it with --from=NAME or --data-format=NAME";
+  const std::vector<const Format*> fitting = formats_that_fit(path);
   require<DataError>(!fitting.empty(), "[{}] no known format fits: got {}, expected one of {} ({})",
-                     path, found, names(kFormats), kHint);
-  require<DataError>(fitting.size() == 1,
-                     "[{}] more than one format fits: got {}, expected one ({})", path,
-                     names(fitting), kHint);
-  return *fit;
+                     path, found, names(all_formats()), kHint);
+  return the_only(fitting, path);
 }
 
-void check_schema_file(const Format& format, const std::string& schema_file) {
-  if (schema_file.empty() || format.takes_schema) return;
-  std::vector<Format> takers;
-  std::copy_if(kFormats.begin(), kFormats.end(), std::back_inserter(takers),
-               [](const Format& other) { return other.takes_schema; });
+const Format& choose_format(std::string_view name, const std::string& path,
+                            const std::string& schema_file) {
+  if (schema_file.empty()) return name == "auto" ? detect_format(path) : find_format(name);
+  const Format& format = name == "auto" ? detect_described(path) : find_format(name);
+  if (format.takes_schema) return format;
+  std::vector<const Format*> takers = all_formats();
+  std::erase_if(takers, [](const Format* other) { return !other->takes_schema; });
   throw InvalidArgument(fmt::format(
       "[--schema-file] does not go with this data: got {}, which tells its columns itself, "
       "expected one of {}",

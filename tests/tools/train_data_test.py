@@ -102,6 +102,8 @@ def test_labels_of_a_squared_error():
                     re.M) is not None, output)
     first, last = (float(losses(output)[i][2]) for i in (0, -1))
     check(last < first, f"the loss does not fall: {first} to {last}")
+    output = run("--train-data=" + path("ratings.csv"), *model, "--loss-function=mse").stdout
+    check("Reading text data=" in output, "a file with a schema is not read as text: " + output)
     for loss in ("--loss-function=bce", "--loss-function=wbce"):
         refused(WORLD, "ratings.csv] column column3, row 1: got label 1.5, expected 0 or 1 (--loss-function=mse takes",
                 *tsv, loss)

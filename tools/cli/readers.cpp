@@ -133,9 +133,7 @@ Readers open_tsv(const TrainOptions& o, const Log& log, const PrepareProgress& p
 }
 
 const Format& format_of(const DataOptions& d, const std::string& path) {
-  const Format& format = d.format == "auto" ? detect_format(path) : find_format(d.format);
-  check_schema_file(format, d.schema_file);
-  return format;
+  return choose_format(d.format, path, d.schema_file);
 }
 
 std::unique_ptr<Reader> open_part(const DataOptions& d, const std::string& path,

@@ -85,15 +85,20 @@ std::vector<int64_t> parse_list(const std::string& flag, const std::string& text
   return numbers;
 }
 
-// The columns of a file that `path` describes, holding ids below the rows that it names.
-Schema read_schema(const std::string& path) {
+// The columns that `path` describes, holding ids below the rows that it names, as many in a list as
+// it may have at the most where the format wants it so.
+Schema read_schema(const std::string& path, const Format& format) {
   const TextSchema text = load_text_schema(path);
   Schema schema = text.schema;
+  for (NumericalColumn& column : schema.numerical) {
+    if (column.type == ColumnType::kInt64) column.type = ColumnType::kInt32;
+  }
   for (const TextColumn& from : text.columns) {
     if (from.role != TextColumn::Role::kCategorical) continue;
     CategoricalColumn& column = schema.categorical[from.index];
     column.type = ColumnType::kInt32;
     column.cardinality = std::max(from.cardinality, from.hash_rows);
+    column.fixed_hotness = column.fixed_hotness || format.exact_lists;
     require<DataError>(column.cardinality > 0,
                        "[{}] column '{}': got no number of rows, expected cardinality or hash",
                        from.ref.origin, column.name);
@@ -102,8 +107,8 @@ Schema read_schema(const std::string& path) {
 }
 
 // `locality` gives tables their hotness where no flag does.
-Schema make_schema(const GenerateOptions& options) {
-  if (!options.schema_file.empty()) return read_schema(options.schema_file);
+Schema make_schema(const GenerateOptions& options, const Format& format) {
+  if (!options.schema_file.empty()) return read_schema(options.schema_file, format);
   require(!options.tables.empty(),
           "[--tables] is missing: got none, expected --tables=ROWS,... or --schema-file=FILE");
   const std::vector<int64_t> rows = parse_list("--tables", options.tables, kMaxRows);
@@ -189,7 +194,7 @@ int generate_format(GenerateOptions& options, const FlagSet& flags) {
   }
   require(config.ids != GenerateConfig::Ids::kTrace || !config.trace_file.empty(),
           "[--trace-file] is missing: got none, expected one for --ids=trace");
-  const Schema schema = make_schema(options);
+  const Schema schema = make_schema(options, format);
   config.seed = options.planted.seed;
   config.rows = options.planted.rows;
   ProgressLine line;

@@ -12,7 +12,7 @@ namespace hotrow {
 
 void DataInput::add_flags(FlagSet& flags) {
   flags.word("IN", path, "File or folder to read");
-  flags.text("--from", from, "Its format; auto: known by its first bytes, or text with a schema");
+  flags.text("--from", from, "Its format; auto: known by its first bytes, else text with a schema");
   add_part_flag(flags, source.part);
   flags.text("--schema-file", source.schema_file,
              "Columns of text, or of --from=hugectr-raw and mlperf-bin (docs/schema.md)");
@@ -23,15 +23,7 @@ void DataInput::check() const {
   require(!path.empty(), "[IN] is missing: got no file, expected what to read");
 }
 
-const Format& DataInput::format() const { return input_format(from, path, source.schema_file); }
-
-const Format& input_format(const std::string& from, const std::string& path,
-                           const std::string& schema_file) {
-  if (from == "auto") return schema_file.empty() ? detect_format(path) : find_format("text");
-  const Format& format = find_format(from);
-  check_schema_file(format, schema_file);
-  return format;
-}
+const Format& DataInput::format() const { return choose_format(from, path, source.schema_file); }
 
 std::unique_ptr<TextSource> DataInput::open_text(const Format& format) const {
   if (format.name != "text" && format.name != "criteo-tsv") return nullptr;
@@ -48,6 +40,10 @@ const Format& output_format(const std::string& name) {
   require(format.create != nullptr, "[--to] got '{}', expected a format that can be written",
           format.name);
   return format;
+}
+
+double share_of(int64_t done, int64_t all) {
+  return all > 0 ? static_cast<double>(done) / static_cast<double>(all) : -1.0;
 }
 
 void print_losses(std::span<const std::string> losses) {

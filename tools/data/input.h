@@ -1,6 +1,7 @@
 // The data set that a command reads: its flags, and how it is opened.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -21,7 +22,7 @@ struct DataInput {
   void add_flags(FlagSet& flags);
   // After parsing. InvalidArgument without a path.
   void check() const;
-  // By --from, or found out; see input_format().
+  // By --from, or found out; see choose_format().
   const Format& format() const;
   // InvalidArgument for another --part than train of what has no parts.
   void check_part(const Format& format) const;
@@ -29,12 +30,10 @@ struct DataInput {
   std::unique_ptr<TextSource> open_text(const Format& format) const;
 };
 
-// The format `from`; for "auto" text where there is a schema file, else the one that `path` looks
-// like. InvalidArgument: an unknown one, or one that has no use for the schema file.
-const Format& input_format(const std::string& from, const std::string& path,
-                           const std::string& schema_file);
 // The format of --to. InvalidArgument for an unknown one and for one that is only read.
 const Format& output_format(const std::string& name);
+// Share of `all` rows that `done` are, for a ProgressLine; below 0 where `all` is not known.
+double share_of(int64_t done, int64_t all);
 // "lost: ..." lines on standard output: what a sink could not hold.
 void print_losses(std::span<const std::string> losses);
 

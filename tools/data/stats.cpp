@@ -156,7 +156,7 @@ void print_text(const AccessStats& stats, const StatsOptions& options, int64_t s
 int run_stats(int argc, const char* const* argv) {
   StatsOptions options;
   if (show_info(parse(options, argc, argv))) return 0;
-  const Format& from = input_format(options.from, options.in, options.source.schema_file);
+  const Format& from = choose_format(options.from, options.in, options.source.schema_file);
   require_parts(has_parts(from, options.in), options.source.part, from.name);
   const std::unique_ptr<RowSource> source = from.open(options.in, options.source);
   AccessStats stats(source->schema(), options.access);
@@ -168,8 +168,7 @@ int run_stats(int argc, const char* const* argv) {
     if (stop) throw Interrupted("interrupted");
     stats.add(rows);
     done += rows.rows;
-    const auto all = static_cast<double>(source->num_rows());
-    line.show("reading", all > 0 ? static_cast<double>(done) / all : -1.0, done, "rows");
+    line.show("reading", share_of(done, source->num_rows()), done, "rows");
   }
   (options.json ? print_json : print_text)(stats, options, done);
   return 0;
