@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/raw_rows.h"
 #include "data/rows.h"
 
 namespace hotrow {
@@ -16,17 +17,20 @@ class RowChecker {
       : schema_(schema), labels_(labels) {}
 
   void add(const Rows& rows);
+  // Labels and numbers: values that have no ids yet cannot be wrong.
+  void add(const RawRows& rows);
 
   int64_t rows() const { return rows_; }
   int64_t total() const { return total_; }  // of problems
-  // The first few: "[file: row 7, column C3] id: got 12, expected at least 0 and below 10". Rows
-  // count from 0.
+  // The first few: "[file: row 7, column C3] id: got 12, expected at least 0 and below 10", where
+  // rows count from 0, and of text "[file:8, column I2] number: got ...".
   const std::vector<std::string>& first() const { return first_; }
 
  private:
-  void check_numbers(const Rows& rows);
+  template <class Block>
+  void check_numbers(const Block& rows);
   void check_bags(const Rows& rows, size_t table);
-  void note(const Rows& rows, size_t row, const std::string& column, const std::string& what);
+  void note(const std::string& place, const std::string& column, const std::string& what);
 
   const Schema& schema_;
   Labels labels_;

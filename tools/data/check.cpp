@@ -1,10 +1,9 @@
 #include "tools/data/check.h"
 
 #include <atomic>
-#include <cmath>
 #include <cstdio>
-#include <limits>
 #include <string>
+#include <vector>
 
 #include "data/row_checker.h"
 #include "engine/topology.h"
@@ -19,36 +18,26 @@ namespace hotrow {
 namespace {
 
 constexpr int64_t kBlockRows = 8192;
-constexpr int64_t kShown = 10;
 
 struct Verdict {
   int64_t rows = 0, problems = 0;
   std::vector<std::string> first;
 };
 
-// Numbers that the file may have but training cannot take.
-void check_numbers(Verdict& verdict, const RawRows& rows, const Schema& schema) {
-  const size_t width = schema.num_dense();
-  for (size_t i = 0; i < rows.dense.size(); ++i) {
-    if (!(std::abs(rows.dense[i]) > std::numeric_limits<float>::max())) continue;
-    if (++verdict.problems > kShown) continue;
-    verdict.first.push_back(
-        fmt::format("[{}:{}] column {}: got {}, expected a number that float32 holds, or none",
-                    rows.source, rows.line_of(static_cast<int64_t>(i / width)),
-                    schema.numerical[i % width].name, rows.dense[i]));
-  }
+Verdict verdict_of(const RowChecker& checker) {
+  return {checker.rows(), checker.total(), checker.first()};
 }
 
 // Calls show(fraction, rows) often; it may throw.
 template <class Show>
-Verdict check_text(TextSource& source, Show&& show) {
+Verdict check_text(TextSource& source, Labels labels, Show&& show) {
+  RowChecker checker(source.schema(), labels);
   RawStream stream(source, {ErrorPolicy::OnError::kCount, 0}, 2 * num_threads());
-  Verdict verdict;
   for (RawRows rows; stream.next(rows);) {
-    verdict.rows += rows.rows;
-    check_numbers(verdict, rows, source.schema());
-    show(source.fraction(), verdict.rows);
+    checker.add(rows);
+    show(source.fraction(), checker.rows());
   }
+  Verdict verdict = verdict_of(checker);
   verdict.problems += stream.bad().total();
   for (const BadLine& line : stream.bad().first()) verdict.first.push_back(line.text);
   return verdict;
@@ -60,10 +49,9 @@ Verdict check_rows(RowSource& source, const std::string& path, Labels labels, Sh
   const int64_t expected = source.num_rows();
   for (Rows rows; source.next(rows, kBlockRows);) {
     checker.add(rows);
-    show(expected > 0 ? static_cast<double>(checker.rows()) / static_cast<double>(expected) : -1.0,
-         checker.rows());
+    show(share_of(checker.rows(), expected), checker.rows());
   }
-  Verdict verdict{checker.rows(), checker.total(), checker.first()};
+  Verdict verdict = verdict_of(checker);
   if (expected != RowSource::kUnknown && expected != verdict.rows) {
     ++verdict.problems;
     verdict.first.push_back(
@@ -94,13 +82,11 @@ int run_check(int argc, const char* const* argv) {
   };
   const Format& format = input.format();
   input.check_part(format);
-  Verdict verdict;
-  if (const auto text = input.open_text(format)) {
-    verdict = check_text(*text, show);
-  } else {
-    verdict = check_rows(*format.open(input.path, input.source), input.path,
-                         any_label ? Labels::kNumbers : Labels::kZeroOrOne, show);
-  }
+  const Labels labels = any_label ? Labels::kNumbers : Labels::kZeroOrOne;
+  const auto text = input.open_text(format);
+  Verdict verdict =
+      text ? check_text(*text, labels, show)
+           : check_rows(*format.open(input.path, input.source), input.path, labels, show);
   if (verdict.rows == 0 && verdict.problems == 0) {
     verdict.problems = 1;
     verdict.first.push_back(

@@ -27,6 +27,7 @@ namespace {
 constexpr int64_t kBlockRows = 8192;
 constexpr size_t kShownIds = 3;  // of a bag in the first rows
 constexpr size_t kMostName = 32;
+constexpr double kLongMean = 1e6;
 
 struct FirstRow {
   double label = 0;
@@ -76,12 +77,13 @@ template <class Show>
 Inspection inspect_text(TextSource& source, const InspectOptions& o, Show&& show) {
   Inspection result(source.schema(), /*text=*/true);
   RawStream stream(source, o.input.source.errors, 2 * num_threads());
-  for (RawRows rows; stream.next(rows);) {
+  for (RawRows rows; result.whole && stream.next(rows);) {  // what comes behind may be bad
+    const int64_t wanted = result.wanted(o.max_rows);
+    result.whole = rows.rows <= wanted;
+    if (!result.whole) rows.cut(wanted);
     result.add(
         rows, o.rows, [](const RawFeature& f) -> const auto& { return f.keys; });
     show(source.fraction(), result.stats.rows());
-    result.whole = result.wanted(o.max_rows) > 0;
-    if (!result.whole) break;  // what comes is not looked at: it may be bad
   }
   stream.bad().finish();
   result.bad = stream.bad().report();
@@ -91,7 +93,6 @@ Inspection inspect_text(TextSource& source, const InspectOptions& o, Show&& show
 template <class Show>
 Inspection inspect_rows(RowSource& source, const InspectOptions& o, Show&& show) {
   Inspection result(source.schema(), /*text=*/false);
-  const auto all = static_cast<double>(source.num_rows());
   const auto next_rows = [&] {
     return std::clamp<int64_t>(result.wanted(o.max_rows), 1, kBlockRows);
   };
@@ -100,7 +101,7 @@ Inspection inspect_rows(RowSource& source, const InspectOptions& o, Show&& show)
     if (!result.whole) break;  // there is a row more
     result.add(
         rows, o.rows, [](const SparseFeature& f) -> const auto& { return f.ids; });
-    show(all > 0 ? static_cast<double>(result.stats.rows()) / all : -1.0, result.stats.rows());
+    show(share_of(result.stats.rows(), source.num_rows()), result.stats.rows());
   }
   return result;
 }
@@ -121,6 +122,11 @@ std::string value_text(const CategoricalColumn& column, uint64_t value) {
   if (column.type == ColumnType::kText) return fmt::format("#{:016x}", value);
   if (column.type == ColumnType::kHex32) return fmt::format("{:08x}", value);
   return fmt::format("{}", static_cast<int64_t>(value));
+}
+
+// Rates with four decimals, what is large in short.
+std::string mean_text(double x) {
+  return std::abs(x) < kLongMean ? fmt::format("{:.4f}", x) : fmt::format("{:.6g}", x);
 }
 
 std::string number_text(double x) { return std::isnan(x) ? "-" : fmt::format("{:.6g}", x); }
@@ -214,9 +220,9 @@ std::vector<std::string> hints(const Inspection& data) {
 }
 
 void print_text(const Inspection& data, const std::string& path, std::string_view format) {
-  fmt::print("{}: {}, {}{} rows, {} numerical and {} categorical columns, mean label {:.4f}\n",
-             path, format, data.whole ? "" : "the first ", with_commas(data.stats.rows()),
-             data.schema.num_dense(), data.schema.num_tables(), data.stats.label().mean);
+  fmt::print("{}: {}, {}{} rows, {} numerical and {} categorical columns, mean label {}\n", path,
+             format, data.whole ? "" : "the first ", with_commas(data.stats.rows()),
+             data.schema.num_dense(), data.schema.num_tables(), mean_text(data.stats.label().mean));
   if (!data.bad.empty()) fmt::print("left out {}\n", data.bad);
   print_numerical(data);
   print_categorical(data);
@@ -284,7 +290,7 @@ std::string parse(InspectOptions& o, int argc, const char* const* argv) {
   flags.group("Inspect");
   o.input.add_flags(flags);
   flags.integer("--rows", o.rows, {.min = 0, .max = 1'000'000}, "First rows to show");
-  flags.integer("--max-rows", o.max_rows, {.min = 0}, "Read no more than about so many; 0: all");
+  flags.integer("--max-rows", o.max_rows, {.min = 0}, "Read no more than so many; 0: all");
   flags.boolean("--json", o.json, "One JSON object instead of tables");
   std::string info = flags.parse(argc, argv);
   if (info.empty()) o.input.check();
