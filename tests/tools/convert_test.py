@@ -7,23 +7,18 @@ import pathlib
 import signal
 import struct
 import subprocess
-import sys
-import tempfile
 import time
 import unittest
+
+import data_program
+from data_program import FolderTest, run, start
 
 try:
     import numpy as np
 except ImportError:
     np = None
 
-PROGRAM = None
 KEYS = ("X_cat", "X_int", "y", "counts")
-
-
-def run(*words, **more):
-    done = subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=120, **more)
-    return done.returncode, done.stdout, done.stderr
 
 
 def kaggle(rows, seed=3, dense=13, tables=26):
@@ -39,17 +34,13 @@ def kaggle(rows, seed=3, dense=13, tables=26):
 
 
 @unittest.skipIf(np is None, "NumPy is not installed")
-class Formats(unittest.TestCase):
+class Formats(FolderTest):
     def setUp(self):
-        self.keep = tempfile.TemporaryDirectory()
-        self.folder = pathlib.Path(self.keep.name)
+        super().setUp()
         self.arrays = kaggle(1003)
         self.source = self.folder / "in" / "a.npz"
         self.source.parent.mkdir()
         np.savez_compressed(self.source, **self.arrays)
-
-    def tearDown(self):
-        self.keep.cleanup()
 
     def convert(self, to, source, out, *flags):
         code, text, err = run("convert", f"--to={to}", *flags, source, out)
@@ -338,8 +329,7 @@ class Formats(unittest.TestCase):
         """Stopped while it reads or while it packs: nothing is left."""
         np.savez(self.source, **kaggle(600000))
         for wait in (0.05, 0.4, 1.0):
-            process = subprocess.Popen([PROGRAM, "convert", "--to=kaggle", self.source, self.folder / "b.npz"],
-                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            process = start("convert", "--to=kaggle", self.source, self.folder / "b.npz", stderr=subprocess.PIPE)
             time.sleep(wait)
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=60)
@@ -351,5 +341,4 @@ class Formats(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    PROGRAM = os.path.abspath(sys.argv.pop(1))
-    unittest.main()
+    data_program.main(__doc__)

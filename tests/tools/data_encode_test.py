@@ -2,27 +2,18 @@
 """Runs `dlrm_data encode` as a person would; the program's path is the first argument, and a second one
 is how often the killed run is killed (50 for a thorough test; default 8)."""
 import hashlib
-import pathlib
 import random
-import resource
 import shutil
 import signal
 import struct
 import subprocess
-import sys
-import tempfile
 import time
-import unittest
 
-PROGRAM = None
-KILLS = 8
+import data_program
+from data_program import MadeTest, limit_to, run, start
+
 ROWS = 20000
 TO = "--to=mlperf-bin"
-
-
-def run(*words, **settings):
-    done = subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=120, **settings)
-    return done.returncode, done.stdout, done.stderr
 
 
 def single_valued(source, target):
@@ -62,28 +53,18 @@ def digest(folder, name):
             for f in files if not f.name.endswith(".manifest")}
 
 
-class Encode(unittest.TestCase):
+class Encode(MadeTest):
     @classmethod
-    def setUpClass(cls):
-        cls.kept = tempfile.TemporaryDirectory()
-        cls.made = pathlib.Path(cls.kept.name)
+    def make(cls):
         code, _, err = run("generate", f"--rows={ROWS}", "--test-rows=3000", "--seed=5", f"--out={cls.made}")
         assert code == 0, err
         single_valued(cls.made / "train.tsv", cls.made / "train.txt")
         single_valued(cls.made / "test.tsv", cls.made / "test.txt")
         cls.train, cls.test = cls.made / "train.txt", cls.made / "test.txt"
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.kept.cleanup()
-
     def setUp(self):
-        self.keep = tempfile.TemporaryDirectory()
-        self.folder = pathlib.Path(self.keep.name)
+        super().setUp()
         self.out = self.folder / "out"
-
-    def tearDown(self):
-        self.keep.cleanup()
 
     def encodes(self, *words, **settings):
         code, out, err = run("encode", TO, *words, **settings)
@@ -141,20 +122,18 @@ class Encode(unittest.TestCase):
 
     def test_killed_it_goes_on(self):
         source = self.train
-        start = time.monotonic()
+        begin = time.monotonic()
         self.encodes(source, self.out, "--num-threads=2", "--max-memory=64M")
-        took = time.monotonic() - start
+        took = time.monotonic() - begin
         expected = digest(self.folder, "out")
         draw = random.Random(11)
-        for kill in range(KILLS):
+        for kill in range(data_program.kills):
             folder = self.folder / f"kill{kill}"
             folder.mkdir()
             out = folder / "out"
             for _ in range(draw.randint(1, 4)):
                 memory = draw.choice(("64M", "2G"))  # with 64M all that is parsed goes to files
-                process = subprocess.Popen([PROGRAM, "encode", TO, source, out, "--num-threads=2",
-                                            f"--max-memory={memory}"],
-                                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                process = start("encode", TO, source, out, "--num-threads=2", f"--max-memory={memory}")
                 time.sleep(draw.uniform(0, 1.1 * took))
                 process.send_signal(signal.SIGKILL)
                 process.wait()
@@ -175,9 +154,7 @@ class Encode(unittest.TestCase):
         self.encodes(clean, self.folder / "expected")
         for kills in (0, 3):
             for _ in range(kills):
-                process = subprocess.Popen([PROGRAM, "encode", TO, "--on-error=skip", "--max-memory=64M", source,
-                                            self.out],
-                                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                process = start("encode", TO, "--on-error=skip", "--max-memory=64M", source, self.out)
                 while not (self.folder / "out.encode" / "segment-000000").exists():
                     time.sleep(0.001)
                 process.kill()
@@ -197,8 +174,7 @@ class Encode(unittest.TestCase):
 
     def test_interrupted_it_says_how_to_go_on(self):
         for number in (signal.SIGINT, signal.SIGTERM):
-            process = subprocess.Popen([PROGRAM, "encode", TO, "--max-memory=64M", self.train, self.out],
-                                       stderr=subprocess.PIPE, text=True)
+            process = start("encode", TO, "--max-memory=64M", self.train, self.out, stderr=subprocess.PIPE)
             while not (self.folder / "out.encode").exists():
                 time.sleep(0.001)
             process.send_signal(number)
@@ -210,16 +186,10 @@ class Encode(unittest.TestCase):
         self.encodes(self.train, self.out)
 
     def test_no_room_on_the_disk(self):
-        def small_files(limit):
-            def set_limit():
-                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-            return {"preexec_fn": set_limit, "restore_signals": False}
-
         source = self.train
         for memory in ("64M", "2G"):
             for limit in (0, 1000, 100000, 1000000, 2000000):
-                code, _, err = run("encode", TO, f"--max-memory={memory}", source, self.out, **small_files(limit))
+                code, _, err = run("encode", TO, f"--max-memory={memory}", source, self.out, **limit_to(limit))
                 self.assertEqual((code, err.count("\n")), (1, 1), err)
                 self.assertIn("cannot be written: got 'File too large'", err)
                 self.assertEqual([f.name for f in self.folder.iterdir() if not f.name.startswith("out.encode")
@@ -274,8 +244,4 @@ class Encode(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__)
-    PROGRAM = sys.argv[1]
-    KILLS = int(sys.argv[2]) if len(sys.argv) == 3 else KILLS
-    unittest.main(argv=sys.argv[:1])
+    data_program.main(__doc__)

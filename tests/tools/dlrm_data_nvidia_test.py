@@ -3,12 +3,10 @@
 import json
 import pathlib
 import struct
-import subprocess
-import sys
-import tempfile
-import unittest
 
-PROGRAM = None
+import data_program
+from data_program import FolderTest, run
+
 CARDINALITIES = (10, 23412, 45000, 100, 50, 127)
 
 
@@ -28,19 +26,10 @@ def spec(cardinalities):
     return "\n".join(lines) + "\n"
 
 
-def run(*words):
-    done = subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=60)
-    return done.returncode, done.stdout, done.stderr
-
-
-class Nvidia(unittest.TestCase):
+class Nvidia(FolderTest):
     def setUp(self):
-        self.keep = tempfile.TemporaryDirectory()
-        self.folder = pathlib.Path(self.keep.name)
+        super().setUp()
         (self.folder / "small.yaml").write_text(spec(CARDINALITIES))
-
-    def tearDown(self):
-        self.keep.cleanup()
 
     def expect(self, code, words, *command):
         got, out, err = run(*command)
@@ -204,10 +193,18 @@ class Nvidia(unittest.TestCase):
         for flag in ("--tables=3", "--dense=2", "--hotness=2", "--variable-hotness"):
             self.expect(2, f"[{flag.split('=')[0]}] does not go with --schema-file", *to, flag)
         self.expect(2, "[--schema-file] got a value without --to", "generate", "--out=x", f"--schema-file={schema}")
+        # Formats without room for lengths get lists of max_values ids, and the same schema reads them.
+        schema.write_text(text.replace("[2-3]", "[{columns: 2-3, type: int}]"))
+        for name, path in (("hugectr-raw", f"{self.folder}/raw/train.bin"), ("multi-hot", f"{self.folder}/hot/train")):
+            got, _, err = run("generate", f"--to={name}", f"--out={pathlib.Path(path).parent}",
+                              f"--schema-file={schema}", "--rows=300")
+            self.assertEqual((got, err), (0, ""))
+            read = ["--from=hugectr-raw", f"--schema-file={schema}"] if name == "hugectr-raw" else []
+            tables = json.loads(run("inspect", *read, path, "--json")[1])["categorical"]
+            self.assertEqual([(c["most_of_a_row"], c["values"]) for c in tables], [(1, 300), (1, 300), (3, 900)])
         schema.write_text(text.replace("hash: 40, ", ""))
         self.expect(1, "schema.yaml:5:13] column 'column6': got no number of rows", *to)
 
 
 if __name__ == "__main__":
-    PROGRAM = sys.argv.pop(1)
-    unittest.main()
+    data_program.main(__doc__)

@@ -1,29 +1,18 @@
 #!/usr/bin/env python3
 """Runs the program dlrm_data, whose path is the first argument, as a person would."""
 import json
-import pathlib
 import signal
 import subprocess
-import sys
-import tempfile
 import time
-import unittest
 
-PROGRAM = None
-
-
-def run(*words):
-    done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60)
-    return done.returncode, done.stdout, done.stderr
+import data_program
+from data_program import FolderTest, run, start
 
 
-class DlrmData(unittest.TestCase):
+class DlrmData(FolderTest):
     def setUp(self):
-        self.keep = tempfile.TemporaryDirectory()
-        self.folder = pathlib.Path(self.keep.name) / "out"
-
-    def tearDown(self):
-        self.keep.cleanup()
+        super().setUp()
+        self.folder /= "out"
 
     def test_generates(self):
         code, out, err = run("generate", "--rows=500", "--test-rows=200", "--seed=3", f"--out={self.folder}")
@@ -67,14 +56,13 @@ class DlrmData(unittest.TestCase):
 
     def test_full_standard_output(self):
         with open("/dev/full", "w") as full:
-            done = subprocess.run([PROGRAM, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+            done = subprocess.run([data_program.program, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
         self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1))
         self.assertIn("[standard output] cannot be written: got 'No space left on device'", done.stderr)
 
     def test_interrupt_leaves_nothing(self):
         for number in (signal.SIGINT, signal.SIGTERM):
-            process = subprocess.Popen(
-                [PROGRAM, "generate", "--rows=100000000", f"--out={self.folder}"], stderr=subprocess.PIPE, text=True)
+            process = start("generate", "--rows=100000000", f"--out={self.folder}", stderr=subprocess.PIPE)
             while not self.folder.exists() or not list(self.folder.iterdir()):
                 time.sleep(0.01)
             process.send_signal(number)
@@ -84,5 +72,4 @@ class DlrmData(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    PROGRAM = sys.argv.pop(1)
-    unittest.main()
+    data_program.main(__doc__)

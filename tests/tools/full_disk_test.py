@@ -2,18 +2,13 @@
 """Runs the commands of dlrm_data, whose path is the first argument, that write files where the room ends
 and kills them: one sentence, nothing left behind, no half-written file under its name. What `encode`
 and `convert --to=native` leave behind on purpose has tests of its own."""
-import os
 import pathlib
 import random
-import resource
-import signal
-import subprocess
-import sys
-import tempfile
 import time
-import unittest
 
-PROGRAM = None
+import data_program
+from data_program import MadeTest, limit_to, run, start
+
 ROWS = 3000
 SPEC = """channel_spec:
   categorical: [c]
@@ -28,29 +23,13 @@ source_spec:
 """
 
 
-def limit_to(size):
-    """For preexec_fn: a file that grows beyond `size` bytes has no more room."""
-    def apply():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-    return apply
-
-
-def run(*words, size=None):
-    more = {} if size is None else {"preexec_fn": limit_to(size), "restore_signals": False}
-    done = subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=120, **more)
-    return done.returncode, done.stdout, done.stderr
-
-
 def files_of(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-class FullDisk(unittest.TestCase):
+class FullDisk(MadeTest):
     @classmethod
-    def setUpClass(cls):
-        cls.kept = tempfile.TemporaryDirectory()
-        cls.made = pathlib.Path(cls.kept.name)
+    def make(cls):
         tables = "--tables=" + ",".join(["300"] * 26)
         for to in ("native", "criteo-tsv"):
             code, _, err = run("generate", f"--to={to}", tables, f"--rows={ROWS}", f"--out={cls.made / to}")
@@ -63,23 +42,15 @@ class FullDisk(unittest.TestCase):
             (cls.spec / f"{part}.csv").write_text("".join(f"{i}.5,{i % 1000},{i % 2}\n" for i in range(ROWS)))
         (cls.made / "trace.txt").write_text(", ".join(str(i * i % 997) for i in range(20000)))
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.kept.cleanup()
-
     def setUp(self):
-        self.keep = tempfile.TemporaryDirectory()
-        self.folder = pathlib.Path(self.keep.name)
+        super().setUp()
         self.out = self.folder / "out"
-
-    def tearDown(self):
-        self.keep.cleanup()
 
     def refused(self, sizes, *words):
         """The command fails for want of room with each size, and there is room for it."""
         for size in sizes:
             with self.subTest(f"{' '.join(map(str, words))} in {size} bytes"):
-                code, _, err = run(*words, size=size)
+                code, _, err = run(*words, **limit_to(size))
                 self.assertEqual((code, err.count("\n")), (1, 1), err)
                 self.assertRegex(err, r"cannot be written: got '.*File too large', expected a folder with room")
                 self.assertEqual(list(files_of(self.folder)), [])
@@ -132,8 +103,7 @@ class FullDisk(unittest.TestCase):
             for kill in range(6):
                 folder = self.folder / f"{to}-{kill}"
                 folder.mkdir()
-                process = subprocess.Popen([PROGRAM, "convert", f"--to={to}", self.native, folder / name],
-                                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                process = start("convert", f"--to={to}", self.native, folder / name)
                 time.sleep(draw.uniform(0, took))
                 process.kill()
                 process.wait()
@@ -143,5 +113,4 @@ class FullDisk(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    PROGRAM = os.path.abspath(sys.argv.pop(1))
-    unittest.main()
+    data_program.main(__doc__)

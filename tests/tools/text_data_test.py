@@ -5,13 +5,9 @@
 """
 import gzip
 import json
-import pathlib
-import subprocess
-import sys
-import tempfile
-import unittest
 
-PROGRAM = None
+import data_program
+from data_program import FolderTest, run
 
 SCHEMA = """separator: comma
 header: true
@@ -25,20 +21,11 @@ LINES = [f"{i % 7},{'' if i % 5 == 0 else i},{i % 5 + 1},{'a|b' if i % 2 else ''
 HEADER = "user,age,rating,tags,when"
 
 
-def run(*words):
-    done = subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=60)
-    return done.returncode, done.stdout, done.stderr
-
-
-class TextData(unittest.TestCase):
+class TextData(FolderTest):
     def setUp(self):
-        self.keep = tempfile.TemporaryDirectory()
-        self.folder = pathlib.Path(self.keep.name)
+        super().setUp()
         self.schema = self.write("schema.yaml", SCHEMA)
         self.data = self.write("data.csv", "\n".join([HEADER, *LINES]) + "\n")
-
-    def tearDown(self):
-        self.keep.cleanup()
 
     def write(self, name, text):
         path = self.folder / name
@@ -67,8 +54,14 @@ class TextData(unittest.TestCase):
         for most, words in ((30, "native, the first 30 rows"), (99, "the first 99 rows"), (100, "native, 100 rows"),
                             (0, "native, 100 rows")):
             self.assertIn(words, run("inspect", ids, f"--max-rows={most}")[1])
-        facts = json.loads(run("inspect", ids, "--max-rows=7", "--json")[1])
-        self.assertEqual((facts["rows"], facts["all_rows"]), (7, False))
+        schema = f"--schema-file={self.schema}"
+        for most, words in ((30, "text, the first 30 rows"), (99, "the first 99 rows"), (100, "text, 100 rows"),
+                            (0, "text, 100 rows")):
+            self.assertIn(words, run("inspect", self.data, schema, f"--max-rows={most}")[1])
+        for words in ((ids,), (self.data, schema)):
+            facts = json.loads(run("inspect", *words, "--max-rows=7", "--json")[1])
+            self.assertEqual((facts["rows"], facts["all_rows"]), (7, False))
+            self.assertEqual(sum(entry["count"] for entry in facts["categorical"][0]["top"]), 5)
 
     def test_inspect_json(self):
         code, out, err = run("inspect", self.data, f"--schema-file={self.schema}", "--json")
@@ -140,6 +133,14 @@ class TextData(unittest.TestCase):
         self.assertIn("80 problems", text)
         code, text, _ = run("check", out, "--any-label")
         self.assertEqual(code, 0, text)
+        code, text, _ = run("check", self.data, f"--schema-file={schema}")
+        self.assertEqual(code, 1)
+        self.assertIn("data.csv:3, column rating] label: got 2, expected 0 or 1\n", text)
+        self.assertIn("80 problems", text)
+        code, text, _ = run("check", self.data, f"--schema-file={schema}", "--any-label")
+        self.assertEqual(code, 0, text)
+        large = self.write("large.csv", f"{HEADER}\n1,2,1e38,a,1\n1,2,1e38,a,2\n")
+        self.assertIn("mean label 1e+38\n", run("inspect", large, f"--schema-file={schema}")[1])
 
     def test_check(self):
         code, out, err = run("check", self.data, f"--schema-file={self.schema}")
@@ -149,7 +150,7 @@ class TextData(unittest.TestCase):
         huge = self.write("huge.csv", "\n".join([HEADER, *LINES, "1,-1e39,5,a,1"]) + "\n")
         code, out, err = run("check", huge, f"--schema-file={real}")
         self.assertEqual((code, err), (1, ""))
-        self.assertIn("huge.csv:102] column age: got -1e+39, expected a number that float32 holds, or none\n", out)
+        self.assertIn("huge.csv:102, column age] number: got -1e+39, expected one that float32 holds, or none\n", out)
         self.assertIn("101 rows", out)
         code, out, err = run("check", self.bad_file(), f"--schema-file={self.schema}")
         self.assertEqual((code, err), (1, ""))
@@ -234,5 +235,4 @@ class TextData(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    PROGRAM = sys.argv.pop(1)
-    unittest.main()
+    data_program.main(__doc__)

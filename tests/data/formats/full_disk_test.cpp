@@ -2,12 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include "data/formats.h"
 #include "data/pending_file.h"
 #include "kernels/core/check.h"
+#include "tests/data/formats/format_case.h"
 #include "tests/data/formats/sample_rows.h"
 #include "tests/support/error_text.h"
 #include "tests/support/folder_test.h"
@@ -17,14 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Case {
-  const char* format;
-  const char* name;  // of what is written
-};
-
-std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.format; }
-
-class FullDisk : public FolderTest, public ::testing::WithParamInterface<Case> {
+class FullDisk : public FolderTest, public ::testing::WithParamInterface<FormatCase> {
  protected:
   void write_into(const std::string& folder) const {
     const Schema schema = sized_criteo_schema();
@@ -33,13 +26,9 @@ class FullDisk : public FolderTest, public ::testing::WithParamInterface<Case> {
     write_all(*sink, sample_rows(schema, 50));
   }
   // But the archives, which libzip writes under a name of its own.
-  static std::vector<fs::path> files_below(const std::string& folder) {
-    std::vector<fs::path> files;
-    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-      if (entry.is_regular_file() && entry.path().extension() != ".npz") {
-        files.push_back(entry.path().lexically_relative(folder));
-      }
-    }
+  static std::vector<fs::path> plain_files(const std::string& folder) {
+    std::vector<fs::path> files = files_below(folder);
+    std::erase_if(files, [](const fs::path& file) { return file.extension() == ".npz"; });
     return files;
   }
 };
@@ -48,7 +37,7 @@ TEST_P(FullDisk, NamesTheFileAndLeavesNone) {
   if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full: no full disk to try";
   fs::create_directories(path("good"));
   write_into(path("good"));
-  const std::vector<fs::path> files = files_below(path("good"));
+  const std::vector<fs::path> files = plain_files(path("good"));
   ASSERT_FALSE(files.empty());
   for (const fs::path& file : files) {
     const fs::path full = path("full") / file;
@@ -58,23 +47,18 @@ TEST_P(FullDisk, NamesTheFileAndLeavesNone) {
               "[" + full.string() +
                   "] cannot be written: got 'No space left on device', expected "
                   "a folder with room to write in");
-    EXPECT_THAT(files_below(path("full")), ::testing::IsEmpty()) << file;
+    EXPECT_THAT(plain_files(path("full")), ::testing::IsEmpty()) << file;
     fs::remove_all(path("full"));
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, FullDisk,
-                         ::testing::Values(Case{"native", "a.hotrow"}, Case{"criteo-tsv", "a.tsv"},
-                                           Case{"mlperf-bin", "a.bin"},
-                                           Case{"hugectr-raw", "a.bin"},
-                                           Case{"hugectr-norm", "a.txt"}, Case{"torchrec", "days"},
-                                           Case{"multi-hot", "days"},
-                                           Case{"split-binary", "split"}),
-                         [](const auto& param_info) {
-                           std::string name = param_info.param.format;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Formats, FullDisk,
+    ::testing::Values(FormatCase{"native", "a.hotrow"}, FormatCase{"criteo-tsv", "a.tsv"},
+                      FormatCase{"mlperf-bin", "a.bin"}, FormatCase{"hugectr-raw", "a.bin"},
+                      FormatCase{"hugectr-norm", "a.txt"}, FormatCase{"torchrec", "days"},
+                      FormatCase{"multi-hot", "days"}, FormatCase{"split-binary", "split"}),
+    name_of_case);
 
 }  // namespace
 }  // namespace hotrow::test
