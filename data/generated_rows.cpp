@@ -106,6 +106,7 @@ class GeneratedRows : public RowSource {
   }
 
   const Schema& schema() const override { return schema_; }
+  std::vector<std::string> files() const override { return {}; }
   int64_t num_rows() const override { return config_.rows; }
   bool can_seek() const override { return false; }
   void seek(int64_t row) override {

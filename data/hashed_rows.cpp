@@ -18,6 +18,7 @@ class HashedRows : public RowSource {
   }
 
   const Schema& schema() const override { return schema_; }
+  std::vector<std::string> files() const override { return rows_->files(); }
   int64_t num_rows() const override { return rows_->num_rows(); }
   bool can_seek() const override { return rows_->can_seek(); }
   void seek(int64_t row) override { rows_->seek(row); }

@@ -35,6 +35,8 @@ class RowSource {
 
   virtual ~RowSource() = default;
   virtual const Schema& schema() const = 0;
+  // The files that the samples lie in; none of samples that lie in no file.
+  virtual std::vector<std::string> files() const = 0;
   // Samples of the data set, or kUnknown for a stream that has not been read to its end yet.
   virtual int64_t num_rows() const = 0;
   // Whether seek() takes every row in [0, num_rows()], not 0 alone.
@@ -69,6 +71,8 @@ class RowSink {
   virtual void write(const Rows& rows) = 0;
   // Makes the files appear under their names, whole; without it none does. Once, last.
   virtual void finish() = 0;
+  // The folder that holds what another run goes on with if this one ends here; empty without any.
+  virtual std::string kept() const { return ""; }
 };
 
 }  // namespace hotrow

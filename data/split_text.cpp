@@ -113,10 +113,9 @@ class Splitter {
     std::string_view field = field_of(line);
     if (field.size() >= 2 && field.front() == '"') field = field.substr(1, field.size() - 2);
     double time = 0;
-    require<DataError>(
-        parse_number(field, time) && std::isfinite(time),
-        "[{}:{}:{}] time: got {}, expected a number", line.file, line.number,
-        field.data() - line.text.data() + 1, quoted_excerpt(field));
+    require<DataError>(parse_number(field, time) && std::isfinite(time),
+                       "[{}:{}:{}] time: got {}, expected a number", line.file, line.number,
+                       field.data() - line.text.data() + 1, quoted_excerpt(field));
     return time;
   }
 

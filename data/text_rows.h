@@ -20,6 +20,7 @@ class TextRows : public RowSource {
   TextRows(const TextSchema& schema, const std::string& file, const ErrorPolicy& errors);
 
   const Schema& schema() const override { return schema_; }
+  std::vector<std::string> files() const override { return source_.files(); }
   // Known once it has been read to its end.
   int64_t num_rows() const override { return num_rows_; }
   bool can_seek() const override { return false; }

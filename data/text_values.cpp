@@ -99,7 +99,7 @@ double number_of(const TextSchema& schema, const TextColumn& column, std::string
   int64_t integer = 0;
   const bool ok =
       parse_number(field, integer) && (narrow ? integer == static_cast<int32_t>(integer)
-                                           : integer >= -kMaxExact && integer <= kMaxExact);
+                                              : integer >= -kMaxExact && integer <= kMaxExact);
   if (!ok) {
     fail(LineFault::kNumber, column, field,
          narrow ? "a 32-bit integer or nothing" : "an integer of at most 2^53 or nothing");

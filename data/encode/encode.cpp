@@ -30,10 +30,9 @@ constexpr int64_t kReserved = int64_t{72} << 20;   // of max_memory: all but the
 constexpr int64_t kPieceBytes = int64_t{3} << 20;  // that a piece takes while it is parsed
 constexpr int64_t kFewestPieces = 16;              // of a file, where memory allows it
 
-json describe_source(const RawSource& source, const ErrorPolicy& errors,
-                     const std::string& settings) {
+json describe_source(const RawSource& source, const std::string& settings) {
   json work;
-  for (const std::string& file : source.files()) work["inputs"].push_back(describe_input(file));
+  work["inputs"] = describe_inputs(source.files());
   const Schema& schema = source.schema();
   for (const NumericalColumn& column : schema.numerical) {
     work["columns"].push_back({column.name, name_of(column.type)});
@@ -41,7 +40,6 @@ json describe_source(const RawSource& source, const ErrorPolicy& errors,
   for (const CategoricalColumn& column : schema.categorical) {
     work["columns"].push_back({column.name, name_of(column.type)});
   }
-  work["on_error"] = {static_cast<int>(errors.on_error), errors.max_errors};
   work["settings"] = json::parse(settings);
   return work;
 }
@@ -82,21 +80,23 @@ class Encoder {
 
   EncodeResult run() {
     check_scheme();
-    json work = describe_source(source_, config_.errors, config_.source_settings);
+    json work = describe_source(source_, config_.source_settings);
     const std::string parse_work = text_of(work);
     work["scheme"] = describe_scheme(config_);
     const std::string column_work = text_of(work);
     work["dense"] = name_of(config_.dense);
+    // What is whole has been made of good lines, and the bad ones among them are told again.
+    work["on_error"] = {static_cast<int>(config_.errors.on_error), config_.errors.max_errors};
     work["output"] = json::parse(config_.output_settings);
     const std::string scratch_path = folder_ + "/" + name_ + ".encode";
-    Manifest output(folder_, name_, text_of(work));
+    Manifest output(folder_, name_, text_of(work), checking());
     if (output.done()) {
       if (fs::exists(scratch_path)) Scratch(scratch_path).remove();
       return {.was_there = true};
     }
     const Scratch scratch(scratch_path);
     scratch.clean({folder_, folder_ + "/" + name_});
-    Manifest parsed(scratch.path(), "parse", parse_work);
+    Manifest parsed(scratch.path(), "parse", parse_work, checking());
     ParsedText text = parse_to_segments(source_, parsed, parse_memory(), config_.errors, progress_);
     segments_.emplace(std::move(text.segments));
     malloc_trim(0);  // the columns need what parsing took
@@ -139,6 +139,13 @@ class Encoder {
             "[min_frequency] rare values have no row: got a least frequency of {} where no row is "
             "kept for them, expected 1 (or another convention)",
             least.empty() ? 1 : *std::max_element(least.begin(), least.end()));
+  }
+
+  // Of what a run before has left.
+  Manifest::Progress checking() const {
+    return [this](double fraction) {
+      if (progress_) progress_({"check", fraction});
+    };
   }
 
   ParseMemory parse_memory() const {
@@ -243,7 +250,7 @@ class Encoder {
 
   void count(const std::string& folder, const std::string& work) {
     if (!counts()) return;
-    Manifest manifest(folder, "count", work);
+    Manifest manifest(folder, "count", work, checking());
     StageProgress progress(progress_, "count", all_values());
     make_columns(manifest, "vocabulary", progress, [&](size_t c, const std::string& path) {
       return count_column(count_work(c, path, progress));
@@ -255,7 +262,7 @@ class Encoder {
   }
 
   void encode_columns(const std::string& folder, const std::string& work) {
-    Manifest manifest(folder, "encode", work);
+    Manifest manifest(folder, "encode", work, checking());
     StageProgress progress(progress_, "encode", all_values());
     make_columns(manifest, "ids", progress, [&](size_t c, const std::string& path) {
       return encode_column(id_work(c, path, progress));

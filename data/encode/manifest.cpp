@@ -1,5 +1,6 @@
 #include "data/encode/manifest.h"
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -13,6 +14,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr size_t kChecksOfAThread = 16;  // from one call of Progress to the next
+
 std::string line_of(const std::string& name, const FileFacts& facts) {
   json line;
   line["file"] = name;
@@ -24,7 +27,8 @@ std::string line_of(const std::string& name, const FileFacts& facts) {
 
 }  // namespace
 
-Manifest::Manifest(std::string folder, std::string stage, std::string_view work, Check check)
+Manifest::Manifest(std::string folder, std::string stage, std::string_view work,
+                   const Progress& progress, Check check)
     : folder_(std::move(folder)), path_(folder_ + "/" + stage + ".manifest") {
   json head;
   head["stage"] = std::move(stage);
@@ -36,7 +40,7 @@ Manifest::Manifest(std::string folder, std::string stage, std::string_view work,
       return facts_of(path_of(name)) == facts;
     };
   }
-  drop_damaged(check);
+  drop_damaged(check, progress);
 }
 
 void Manifest::load() {
@@ -60,16 +64,21 @@ void Manifest::load() {
   }
 }
 
-void Manifest::drop_damaged(const Check& check) {
+void Manifest::drop_damaged(const Check& check, const Progress& progress) {
   std::vector<std::pair<std::string, FileFacts>> listed(files_.begin(), files_.end());
   std::vector<char> sound(listed.size());
-  parallel_for(std::ssize(listed), [&](int64_t i) {
-    const auto& [name, facts] = listed[static_cast<size_t>(i)];
-    try {
-      sound[static_cast<size_t>(i)] = check(name, facts);
-    } catch (const DataError&) {  // it is not there
-    }
-  });
+  const size_t together = kChecksOfAThread * static_cast<size_t>(num_threads());
+  for (size_t begin = 0; begin < listed.size(); begin += together) {
+    if (progress) progress(static_cast<double>(begin) / static_cast<double>(listed.size()));
+    const size_t count = std::min(together, listed.size() - begin);
+    parallel_for(static_cast<int64_t>(count), [&](int64_t task) {
+      const size_t i = begin + static_cast<size_t>(task);
+      try {
+        sound[i] = check(listed[i].first, listed[i].second);
+      } catch (const DataError&) {  // it is not there
+      }
+    });
+  }
   for (size_t i = 0; i < listed.size(); ++i) {
     if (sound[i]) continue;
     files_.erase(listed[i].first);

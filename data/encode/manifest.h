@@ -28,11 +28,15 @@ class Manifest {
   // Whether what is listed is there and has these facts. Called by many threads; a DataError is a
   // no.
   using Check = std::function<bool(const std::string& name, const FileFacts& facts)>;
+  // The share of what is listed that has been checked; may throw.
+  using Progress = std::function<void(double fraction)>;
 
   // Goes on with folder/STAGE.manifest if it was made for the same `work` (a JSON value: inputs and
   // parameters), and checks all that it names, by reading the files unless there is a `check`;
-  // starts with nothing otherwise. Writes nothing.
-  Manifest(std::string folder, std::string stage, std::string_view work, Check check = {});
+  // starts with nothing otherwise. Writes nothing. `progress`, if any, is called often while that
+  // takes long.
+  Manifest(std::string folder, std::string stage, std::string_view work,
+           const Progress& progress = {}, Check check = {});
 
   // Whether a manifest for other work was there.
   bool outdated() const { return outdated_; }
@@ -52,7 +56,7 @@ class Manifest {
 
  private:
   void load();
-  void drop_damaged(const Check& check);
+  void drop_damaged(const Check& check, const Progress& progress);
   void rewrite() const;
   void append(const std::string& line);
 

@@ -11,7 +11,7 @@
 namespace hotrow {
 
 struct EncodeStatus {
-  std::string_view stage;  // "parse", "count", "encode" or "write"
+  std::string_view stage;  // "check", "parse", "count", "encode" or "write"
   double fraction = 0;     // of the stage, in [0, 1]
   int64_t rows = 0;        // samples behind, in this stage; 0 where a stage has none of its own
 };

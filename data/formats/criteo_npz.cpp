@@ -53,6 +53,7 @@ class CriteoNpzSource : public RowSource {
   }
 
   const Schema& schema() const override { return schema_; }
+  std::vector<std::string> files() const override { return {npz_.path()}; }
   int64_t num_rows() const override { return labels_.rows(); }
   bool can_seek() const override { return false; }
   void seek(int64_t row) override {

@@ -31,6 +31,9 @@ class NativeSource : public RowSource {
   NativeSource(std::span<const std::byte> bytes, std::string name) { open(bytes, std::move(name)); }
 
   const Schema& schema() const override { return file_->schema(); }
+  std::vector<std::string> files() const override {
+    return mapped_ ? std::vector{mapped_->path()} : std::vector<std::string>{};
+  }
   int64_t num_rows() const override { return file_->num_rows(); }
   bool can_seek() const override { return true; }
 
@@ -168,7 +171,8 @@ std::unique_ptr<NativeWriter> create_file(const std::string& path, const Schema&
   auto journal = std::make_unique<NativeJournal>(
       path,
       fmt::format(R"({{"version":{},"block_rows":{},"schema":{},"source":{}}})", native::kVersion,
-                  kNativeBlockRows, schema_to_json(schema), options.source));
+                  kNativeBlockRows, schema_to_json(schema), options.source),
+      options.progress);
   const bool outdated = journal->outdated();
   auto sink = std::make_unique<NativeWriter>(path, schema, kNativeBlockRows, std::move(journal));
   if (!options.say) return sink;
@@ -191,6 +195,7 @@ class NativePart : public RowSink {
   const std::vector<std::string>& losses() const override { return file_->losses(); }
   void write(const Rows& rows) override { file_->write(rows); }
   void finish() override { file_->finish(); }
+  std::string kept() const override { return file_->kept(); }
 
  private:
   MadeFolder folder_;  // outlives the file in it
@@ -207,6 +212,7 @@ bool is_native(const std::string& path) {
       return std::filesystem::exists(part_of(path, part), none);
     });
   }
+  if (!std::filesystem::is_regular_file(path, none)) return false;
   std::array<char, native::kMagic.size()> first{};
   return std::ifstream(path, std::ios::binary).read(first.data(), first.size()) &&
          first == native::kMagic;

@@ -32,9 +32,10 @@ bool is_there(const std::string& file, const std::string& name, const FileFacts&
 
 }  // namespace
 
-NativeJournal::NativeJournal(const std::string& path, std::string_view work)
+NativeJournal::NativeJournal(const std::string& path, std::string_view work,
+                             const Manifest::Progress& progress)
     : scratch_(path + ".convert"),
-      manifest_(scratch_.path(), "blocks", work,
+      manifest_(scratch_.path(), "blocks", work, progress,
                 [this](const std::string& name, const FileFacts& facts) {
                   return is_there(data(), name, facts);
                 }) {
@@ -42,11 +43,13 @@ NativeJournal::NativeJournal(const std::string& path, std::string_view work)
 }
 
 NativeJournal::~NativeJournal() {
+  if (!has_blocks()) remove();
+}
+
+bool NativeJournal::has_blocks() const {
   const auto& listed = manifest_.files();
-  if (std::none_of(listed.begin(), listed.end(),
-                   [](const auto& file) { return file.first.starts_with(kBlock); })) {
-    remove();
-  }
+  return std::any_of(listed.begin(), listed.end(),
+                     [](const auto& file) { return file.first.starts_with(kBlock); });
 }
 
 std::vector<NativeJournal::Block> NativeJournal::blocks_from(uint64_t begin) const {

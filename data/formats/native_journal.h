@@ -28,14 +28,18 @@ class NativeJournal {
     uint64_t digest = 0;  // of its samples
   };
 
-  // Of the native file `path`; goes on with what a run for the same `work`, a JSON value, has left.
-  // DataError: see Scratch.
-  NativeJournal(const std::string& path, std::string_view work);
+  // Of the native file `path`; goes on with what a run for the same `work`, a JSON value, has left,
+  // whose bytes it reads. DataError: see Scratch.
+  NativeJournal(const std::string& path, std::string_view work,
+                const Manifest::Progress& progress = {});
   // Leaves nothing where there is no whole block.
   ~NativeJournal();
 
   // Whether a run before was for other work.
   bool outdated() const { return manifest_.outdated(); }
+  const std::string& folder() const { return scratch_.path(); }
+  // Whether it holds a whole block.
+  bool has_blocks() const;
   // The file to write to.
   std::string data() const { return scratch_.path() + "/data"; }
   // The whole blocks that lie in data() one after the other, the first at byte `begin`.

@@ -191,8 +191,9 @@ void NativeWriter::keep_encoded() {
   journal_->add({blocks_.back(), digest_of(block_)});
 }
 
-void NativeWriter::refuse_other_rows() const {
+void NativeWriter::refuse_other_rows() {
   journal_->remove();
+  journal_.reset();
   throw DataError(fmt::format(
       "[{}] the input has changed: got other samples from row {} on than the run that was stopped, "
       "expected the same (the same command now begins anew)",
@@ -245,7 +246,9 @@ void NativeWriter::finish() {
   write_bytes(&trailer, sizeof trailer);
   file_.close();
   file_.publish();
-  if (journal_) journal_->remove();
+  if (!journal_) return;
+  journal_->remove();
+  journal_.reset();
 }
 
 }  // namespace hotrow

@@ -42,6 +42,9 @@ class NativeWriter : public RowSink {
   // each other.
   void write(const Rows& rows) override;
   void finish() override;
+  std::string kept() const override {
+    return journal_ && journal_->has_blocks() ? journal_->folder() : "";
+  }
 
  private:
   void check(const Rows& rows) const;
@@ -53,7 +56,7 @@ class NativeWriter : public RowSink {
   void keep_encoded();
   void encode_block(const Rows& rows, int64_t begin, int64_t count);
   void write_encoded();
-  [[noreturn]] void refuse_other_rows() const;
+  [[noreturn]] void refuse_other_rows();
   void write_bytes(const void* bytes, size_t size);
 
   Schema schema_;

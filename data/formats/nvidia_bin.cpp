@@ -44,6 +44,7 @@ class NvidiaBinSource : public RowSource {
   }
 
   const Schema& schema() const override { return schema_; }
+  std::vector<std::string> files() const override { return {input_.path()}; }
   int64_t num_rows() const override { return num_rows_; }
   bool can_seek() const override { return true; }
   void seek(int64_t row) override {

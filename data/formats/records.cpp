@@ -46,6 +46,7 @@ class RecordSource : public RowSource {
   }
 
   const Schema& schema() const override { return schema_; }
+  std::vector<std::string> files() const override { return {file_.path()}; }
   int64_t num_rows() const override { return file_.num_records(); }
   bool can_seek() const override { return true; }
   void seek(int64_t row) override {

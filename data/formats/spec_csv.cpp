@@ -94,6 +94,7 @@ class ChunkLines {
   }
 
   const SpecChunk& chunk() const { return chunk_; }
+  const std::vector<std::string>& files() const { return files_; }
   const std::string& file() const { return files_[file_ < files_.size() ? file_ : file_ - 1]; }
 
   bool next(CsvLine& line) {
@@ -131,6 +132,13 @@ class SpecCsvSource : public RowSource {
   }
 
   const Schema& schema() const override { return spec_.schema; }
+  std::vector<std::string> files() const override {
+    std::vector<std::string> names;
+    for (const ChunkLines& chunk : chunks_) {
+      names.insert(names.end(), chunk.files().begin(), chunk.files().end());
+    }
+    return names;
+  }
   int64_t num_rows() const override { return num_rows_; }
   bool can_seek() const override { return false; }
   void seek(int64_t row) override {

@@ -81,6 +81,11 @@ class SplitBinarySource : public RowSource {
   }
 
   const Schema& schema() const override { return schema_; }
+  std::vector<std::string> files() const override {
+    std::vector<std::string> names;
+    for (const File& file : files_) names.push_back(file.input.path());
+    return names;
+  }
   int64_t num_rows() const override { return num_rows_; }
   bool can_seek() const override { return true; }
   void seek(int64_t row) override {

@@ -24,6 +24,11 @@ std::string day_file(const std::string& folder, int64_t day, std::string_view wh
   return fmt::format("{}/day_{}_{}", folder, day, what);
 }
 
+std::vector<std::string> files_of_day(const std::string& folder, int64_t day, bool multi_hot) {
+  return {day_file(folder, day, "dense.npy"), day_file(folder, day, "labels.npy"),
+          day_file(folder, day, multi_hot ? "sparse_multi_hot.npz" : "sparse.npy")};
+}
+
 // The ids of a day, as the numbers that are stored.
 class DayIds {
  public:
@@ -93,12 +98,11 @@ class MultiHotIds : public DayIds {
 };
 
 struct Day {
-  explicit Day(const std::string& folder, int64_t day, bool multi_hot)
-      : dense(day_file(folder, day, "dense.npy")), labels(day_file(folder, day, "labels.npy")) {
+  Day(const std::vector<std::string>& files, bool multi_hot) : dense(files[0]), labels(files[1]) {
     if (multi_hot) {
-      ids = std::make_unique<MultiHotIds>(day_file(folder, day, "sparse_multi_hot.npz"));
+      ids = std::make_unique<MultiHotIds>(files[2]);
     } else {
-      ids = std::make_unique<OneHotIds>(day_file(folder, day, "sparse.npy"));
+      ids = std::make_unique<OneHotIds>(files[2]);
     }
     require<DataError>(labels.columns() == 1, "[{}] labels a sample: got {}, expected 1",
                        labels.path(), labels.columns());
@@ -120,7 +124,9 @@ class TorchrecSource : public RowSource {
     int64_t dense = 0;
     std::vector<int64_t> hotness;
     for (int64_t d = 0; d == 0 || fs::exists(day_file(folder_, d, "labels.npy")); ++d) {
-      const Day day(folder_, d, multi_hot_);
+      const std::vector<std::string> files = files_of_day(folder_, d, multi_hot_);
+      const Day day(files, multi_hot_);
+      all_files_.insert(all_files_.end(), files.begin(), files.end());
       if (d == 0) {
         dense = day.dense.columns();
         hotness = day.ids->hotness();
@@ -136,6 +142,7 @@ class TorchrecSource : public RowSource {
   }
 
   const Schema& schema() const override { return schema_; }
+  std::vector<std::string> files() const override { return all_files_; }
   int64_t num_rows() const override { return begins_.back(); }
   bool can_seek() const override { return !multi_hot_; }
   void seek(int64_t row) override {
@@ -183,7 +190,7 @@ class TorchrecSource : public RowSource {
     const auto after = std::upper_bound(begins_.begin(), begins_.end(), at_);
     const int64_t day = after - begins_.begin() - 1;
     if (day_ && day == day_number_) return;
-    day_.emplace(folder_, day, multi_hot_);
+    day_.emplace(files_of_day(folder_, day, multi_hot_), multi_hot_);
     day_number_ = day;
     require<DataError>(
         day_->labels.rows() == begins_[static_cast<size_t>(day) + 1] - at_ || can_seek(),
@@ -220,6 +227,7 @@ class TorchrecSource : public RowSource {
   const std::string folder_;
   const bool multi_hot_;
   Schema schema_;
+  std::vector<std::string> all_files_;
   std::vector<int64_t> begins_;  // first row of each day, then all
   std::optional<Day> day_;
   int64_t day_number_ = -1;
@@ -244,8 +252,11 @@ constinit const Format kTorchrec = {
     [](const std::string& path) { return has_day(path, "sparse.npy"); }, open_torchrec,
     create_torchrec};
 constinit const Format kMultiHot = {
-    "multi-hot", "the same with ids in day_0_sparse_multi_hot.npz (DLRMv2)",
-    [](const std::string& path) { return has_day(path, "sparse_multi_hot.npz"); }, open_multi_hot,
-    create_multi_hot};
+    .name = "multi-hot",
+    .about = "the same with ids in day_0_sparse_multi_hot.npz (DLRMv2)",
+    .fits = [](const std::string& path) { return has_day(path, "sparse_multi_hot.npz"); },
+    .open = open_multi_hot,
+    .create = create_multi_hot,
+    .exact_lists = true};
 
 }  // namespace hotrow

@@ -153,6 +153,7 @@ class MemorySource : public RowSource {
       : schema_(std::move(schema)), rows_(std::move(rows)), options_(options) {}
 
   const Schema& schema() const override { return schema_; }
+  std::vector<std::string> files() const override { return {}; }
   int64_t num_rows() const override { return options_.knows_rows ? rows_.rows : kUnknown; }
   bool can_seek() const override { return options_.can_seek; }
   void seek(int64_t row) override {

@@ -3,59 +3,40 @@
 same. The program's path is the first argument, and a second one is how many runs are killed (50 for a
 thorough test; default 8)."""
 import os
-import pathlib
 import random
 import signal
 import subprocess
-import sys
-import tempfile
 import time
-import unittest
 
-PROGRAM = None
-KILLS = 8
+import data_program
+from data_program import MadeTest, run, start
+
 ROWS = 300000
 GOES_ON = "dlrm_data: interrupted; the same command goes on where this one stopped\n"
 
 
-def run(*words):
-    done = subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=120)
-    return done.returncode, done.stdout, done.stderr
-
-
-class Resume(unittest.TestCase):
+class Resume(MadeTest):
     @classmethod
-    def setUpClass(cls):
-        cls.kept = tempfile.TemporaryDirectory()
-        cls.made = pathlib.Path(cls.kept.name)
+    def make(cls):
         code, _, err = run("generate", "--to=mlperf-bin", f"--rows={ROWS}", "--tables=" + ",".join(["5000"] * 26),
                            f"--out={cls.made}")
         assert code == 0, err
-        start = time.monotonic()
+        begin = time.monotonic()
         code, _, err = run("convert", "--to=native", cls.made / "train.bin", cls.made / "whole.hotrow")
         assert code == 0, err
-        cls.took = time.monotonic() - start
+        cls.took = time.monotonic() - begin
         cls.whole = (cls.made / "whole.hotrow").read_bytes()
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.kept.cleanup()
-
     def setUp(self):
-        self.keep = tempfile.TemporaryDirectory()
-        self.folder = pathlib.Path(self.keep.name)
+        super().setUp()
         self.source = self.folder / "train.bin"
         for name in ("train.bin", "train_fea_count.npz"):
             os.link(self.made / name, self.folder / name)
         self.out = self.file = self.folder / "a.hotrow"
         self.state = self.folder / "a.hotrow.convert"
 
-    def tearDown(self):
-        self.keep.cleanup()
-
     def begin(self):
-        return subprocess.Popen([PROGRAM, "convert", "--to=native", self.source, self.out],
-                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        return start("convert", "--to=native", self.source, self.out, stderr=subprocess.PIPE)
 
     def stopped_in_the_middle(self, number=signal.SIGINT):
         """Leaves a run behind that has written some blocks and not all of them."""
@@ -75,8 +56,8 @@ class Resume(unittest.TestCase):
             return
         self.fail("no run was stopped before its end")
 
-    def finish(self):
-        code, out, err = run("convert", "--to=native", self.source, self.out)
+    def finish(self, *flags):
+        code, out, err = run("convert", "--to=native", *flags, self.source, self.out)
         self.assertEqual((code, err), (0, ""), out)
         self.assertFalse(self.state.exists())
         return out
@@ -91,7 +72,7 @@ class Resume(unittest.TestCase):
 
     def test_killed_it_goes_on(self):
         draw = random.Random(5)
-        for _ in range(KILLS):
+        for _ in range(data_program.kills):
             for _ in range(draw.randint(1, 3)):
                 process = self.begin()
                 time.sleep(draw.uniform(0, 1.1 * self.took))
@@ -147,6 +128,45 @@ class Resume(unittest.TestCase):
         self.assertEqual((code, out[:14]), (0, "going on after"))
         self.assertEqual(self.out.read_bytes(), self.whole)
 
+    def test_another_rule_for_bad_lines_goes_on(self):
+        self.stopped_in_the_middle()
+        self.assertRegex(self.finish("--on-error=skip", "--max-errors=3"), "^going on after")
+        self.assertEqual(self.out.read_bytes(), self.whole)
+
+    def test_an_error_says_what_is_kept(self):
+        data = bytearray(self.source.read_bytes())
+        data[-2] = 1  # an id beyond its table, in the last sample
+        self.source.unlink()
+        self.source.write_bytes(data)
+        code, _, err = run("convert", "--to=native", self.source, self.out)
+        self.assertEqual((code, err.count("\n")), (1, 1), err)
+        self.assertIn(f"row {ROWS - 1}, column C26: got id", err)
+        self.assertTrue(err.endswith(f" (what is whole is kept in {self.state}, where another run goes on)\n"), err)
+        self.assertTrue(self.state.exists())
+
+    def in_a_folder(self, name, out):
+        """The source becomes a folder of native data, and the output another one."""
+        self.source, self.out = self.folder / name, f"{self.folder}/{out}"
+        self.source.mkdir()
+        os.link(self.made / "whole.hotrow", self.source / "train.hotrow")
+        self.file = self.folder / out / "train.hotrow"
+        self.state = self.folder / out / "train.hotrow.convert"
+
+    def test_into_the_folder_of_the_input(self):
+        self.in_a_folder("set", "set/out/")
+        self.stopped_in_the_middle()
+        (self.source / "convert.log").write_text("interrupted")
+        self.assertRegex(self.finish(), "^going on after")
+        self.assertEqual(self.file.read_bytes(), self.whole)
+
+    def test_a_changed_input_whose_name_begins_as_the_output(self):
+        self.in_a_folder("clicks.native", "clicks")
+        self.stopped_in_the_middle()
+        (self.source / "train.hotrow").unlink()
+        (self.source / "train.hotrow").write_bytes(self.whole)
+        os.utime(self.source / "train.hotrow", ns=(1, 1))
+        self.assertIn("is not that of the run that was stopped: beginning anew\n", self.finish())
+
     def test_a_folder(self):
         self.out = self.folder / "set"
         self.file, self.state = self.out / "train.hotrow", self.out / "train.hotrow.convert"
@@ -157,8 +177,4 @@ class Resume(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__)
-    PROGRAM = os.path.abspath(sys.argv[1])
-    KILLS = int(sys.argv[2]) if len(sys.argv) == 3 else KILLS
-    unittest.main(argv=sys.argv[:1])
+    data_program.main(__doc__)

@@ -57,16 +57,36 @@ std::string parse(ConvertOptions& options, int argc, const char* const* argv) {
 }
 
 // What the samples come from, so that a run that goes on notices a change.
-std::string describe_source(const ConvertOptions& options, const Format& from) {
-  const SourceOptions& source = options.input.source;
-  nlohmann::json json = {
-      {"inputs", describe_data_set(options.input.path, options.out)},
-      {"from", from.name},
-      {"part", source.part},
-      {"on_error", {static_cast<int>(source.errors.on_error), source.errors.max_errors}}};
-  if (!source.schema_file.empty()) json["schema_file"] = describe_input(source.schema_file);
+std::string describe_source(const ConvertOptions& options, const Format& from,
+                            const RowSource& source) {
+  const std::string& schema_file = options.input.source.schema_file;
+  nlohmann::json json = {{"inputs", describe_inputs(source.files())},
+                         {"from", from.name},
+                         {"part", options.input.source.part}};
+  if (!schema_file.empty()) json["schema_file"] = describe_input(schema_file);
   // Names of files need not be UTF-8, JSON must be.
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+// All samples into the file; gives their number. An error says what it leaves behind.
+template <class Show>
+int64_t write_all(RowSink& sink, RowSource& source, Show&& show) {
+  int64_t done = 0;
+  try {
+    for (Rows rows; source.next(rows, kBlockRows);) {
+      show(done);
+      sink.write(rows);
+      done += rows.rows;
+    }
+    show(done);
+    sink.finish();
+  } catch (const DataError& error) {
+    const std::string kept = sink.kept();
+    if (kept.empty()) throw;
+    throw DataError(fmt::format("{} (what is whole is kept in {}, where another run goes on)",
+                                error.what(), kept));
+  }
+  return done;
 }
 
 }  // namespace
@@ -88,28 +108,24 @@ int run_convert(int argc, const char* const* argv) {
                                  "--to={} cannot go on where it stopped",
                                  to.name));
   };
+  const char* work = "checking";  // what a run before has left
   options.sink.progress = [&](double fraction) {
     check_stop();
-    line.show("finishing", fraction, -1, "");
+    line.show(work, fraction, -1, "");
   };
   options.sink.say = [](std::string_view text) { fmt::print("{}\n", text); };
-  if (to.resumes) options.sink.source = describe_source(options, from);
   const std::unique_ptr<RowSource> source = from.open(options.input.path, options.input.source);
+  if (to.resumes) options.sink.source = describe_source(options, from, *source);
   const std::unique_ptr<RowSink> sink = to.create(options.out, source->schema(), options.sink);
   const size_t known_losses = sink->losses().size();
   print_losses(sink->losses());
   std::fflush(stdout);
 
-  int64_t done = 0;
-  for (Rows rows; source->next(rows, kBlockRows);) {
+  work = "finishing";
+  const int64_t done = write_all(*sink, *source, [&](int64_t rows) {
     check_stop();
-    sink->write(rows);
-    done += rows.rows;
-    const auto all = static_cast<double>(source->num_rows());
-    line.show("converting", all > 0 ? static_cast<double>(done) / all : -1.0, done, "rows");
-  }
-  check_stop();
-  sink->finish();
+    line.show("converting", share_of(rows, source->num_rows()), rows, "rows");
+  });
   print_losses(std::span(sink->losses()).subspan(known_losses));
   const std::string left_out = source->left_out();
   if (!left_out.empty()) std::printf("left out %s\n", left_out.c_str());

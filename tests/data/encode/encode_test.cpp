@@ -248,6 +248,27 @@ TEST_F(EncodeTest, StoppedAtAnyMomentItGoesOn) {
   EXPECT_EQ(most_parsed, 358);
 }
 
+TEST_F(EncodeTest, AnotherRuleForBadLinesGoesOn) {
+  const std::string expected = encode_bytes();
+  forget();
+  config_.max_memory = EncodeConfig::kSmallestMemory;
+  struct Stop {};
+  EXPECT_THROW(encode_bytes(*source(),
+                            [](const EncodeStatus& status) {
+                              if (status.stage == "write") throw Stop();
+                            }),
+               Stop);
+  config_.errors.on_error = ErrorPolicy::OnError::kSkip;
+  const auto rest = source();
+  encode_bytes(*rest);
+  EXPECT_EQ(rest->parsed_pieces, 0);
+  EXPECT_TRUE(read("out") == expected);
+  EXPECT_FALSE(result_.was_there);
+  config_.errors.on_error = ErrorPolicy::OnError::kStop;
+  encode_bytes(*source());
+  EXPECT_FALSE(result_.was_there) << "what was made with bad lines left out is another file";
+}
+
 TEST_F(EncodeTest, StoppedInMemoryItStartsAgain) {
   const std::string expected = encode_bytes();
   set_num_threads(2);

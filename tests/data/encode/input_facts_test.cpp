@@ -17,18 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class InputFacts : public test::FolderTest {
- protected:
-  // Names of the files, from the folder on.
-  std::vector<std::string> names(const std::string& in, const std::string& out) const {
-    std::vector<std::string> names;
-    for (const auto& file : describe_data_set(path(in), path(out))) {
-      names.push_back(
-          fs::path(file["path"].get<std::string>()).lexically_relative(path()).string());
-    }
-    return names;
-  }
-};
+using InputFacts = test::FolderTest;
 
 TEST_F(InputFacts, ChangeWithTheFile) {
   write("a", "1234");
@@ -45,19 +34,14 @@ TEST_F(InputFacts, ChangeWithTheFile) {
   EXPECT_THROWS(DataError, "expected a regular file", describe_input(path()));
 }
 
-TEST_F(InputFacts, OfADataSetAreThoseOfItsFiles) {
-  fs::create_directories(path("set/train"));
-  fs::create_directories(path("set/out.hotrow.convert"));
-  for (const char* name : {"set/b", "set/train/a", "set/out.hotrow", "set/out.hotrow.convert/data",
-                           "day_train.bin", "day_test.bin", "other"}) {
-    write(name, "x");
-  }
-  using Names = std::vector<std::string>;
-  EXPECT_EQ(names("set", "set/out.hotrow"), (Names{"set/b", "set/train/a"}));
-  EXPECT_EQ(names("set/", "se").size(), 4u) << "a name that begins alike is another's";
-  EXPECT_EQ(names("day", "out"), (Names{"day_test.bin", "day_train.bin"}));
-  EXPECT_EQ(names("other", "other.hotrow"), (Names{"other"}));
-  EXPECT_EQ(names("none", "out"), Names{});
+TEST_F(InputFacts, OfSeveralFilesAreAList) {
+  write("b", "x");
+  write("a", "xy");
+  const auto facts = describe_inputs({path("b"), path("a")});
+  ASSERT_EQ(facts.size(), 2u);
+  EXPECT_EQ(facts[0], describe_input(path("b")));
+  EXPECT_EQ(facts[1]["bytes"], 2);
+  EXPECT_THROWS(DataError, "none] cannot be read", describe_inputs({path("a"), path("none")}));
 }
 
 }  // namespace

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "kernels/core/check.h"
 #include "tests/fuzz/vocabulary_target.h"
@@ -64,11 +66,33 @@ TEST_F(ManifestTest, WhatIsNoFileHasACheckOfItsOwn) {
   const Manifest::Check check = [](const std::string& name, const FileFacts& facts) {
     return name == "part" && facts == FileFacts{7, 8};
   };
-  EXPECT_TRUE(Manifest(path(), "parts", work_, check).has("part"));
+  EXPECT_TRUE(Manifest(path(), "parts", work_, {}, check).has("part"));
   const Manifest::Check no = [](const std::string&, const FileFacts&) -> bool {
     throw DataError("no");
   };
-  EXPECT_FALSE(Manifest(path(), "parts", work_, no).has("part"));
+  EXPECT_FALSE(Manifest(path(), "parts", work_, {}, no).has("part"));
+}
+
+// Ctrl-C ends a long check, and what was listed stays so.
+TEST_F(ManifestTest, TellsHowFarTheCheckIs) {
+  std::vector<double> shares;
+  {
+    Manifest many(path(), "parts", work_);
+    for (int i = 0; i < 100; ++i) many.add(fmt::format("part{:03}", i), {i, 1});
+  }
+  const std::string listed = read("parts.manifest");
+  const Manifest::Check good = [](const std::string&, const FileFacts&) { return true; };
+  const Manifest::Progress note = [&](double share) { shares.push_back(share); };
+  EXPECT_EQ(Manifest(path(), "parts", work_, note, good).files().size(), 100u);
+  ASSERT_GT(shares.size(), 2u);
+  EXPECT_EQ(shares.front(), 0);
+  EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()) && shares.back() < 1);
+  struct Stop {};
+  const auto stop = [](double share) {
+    if (share > 0) throw Stop();
+  };
+  EXPECT_THROW(Manifest(path(), "parts", work_, stop, good), Stop);
+  EXPECT_EQ(read("parts.manifest"), listed);
 }
 
 TEST_F(ManifestTest, FilesThatAreNotWhatTheyWereDoNotCount) {

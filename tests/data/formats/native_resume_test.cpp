@@ -146,6 +146,26 @@ TEST_F(NativeResume, OneRunAtATime) {
               HasSubstr("a.hotrow.convert] in use: got a run that is at work on the same output"));
 }
 
+TEST_F(NativeResume, SaysWhereItIsKept) {
+  const std::string folder = path("a.hotrow.convert");
+  {
+    const auto writer = resumable();
+    write(*writer, rows_, 63);
+    EXPECT_EQ(writer->kept(), "");
+    writer->write(part_of(rows_, schema_, 63, 64));
+    EXPECT_EQ(writer->kept(), folder);
+  }
+  const auto writer = resumable();
+  EXPECT_EQ(writer->kept(), folder);
+  EXPECT_NE(error_text<DataError>([&] { write(*writer, part_of(rows_, schema_, 1, 65), 64, 64); }),
+            "no error");
+  EXPECT_EQ(writer->kept(), "") << "the next run begins anew";
+  const auto last = resumable();
+  write(*last, rows_, kRows);
+  EXPECT_EQ(last->kept(), "");
+  EXPECT_EQ(plain("b.hotrow")->kept(), "");
+}
+
 // By create_native(): said to a person, and only where the caller says what the samples come from.
 TEST_F(NativeResume, SaysWhatARunBeforeHasLeft) {
   const Schema schema = criteo_schema(1, 0);
@@ -159,6 +179,7 @@ TEST_F(NativeResume, SaysWhatARunBeforeHasLeft) {
   }
   std::vector<std::string> said;
   SinkOptions options;
+  struct Stop {};
   options.say = [&](std::string_view text) { said.emplace_back(text); };
   create_native(path("b.hotrow"), schema, options)->write(rows);
   EXPECT_EQ(files(), 1) << "without a source nothing is kept";
@@ -169,6 +190,12 @@ TEST_F(NativeResume, SaysWhatARunBeforeHasLeft) {
   create_native(path("b.hotrow"), schema, options);
   EXPECT_THAT(said, ElementsAre("going on after 32768 rows of the run that was stopped, which are "
                                 "read again and compared"));
+  said.clear();
+  options.progress = [](double) { throw Stop(); };
+  EXPECT_THROW(create_native(path("b.hotrow"), schema, options), Stop) << "before all is read";
+  options.progress = {};
+  create_native(path("b.hotrow"), schema, options);
+  EXPECT_THAT(said, ElementsAre(HasSubstr("going on after 32768 rows")));
   said.clear();
   options.source = R"({"a":2})";
   create_native(path("b.hotrow"), schema, options)->write(rows);
