@@ -89,10 +89,6 @@ def machine_of(a, results):
             "ours": first["ours"]["engine"], "peer": next(v["peer"] for k, v in first.items() if k != "ours")}
 
 
-def milliseconds(x):
-    return f"{x:.3g}" if x < 999.5 else f"{x:,.0f}"
-
-
 def table(results, machine, command):
     lines = ["# Steps on the CPU beside PyTorch", "",
              f"Machine: {machine['cpu']}, {machine['threads']} threads, {', '.join(machine['instruction_sets'])}. "
@@ -105,8 +101,8 @@ def table(results, machine, command):
              "|---|---|---|---|---|---|---|---|---|"]
     for r in results:
         config = r["config"] + (f", Zipf {r['zipf']}" if r["zipf"] else "")
-        lines.append(f"| {config} | {r['mode']}{'' if r['dtype'] == 'fp32' else ', ' + r['dtype']} | {r['optimizer']} | {milliseconds(r['ours_ms'])} | {r['percent_of_floor']:.0f} % | "
-                     f"{milliseconds(r['peer_ms'])} | {r['peer']} | {r['ratio']:.2f} | {r['ratio_min']:.2f} .. {r['ratio_max']:.2f} |")
+        lines.append(f"| {config} | {r['mode']}{'' if r['dtype'] == 'fp32' else ', ' + r['dtype']} | {r['optimizer']} | {r['ours_ms']:.3g} | {r['percent_of_floor']:.0f} % | "
+                     f"{r['peer_ms']:.3g} | {r['peer']} | {r['ratio']:.2f} | {r['ratio_min']:.2f} .. {r['ratio_max']:.2f} |")
     return "\n".join(lines) + "\n"
 
 
