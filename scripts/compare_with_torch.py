@@ -8,7 +8,8 @@ Both programs take --config, --mode, --optimizer, --zipf, --iters, --warmup and 
 the median over the iterations; for bf16, dlrm_bench takes --dtype=bf16 and the peer --bf16. The peer comes in up to three kinds: plain PyTorch, torch.compile, and FBGEMM's table-batched
 embedding; the fastest kind of a round is the opponent. A round runs ours, then every kind. A kind that was more than a quarter
 slower than the fastest in the first round is not run again. A case's ratio is the median of the rounds' ratios, with the smallest
-and the largest beside it. Writes DIR/cpu.json, every run as it was printed, and DIR/cpu.md, the table.
+and the largest beside it. "line ns" is what a cache line takes from one of our threads to the other and back, measured in each run of
+ours: where it is some times longer in one row than in another, the threads shared no cache there. Writes DIR/cpu.json, every run as it was printed, and DIR/cpu.md, the table.
 """
 import argparse
 import json
@@ -58,6 +59,10 @@ def run(command, case, a, bf16):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
+def line_ns(this):
+    return this["ours"]["machine"].get("line_round_trip_ns", 0)  # none with one thread
+
+
 def compare(case, a):
     rounds, kinds = [], kinds_of(case)
     for r in range(a.rounds):
@@ -65,8 +70,8 @@ def compare(case, a):
         for kind in kinds:
             this[kind] = run([a.python, a.peer, *KINDS[kind]], case, a, "--bf16")
         rounds.append(this)
-        print(f"{name(case)} round {r + 1}: " + ", ".join(f"{k} {v['ms_per_iter']:.3f}" for k, v in this.items()) + " ms",
-              flush=True)
+        print(f"{name(case)} round {r + 1}: " + ", ".join(f"{k} {v['ms_per_iter']:.3f}" for k, v in this.items()) +
+              f" ms; line {line_ns(this):.0f} ns", flush=True)
         best = min(this[kind]["ms_per_iter"] for kind in kinds)
         kinds = [kind for kind in kinds if r > 0 or this[kind]["ms_per_iter"] <= SLOWER * best]
     fastest = [min((k for k in r if k != "ours"), key=lambda k: r[k]["ms_per_iter"]) for r in rounds]
@@ -97,12 +102,13 @@ def table(results, machine, command):
              "Milliseconds a step are medians of the rounds, run alternately; the peer is the fastest of plain PyTorch, torch.compile "
              "and FBGEMM in each round. Ours includes copying and checking the batch. The floor is what `dlrm_bench` measures "
              "at its start: the flops at the better of oneDNN's rate and ours, the bytes at the memory's.", "",
-             "| configuration | mode | optimizer | ours ms | of the floor | peer ms | fastest peer | peer / ours | smallest .. largest |",
-             "|---|---|---|---|---|---|---|---|---|"]
+             "| configuration | mode | optimizer | ours ms | of the floor | peer ms | fastest peer | peer / ours | smallest .. largest | line ns |",
+             "|---|---|---|---|---|---|---|---|---|---|"]
     for r in results:
         config = r["config"] + (f", Zipf {r['zipf']}" if r["zipf"] else "")
         lines.append(f"| {config} | {r['mode']}{'' if r['dtype'] == 'fp32' else ', ' + r['dtype']} | {r['optimizer']} | {r['ours_ms']:.3g} | {r['percent_of_floor']:.0f} % | "
-                     f"{r['peer_ms']:.3g} | {r['peer']} | {r['ratio']:.2f} | {r['ratio_min']:.2f} .. {r['ratio_max']:.2f} |")
+                     f"{r['peer_ms']:.3g} | {r['peer']} | {r['ratio']:.2f} | {r['ratio_min']:.2f} .. {r['ratio_max']:.2f} | "
+                     f"{min(map(line_ns, r['rounds'])):.0f} .. {max(map(line_ns, r['rounds'])):.0f} |")
     return "\n".join(lines) + "\n"
 
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <bit>
 #include <chrono>
+#include <thread>
 #include <utility>
 
 #include "engine/arena.h"
@@ -159,6 +160,27 @@ double measure_gemm(Precision precision) {
   return 2.0 * static_cast<double>(rows * kSide * kSide) / seconds;
 }
 
+// Two threads count up by turns.
+double measure_line_round_trip() {
+  constexpr int64_t kTurns = 400;
+  constexpr int kSpins = 10000;  // before the CPU is given up: the other may be waiting for it
+  constexpr double kSeconds = 0.002;
+  if (num_threads() < 2) return 0;
+  alignas(64) std::atomic<int64_t> turn;
+  const double seconds = best_seconds(kSeconds, [&] {
+    turn = 0;
+    parallel_for(2, [&](int64_t task) {
+      for (int64_t mine = task; mine < kTurns; mine += 2) {
+        for (int spins = 1; turn.load(std::memory_order_acquire) != mine; ++spins) {
+          if (spins % kSpins == 0) std::this_thread::yield();
+        }
+        turn.store(mine + 1, std::memory_order_release);
+      }
+    });
+  });
+  return seconds / (kTurns / 2);
+}
+
 }  // namespace
 
 const MemoryRates& Machine::at(double footprint) const {
@@ -190,6 +212,7 @@ Machine measure_machine(Precision precision) {
   for (int64_t footprint : kFootprints) {
     machine.memory.push_back(MemoryProbe(arena.as<float>(), footprint, ids).run());
   }
+  machine.line_round_trip = measure_line_round_trip();
   return machine;
 }
 

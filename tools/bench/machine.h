@@ -31,6 +31,10 @@ struct Machine {
   double gemm = 0;                  // flop a second in a large product, oneDNN's or ours: fp32
   double gemm_bf16 = 0;             // ... with factors in bf16; 0: not measured
   std::vector<MemoryRates> memory;  // by footprint, ascending: from 1 MiB to far beyond the caches
+  // Seconds that a cache line takes from the first thread to the second and back; 0 with one
+  // thread. Some times longer where the two share no cache: what one has just written costs the
+  // other more.
+  double line_round_trip = 0;
 
   double gemm_rate(Precision precision) const {
     return precision == Precision::kBfloat16 ? gemm_bf16 : gemm;

@@ -56,6 +56,7 @@ std::vector<std::pair<std::string, double>> describe_rates(const Machine& machin
     rates.emplace_back(fmt::format("rows_{}b_update_gb_s", kRowBytes[i]),
                        memory.row_update[i] / 1e9);
   }
+  if (machine.threads > 1) rates.emplace_back("line_round_trip_ns", machine.line_round_trip * 1e9);
   return rates;
 }
 
