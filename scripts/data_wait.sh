@@ -4,7 +4,7 @@
 #   scripts/data_wait.sh [MODEL...] [--FLAG...]     MODEL: kaggle kaggle-2k terabyte bench multihot gaudi-cat; default: all
 #
 # Flags are passed on to dlrm_train (--shuffle=blocks, --prefetch-batches=N). Needs a release build and 4 GB of memory; ids
-# are uniform, as those of dlrm_bench. Each file is made in build/data_wait, at most 0.1 GB, and read from the page cache.
+# are uniform, as those of dlrm_bench. Files are made in build/data_wait, at most 0.7 GB at a time, and read from the page cache.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -33,7 +33,7 @@ choose() {
     terabyte) tables=$(sed -E 's/\b[0-9]{7,}\b/1000000/g' <<<"$criteo") batch=2048 steps=40 ;;
     bench)
       dense=512 dim=64 bottom=512-64 top=1024-1024-1024-1
-      tables=$(repeat 8 1000000 ,) hotness=100 batch=2048 steps=20
+      tables=$(repeat 8 1000000 ,) hotness=100 batch=2048 steps=70
       ;;
     multihot) tables=$(repeat 26 200000 ,) hotness=20 batch=1024 steps=40 ;;
     gaudi-cat)
