@@ -78,9 +78,11 @@ void gather_bags(SparseFeature& out, const SparseFeature& from, std::span<const 
 
 }  // namespace
 
+size_t dense_width(const Schema& schema) { return std::max<size_t>(schema.num_dense(), 1); }
+
 BatchShape batch_shape(const Schema& schema, std::string_view source, int64_t max_ind_range) {
   BatchShape shape;
-  shape.num_dense = static_cast<int64_t>(schema.num_dense());
+  shape.num_dense = static_cast<int64_t>(dense_width(schema));
   for (const CategoricalColumn& column : schema.categorical) {
     shape.categorical.push_back(
         {column.name, rows_of_table(column, source, max_ind_range), column.hotness});
@@ -91,7 +93,7 @@ BatchShape batch_shape(const Schema& schema, std::string_view source, int64_t ma
 void size_batch(Batch& batch, const Schema& schema, int64_t rows) {
   const auto n = static_cast<size_t>(rows);
   batch.rows = rows;
-  batch.dense.resize(n * schema.num_dense());
+  batch.dense.resize(n * dense_width(schema));
   batch.labels.resize(n);
   batch.sparse.resize(schema.num_tables());
   for (size_t t = 0; t < schema.num_tables(); ++t) {
@@ -106,7 +108,7 @@ void size_batch(Batch& batch, const Schema& schema, int64_t rows) {
 void cut_batch(Batch& batch, const Schema& schema, int64_t rows) {
   const auto n = static_cast<size_t>(rows);
   batch.rows = rows;
-  batch.dense.resize(n * schema.num_dense());
+  batch.dense.resize(n * dense_width(schema));
   batch.labels.resize(n);
   for (SparseFeature& feature : batch.sparse) {
     feature.offsets.resize(n + 1);

@@ -15,6 +15,10 @@
 
 namespace hotrow {
 
+// Dense values of a sample. Data without numerical columns get one that is always 0, which the
+// bottom layers need.
+size_t dense_width(const Schema& schema);
+
 // The shape of batches of this schema; with max_ind_range > 0 no table has more rows than that, and
 // ids are to be taken modulo it. InvalidArgument, with `source` in its text: a column of unknown
 // cardinality, unless max_ind_range says it.

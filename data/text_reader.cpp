@@ -72,7 +72,7 @@ TextReader::TextReader(const TextReaderConfig& config, std::shared_ptr<const Voc
           "[text reader] vocabulary: got {} columns, expected {}, one a categorical field",
           vocabulary_->num_columns(), schema.num_tables());
   for (const NumericalColumn& column : schema.numerical) transforms_.emplace_back(column);
-  shape_.num_dense = std::max<int64_t>(std::ssize(transforms_), 1);
+  shape_.num_dense = static_cast<int64_t>(dense_width(schema));
   for (size_t t = 0; t < schema.num_tables(); ++t) {
     shape_.categorical.push_back({schema.categorical[t].name,
                                   vocabulary_->rows(static_cast<int64_t>(t)),

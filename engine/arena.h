@@ -7,12 +7,9 @@
 #include <string_view>
 
 #include "engine/device.h"
+#include "kernels/core/alignment.h"
 
 namespace hotrow {
-
-// Every tensor begins on a cache line of its own.
-inline constexpr size_t kAlignment = 64;
-inline size_t align_up(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 // Zeroed memory of one device. Throws DeviceError, with the bytes asked for and `purpose`, when the
 // device has no more.

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/argument_checks.h"
 #include "kernels/core/async.cuh"
-#include "kernels/core/check.h"
 #include "kernels/core/launch.cuh"
 #include "kernels/core/vec.cuh"
 #include "kernels/core/warp.cuh"
@@ -273,10 +273,7 @@ void embedding_update_apply(std::span<const TableUpdate<Id>> tables, ConstMatrix
                             const UpdateConstants* constants, const UpdateSizes& sizes,
                             std::span<std::byte> scratch, CudaStream stream) {
   if (tables.empty() || sizes.max_ids == 0) return;
-  const int64_t end_column = first_column + sizes.dim * std::ssize(tables);
-  require(first_column >= 0 && end_column <= dout.cols(),
-          "[{}] bags do not fit into the gradient: got columns {} to {}, expected within 0 to {}",
-          kOp, first_column, end_column, dout.cols());
+  check_bag_columns(kOp, dout.cols(), first_column, sizes.dim * std::ssize(tables));
   Apply a{.scratch = carve_scratch(kOp, scratch, std::ssize(tables), sizes),
           .dout = dout.data + first_column,
           .dout_stride = static_cast<uint32_t>(dout.cols()),

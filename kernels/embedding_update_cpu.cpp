@@ -7,6 +7,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "kernels/argument_checks.h"
 #include "kernels/core/carver.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
@@ -37,12 +38,9 @@ int64_t slice_count(int64_t num_ids) {
   return std::clamp<int64_t>(num_ids / kIdsPerSlice, 1, kMaxSlices);
 }
 
-size_t entry_bytes(int64_t num_ids) {
-  return carved_bytes(sizeof(ScaledEntry) * static_cast<size_t>(num_ids));
-}
+size_t entry_bytes(int64_t num_ids) { return sizeof(ScaledEntry) * static_cast<size_t>(num_ids); }
 size_t count_bytes(int64_t num_ids) {
-  return carved_bytes(sizeof(uint32_t) *
-                      (static_cast<size_t>(slice_count(num_ids)) << bucket_bits(num_ids)));
+  return sizeof(uint32_t) * (static_cast<size_t>(slice_count(num_ids)) << bucket_bits(num_ids));
 }
 
 template <class Entry>
@@ -62,6 +60,14 @@ struct TablePlan {
     return {i == 0 ? 0 : int64_t{counts[i * slices - 1]}, int64_t{counts[(i + 1) * slices - 1]}};
   }
 };
+
+// Of the scratch: for a number of tables together, and for each of them.
+size_t plans_bytes(size_t num_tables) {
+  return kAlignment + align_up(num_tables * sizeof(TablePlan<ScaledEntry>));
+}
+size_t table_bytes(int64_t num_ids) {
+  return 2 * align_up(entry_bytes(num_ids)) + align_up(count_bytes(num_ids));
+}
 
 // Calls f(entry) for the occurrences in a range of bags, in order.
 template <class Entry, class Id, class F>
@@ -126,10 +132,8 @@ void check_arguments(std::span<const TableUpdate<Id>> tables, ConstMatrix dout,
   constexpr const char* kOp = "embedding_update";
   constexpr int64_t kMax32 = std::numeric_limits<uint32_t>::max();
   const int64_t dim = tables[0].rows.cols();
-  size_t needed = kCarveAlignment + carved_bytes(tables.size() * sizeof(TablePlan<ScaledEntry>));
-  require(first_column >= 0 && first_column + dim * std::ssize(tables) <= dout.cols(),
-          "[{}] bags do not fit into the gradient: got columns {} to {}, expected within 0 to {}",
-          kOp, first_column, first_column + dim * std::ssize(tables), dout.cols());
+  size_t needed = plans_bytes(tables.size());
+  check_bag_columns(kOp, dout.cols(), first_column, dim * std::ssize(tables));
   for (const TableUpdate<Id>& table : tables) {
     const int64_t num_ids = table.bags.begin(dout.rows());
     require(table.rows.cols() == dim, "[{}] tables of different width: got {}, expected {}", kOp,
@@ -141,7 +145,7 @@ void check_arguments(std::span<const TableUpdate<Id>> tables, ConstMatrix dout,
     require(table.state != nullptr || kind == UpdateKind::kSgd || table.rows.size() == 0,
             "[{}] no optimizer state: got null, expected {} floats", kOp,
             embedding_state_size(kind, table.rows.rows(), dim));
-    needed += 2 * entry_bytes(num_ids) + count_bytes(num_ids);
+    needed += table_bytes(num_ids);
   }
   require(scratch_bytes >= needed, "[{}] scratch too small: got {} bytes, expected at least {}",
           kOp, scratch_bytes, needed);
@@ -275,8 +279,8 @@ int64_t embedding_state_size(UpdateKind kind, int64_t rows, int64_t dim) {
 }
 
 size_t embedding_update_scratch_bytes(std::span<const int64_t> max_ids) {
-  size_t bytes = kCarveAlignment + carved_bytes(max_ids.size() * sizeof(TablePlan<ScaledEntry>));
-  for (int64_t ids : max_ids) bytes += 2 * entry_bytes(ids) + count_bytes(ids);
+  size_t bytes = plans_bytes(max_ids.size());
+  for (int64_t ids : max_ids) bytes += table_bytes(ids);
   return bytes;
 }
 

@@ -159,10 +159,8 @@ def check_ops(files):
         if file.folder != "kernels" or not path.endswith(".h") or "CpuStream" not in file.code:
             continue
         name = os.path.basename(path)[:-len(".h")]
-        wanted = [f"kernels/{name}_cpu.cpp", f"tests/kernels/{name}_test.cpp",
+        wanted = [f"kernels/{name}_cpu.cpp", f"kernels/{name}_cuda.cu", f"tests/kernels/{name}_test.cpp",
                   f"tests/reference/{name}_ref.h"]
-        if LAUNCH in files:
-            wanted.append(f"kernels/{name}_cuda.cu")
         for other in wanted:
             if other not in files:
                 yield f"{path}:1: the op {name} lacks {other}"

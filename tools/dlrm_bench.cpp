@@ -41,7 +41,7 @@ struct BenchOptions {
   int threads = usable_cores();
   double zipf = 0;
   Precision precision = Precision::kFloat32;
-  int64_t max_rows = kAllRows;
+  int64_t max_rows = -1;
   TableType table_type = TableType::kFloat32;
   std::string json;
 };
@@ -71,7 +71,8 @@ void add_flags(FlagSet& flags, BenchOptions& o) {
                           {{"fp32", Precision::kFloat32}, {"bf16", Precision::kBfloat16}},
                           "Factors of the layers' matrix products");
   flags.integer("--threads", o.threads, {.min = 1, .max = 1024}, "Threads");
-  flags.integer("--max-rows", o.max_rows, {.min = 1}, "Cut larger tables to so many rows");
+  flags.integer("--max-rows", o.max_rows, {.min = 1, .unset = -1},
+                "Cut larger tables to so many rows; -1: none");
   flags.choice<TableType>("--table-dtype", o.table_type, table_types(), "Rows of the tables");
   flags.text("--json", o.json, "Also write the results to this file");
 }
@@ -170,6 +171,7 @@ void run(int argc, const char* const* argv) {
       "dlrm_bench (Hotrow) " HOTROW_VERSION);
   add_flags(flags, options);
   if (show_info(flags.parse(static_cast<int>(own.size()), own.data()))) return;
+  if (options.max_rows < 0) options.max_rows = kAllRows;
   set_num_threads(options.threads);
   if (flags.given("--config")) {
     require(passed.size() == 1, "[{}] is for the suite: got --config too, expected one of the two",

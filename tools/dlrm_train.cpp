@@ -8,6 +8,7 @@
 #include "kernels/core/precision.h"
 #include "model/trainer.h"
 #include "tools/cli/debug_output.h"
+#include "tools/cli/flag_set.h"
 #include "tools/cli/flags.h"
 #include "tools/cli/readers.h"
 #include "tools/cli/run_main.h"
@@ -173,10 +174,7 @@ void run(const TrainOptions& options, const std::atomic<bool>& stop) {
 
 int train(int argc, char** argv) {
   const TrainOptions options = parse_train_options(argc, argv);
-  if (!options.info.empty()) {
-    std::fputs(options.info.c_str(), stdout);
-    return 0;
-  }
+  if (show_info(options.info)) return 0;
   const std::atomic<bool>& stop = stop_on_signals();
   run(options, stop);
   return stop ? 130 : 0;

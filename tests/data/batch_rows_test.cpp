@@ -68,6 +68,24 @@ TEST(BatchRows, GatheredBagsStayWhole) {
   EXPECT_EQ(out.sparse[1].ids, (std::vector<int64_t>{1, 1, 0, 7, 99, 1, 1, 0}));
 }
 
+TEST(BatchRows, DataWithoutNumbersHaveOneThatIsZero) {
+  Schema schema = small_schema();
+  schema.numerical.clear();
+  EXPECT_EQ(batch_shape(schema, "clicks.csv").num_dense, 1);
+  Rows rows = three_rows();
+  rows.dense.clear();
+  const Batch from = test::batch_of(rows, schema, 0, 3);
+  EXPECT_EQ(from.dense, (std::vector<float>(3)));
+  Batch out;
+  size_batch(out, schema, 2);
+  const std::vector<int64_t> places = {2, 0};
+  gather_rows(out, from, schema, places, 0);
+  EXPECT_EQ(out.dense, (std::vector<float>(2)));
+  EXPECT_EQ(out.sparse[0].ids, (std::vector<int64_t>{4, 9}));
+  cut_batch(out, schema, 1);
+  EXPECT_EQ(out.dense, (std::vector<float>(1)));
+}
+
 TEST(BatchRows, AnIdOutsideItsTableIsNamed) {
   const Schema schema = small_schema();
   Batch batch;

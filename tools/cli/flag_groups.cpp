@@ -89,7 +89,8 @@ void add_file_flags(FlagSet& flags, DataOptions& d) {
   flags.group("Data files of any format");
   flags.text("--train-data", d.train_data, "A file or folder to train on");
   flags.text("--test-data", d.test_data,
-             "... to test on; by default the folder of --train-data, if it is one");
+             "... to test on, at least at the end; with --test-freq by default the folder of "
+             "--train-data");
   FlagSet::Choices<std::string> names = {{"auto", "auto"}};
   for (const Format& format : formats()) names.emplace_back(format.name, format.name);
   flags.choice<std::string>("--data-format", d.format, names,

@@ -45,11 +45,10 @@ struct FlagSet::Impl {
   };
 
   CLI::App app;
+  NextWord next_word;
   std::string group;
   std::deque<Entry> entries;                                  // CLI11 keeps addresses of the texts
   std::map<std::string, std::string, std::less<>> spellings;  // to the flag's own name
-
-  NextWord next_word;
 
   Impl(const std::string& about, NextWord next) : app(about), next_word(next) {}
 
