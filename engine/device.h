@@ -31,6 +31,11 @@ class DeviceDriver {
   // `bytes` as allocated. Waits for the device.
   virtual void release(std::byte* memory, size_t bytes) const noexcept = 0;
 
+  // The same for memory of the host whose pages stay where they are, so that the device copies from
+  // and to it at full speed while the host does something else.
+  virtual std::byte* allocate_host(size_t bytes, std::string_view purpose) const = 0;
+  virtual void release_host(std::byte* memory, size_t bytes) const noexcept = 0;
+
   virtual void* make_stream() const = 0;
   virtual void destroy_stream(void* stream) const noexcept = 0;
   virtual void wait(void* stream) const = 0;
@@ -43,8 +48,11 @@ class DeviceDriver {
 
 const DeviceDriver& cpu_driver();
 // The first GPU that the process sees. Throws DeviceError where this build has no CUDA, or the
-// machine no GPU.
+// machine no GPU that its kernels run on.
 const DeviceDriver& cuda_driver();
+
+// Throws DeviceError unless kernels run on a GPU of compute capability major.minor.
+void check_compute_capability(std::string_view name, int major, int minor);
 
 const DeviceDriver& driver(Device device);
 

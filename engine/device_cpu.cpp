@@ -35,6 +35,13 @@ class CpuDriver final : public DeviceDriver {
 
   void release(std::byte* memory, size_t bytes) const noexcept override { munmap(memory, bytes); }
 
+  std::byte* allocate_host(size_t bytes, std::string_view purpose) const override {
+    return allocate(bytes, purpose);
+  }
+  void release_host(std::byte* memory, size_t bytes) const noexcept override {
+    release(memory, bytes);
+  }
+
   void* make_stream() const override { return nullptr; }
   void destroy_stream(void*) const noexcept override {}
   void wait(void*) const override {}

@@ -1,5 +1,7 @@
 #include <cuda_runtime.h>
 
+#include <cstring>
+
 #include "engine/device.h"
 #include "kernels/core/check.h"
 #include "kernels/core/launch.cuh"
@@ -10,6 +12,11 @@ namespace {
 constexpr const char* kOp = "device";
 double mebibytes(size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
+// Where nobody can be told of a failure, nor must the next call report it.
+void forget(cudaError_t error) noexcept {
+  if (error != cudaSuccess) static_cast<void>(cudaGetLastError());
+}
+
 class CudaDriver final : public DeviceDriver {
  public:
   CudaDriver() {
@@ -18,13 +25,11 @@ class CudaDriver final : public DeviceDriver {
     require<DeviceError>(error == cudaSuccess && count > 0,
                          "[device] no GPU: got {}, expected one that CUDA can use",
                          error == cudaSuccess ? "none" : cudaGetErrorString(error));
+    check_cuda(cudaGetDeviceProperties(&properties_, 0), kOp, "cudaGetDeviceProperties");
+    check_compute_capability(name(), properties_.major, properties_.minor);
   }
 
-  std::string name() const override {
-    cudaDeviceProp properties;
-    check_cuda(cudaGetDeviceProperties(&properties, 0), kOp, "cudaGetDeviceProperties");
-    return fmt::format("cuda:0 ({})", properties.name);
-  }
+  std::string name() const override { return fmt::format("cuda:0 ({})", properties_.name); }
 
   DeviceMemory memory() const override {
     DeviceMemory found;
@@ -36,7 +41,7 @@ class CudaDriver final : public DeviceDriver {
     void* memory = nullptr;
     const cudaError_t error = cudaMalloc(&memory, bytes);
     if (error == cudaErrorMemoryAllocation) {
-      cudaGetLastError();  // or the next launch would report it again
+      forget(error);
       throw DeviceError(fmt::format(
           "[device] out of memory on cuda:0: got {:.0f} MiB free, expected {:.0f} MiB for {}",
           mebibytes(this->memory().free), mebibytes(bytes), purpose));
@@ -47,7 +52,25 @@ class CudaDriver final : public DeviceDriver {
     return static_cast<std::byte*>(memory);
   }
 
-  void release(std::byte* memory, size_t) const noexcept override { cudaFree(memory); }
+  void release(std::byte* memory, size_t) const noexcept override { forget(cudaFree(memory)); }
+
+  std::byte* allocate_host(size_t bytes, std::string_view purpose) const override {
+    void* memory = nullptr;
+    const cudaError_t error = cudaMallocHost(&memory, bytes);
+    if (error == cudaErrorMemoryAllocation) {
+      forget(error);
+      throw DeviceError(fmt::format(
+          "[device] out of pinned memory: got no room for {:.0f} MiB for {}, expected that the "
+          "system has it (ulimit -l)",
+          mebibytes(bytes), purpose));
+    }
+    check_cuda(error, kOp, "cudaMallocHost");
+    return static_cast<std::byte*>(std::memset(memory, 0, bytes));
+  }
+
+  void release_host(std::byte* memory, size_t) const noexcept override {
+    forget(cudaFreeHost(memory));
+  }
 
   // Streams that do not wait for the null stream, nor it for them.
   void* make_stream() const override {
@@ -58,7 +81,7 @@ class CudaDriver final : public DeviceDriver {
   }
 
   void destroy_stream(void* stream) const noexcept override {
-    cudaStreamDestroy(static_cast<cudaStream_t>(stream));
+    forget(cudaStreamDestroy(static_cast<cudaStream_t>(stream)));
   }
 
   void wait(void* stream) const override {
@@ -76,6 +99,9 @@ class CudaDriver final : public DeviceDriver {
     check_cuda(cudaMemsetAsync(memory, byte, bytes, static_cast<cudaStream_t>(stream)), kOp,
                "cudaMemsetAsync");
   }
+
+ private:
+  cudaDeviceProp properties_;
 };
 
 }  // namespace

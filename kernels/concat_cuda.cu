@@ -2,26 +2,16 @@
 
 #include <cstdint>
 
+#include "kernels/core/columns.cuh"
 #include "kernels/core/launch.cuh"
 #include "kernels/core/parallel.h"
-#include "kernels/core/vec.cuh"
 #include "kernels/core/warp.cuh"
 
 namespace hotrow {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kRows = 4;  // of a warp; an element of each is under way at a time
-
-// One element or four neighbours.
-__device__ void read(float& x, const float* p) { x = *p; }
-__device__ void read(Float4& x, const float* p) { x = load4(p); }
-__device__ void write(float* p, float x) { *p = x; }
-__device__ void write(float* p, const Float4& x) { store4(p, x); }
-__device__ float sum(float a, float b) { return a + b; }
-__device__ Float4 sum(const Float4& a, const Float4& b) {
-  return {{a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]}};
-}
+constexpr int kRows = 4;  // of a warp; some columns of each are under way at a time
 
 struct Block {  // of columns
   float* to;
@@ -30,26 +20,24 @@ struct Block {  // of columns
   bool accumulate;
 };
 
-// `rows` rows of a block, by a warp. Item: float or Float4.
-template <class Item>
+// `rows` rows of a block, by a warp.
+template <int kVec>
 __device__ void copy_rows(const Block& block, int rows) {
-  constexpr int kSize = sizeof(Item) / sizeof(float);
-  for (int64_t c = int64_t{lane()} * kSize; c < block.width; c += kWarpSize * kSize) {
-    Item x[kRows] = {};
+  for (int64_t c = int64_t{lane()} * kVec; c < block.width; c += kWarpSize * kVec) {
+    Columns<kVec> x[kRows] = {};
 #pragma unroll
     for (int r = 0; r < kRows; ++r) {
-      if (r < rows) read(x[r], block.from + r * block.from_stride + c);
+      if (r < rows) x[r] = load_columns<kVec>(block.from + r * block.from_stride + c);
     }
 #pragma unroll
     for (int r = 0; r < kRows; ++r) {
       if (r >= rows) continue;
       float* to = block.to + r * block.to_stride + c;
-      Item before = {};
       if (block.accumulate) {
-        read(before, to);
-        x[r] = sum(before, x[r]);
+        const auto before = load_columns<kVec>(to);
+        for (int i = 0; i < kVec; ++i) x[r].x[i] = before.x[i] + x[r].x[i];
       }
-      write(to, x[r]);
+      store_columns(to, x[r]);
     }
   }
 }
@@ -58,9 +46,9 @@ __device__ void copy_block(const Block& block, int rows) {
   const bool wide = is_aligned16(block.to) && is_aligned16(block.from) &&
                     block.to_stride % 4 == 0 && block.from_stride % 4 == 0 && block.width % 4 == 0;
   if (wide) {
-    copy_rows<Float4>(block, rows);
+    copy_rows<4>(block, rows);
   } else {
-    copy_rows<float>(block, rows);
+    copy_rows<1>(block, rows);
   }
 }
 

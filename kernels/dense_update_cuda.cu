@@ -5,6 +5,7 @@
 
 #include "kernels/core/columns.cuh"
 #include "kernels/core/launch.cuh"
+#include "kernels/core/parallel.h"
 #include "kernels/dense_update.h"
 
 namespace hotrow {
@@ -65,8 +66,7 @@ void launch_update(const Block& block, int64_t n, const UpdateConstants* constan
                    CudaStream stream) {
   const bool aligned = is_aligned16(block.w) && is_aligned16(block.g) && is_aligned16(block.s) &&
                        is_aligned16(block.v);
-  const int64_t threads = aligned ? (n + 3) / 4 : n;
-  const LaunchShape shape{(threads + kThreads - 1) / kThreads, kThreads};
+  const LaunchShape shape{ceil_div(n, aligned ? 4 * kThreads : kThreads), kThreads};
   const auto kernel = aligned ? update_block<kKind, 4> : update_block<kKind, 1>;
   launch("dense update", kernel, shape, stream, block, n, constants);
 }

@@ -4,9 +4,9 @@
 #include <cstdint>
 
 #include "kernels/argument_checks.h"
+#include "kernels/core/columns.cuh"
 #include "kernels/core/launch.cuh"
 #include "kernels/core/parallel.h"
-#include "kernels/core/vec.cuh"
 
 namespace hotrow {
 namespace {
@@ -27,19 +27,21 @@ struct SumWithProduct {
   static __device__ float of(float out, float a, float b) { return fmaf(a, b, out); }
 };
 
-// kWidth: elements of a thread, 4 where all addresses are multiples of 16 bytes, else 1.
-template <class F, int kWidth>
-__global__ void each_kernel(float* out, const float* a, const float* b, int64_t n) {
-  const int64_t i = (int64_t{blockIdx.x} * kThreads + threadIdx.x) * kWidth;
-  if (kWidth == 4 && i + kWidth <= n) {
-    Float4 result = load4(out + i);
-    const Float4 x = load4(a + i), y = load4(b + i);
+template <class F, int kVec>
+__device__ void change(float* out, const float* a, const float* b) {
+  Columns<kVec> result = load_columns<kVec>(out);
+  const auto x = load_columns<kVec>(a), y = load_columns<kVec>(b);
 #pragma unroll
-    for (int k = 0; k < 4; ++k) result[k] = F::of(result[k], x[k], y[k]);
-    store4(out + i, result);
-    return;
-  }
-  for (int64_t j = i; j < i + kWidth && j < n; ++j) out[j] = F::of(out[j], a[j], b[j]);
+  for (int k = 0; k < kVec; ++k) result.x[k] = F::of(result.x[k], x.x[k], y.x[k]);
+  store_columns(out, result);
+}
+
+// kVec: elements of a thread, 4 where all addresses are multiples of 16 bytes, else 1.
+template <class F, int kVec>
+__global__ void each_kernel(float* out, const float* a, const float* b, int64_t n) {
+  const int64_t i = (int64_t{blockIdx.x} * kThreads + threadIdx.x) * kVec;
+  if (i + kVec <= n) return change<F, kVec>(out + i, a + i, b + i);
+  for (int64_t j = i; j < n; ++j) change<F, 1>(out + j, a + j, b + j);
 }
 
 template <class F>

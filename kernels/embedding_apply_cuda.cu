@@ -6,8 +6,10 @@
 #include "kernels/argument_checks.h"
 #include "kernels/core/async.cuh"
 #include "kernels/core/launch.cuh"
+#include "kernels/core/parallel.h"
 #include "kernels/core/vec.cuh"
 #include "kernels/core/warp.cuh"
+#include "kernels/embedding_fold_cuda.cuh"
 #include "kernels/embedding_row_cuda.cuh"
 #include "kernels/embedding_update_cuda.cuh"
 
@@ -26,7 +28,6 @@ constexpr int kFoldThreads = 128;  // of a block that adds up long runs
 constexpr int64_t kMaxFoldBlocks = 1024;
 // A thread's. A row that 65,536 bags share has 1,024 partial sums: 32 round trips to the cache.
 constexpr int kPartialsInFlight = 32;
-constexpr int kFold = 256;  // columns that one fold sums, see kernels/embedding_bag.h
 
 // What the kernels are given.
 struct Apply {
@@ -52,28 +53,21 @@ struct Group {
 // fewer than 32 lanes works on.
 constexpr int fold_floats(int lanes) { return lanes == 32 ? kFold : 4 * lanes; }
 
-// The sum of squares of a[0 .. n), folded as kernels/embedding_bag.h says; in lane 0. `a` is shared
-// memory with room for the zeros that pad it.
+// The sum of squares of a[0 .. n), folded; in lane 0. `a` is shared memory with room for the zeros
+// that pad it.
 template <int kLanes>
 __device__ __forceinline__ float fold_squares(float* a, int n, const Group<kLanes>& group) {
-  int half = 8;
-  while (2 * half < n) half *= 2;
+  const int half = half_of_fold(n);
   for (int d = n + group.lane; d < 2 * half; d += kLanes) a[d] = 0;
   __syncwarp(group.mask);
-  const auto product = [&](int d) { return fmaf(a[d + half], a[d + half], a[d] * a[d]); };
-  // A lane has up to four: what lies kLanes columns apart folds within it.
-  float q = 0;
-  if (group.lane < half) q = product(group.lane);
-  if (half == 2 * kLanes) q += product(group.lane + kLanes);
-  if (half == 4 * kLanes) {
-    q = (q + product(group.lane + 2 * kLanes)) +
-        (product(group.lane + kLanes) + product(group.lane + 3 * kLanes));
+  Float4 q{};
+  if (4 * group.lane < half) {
+    const Float4 low = load4(a + 4 * group.lane), high = load4(a + 4 * group.lane + half);
+    for (int i = 0; i < 4; ++i) q[i] = fmaf(high[i], high[i], low[i] * low[i]);
   }
-  for (int step = (half < kLanes ? half : kLanes) / 2; step > 0; step /= 2) {
-    q += __shfl_down_sync(group.mask, q, static_cast<unsigned>(step), kLanes);
-  }
+  const float sum = fold_in_group(q, half, group.mask);
   __syncwarp(group.mask);
-  return q;
+  return sum;
 }
 
 // The gradient of a row that occurs up to kChunk times.
@@ -138,7 +132,9 @@ __device__ __forceinline__ float rowwise_rate(const Apply& a, const TablePlan& t
   return __shfl_sync(group.mask, rate, 0, kLanes);
 }
 
-// Applies the rule to a row, whose gradient in kVec columns is gradient(column).
+// Applies the rule to a row, whose gradient in kVec columns is gradient(column). Table and rule are
+// read where they are used, again behind a store: copies would take 13 registers more, and with
+// them a quarter of the warps.
 template <int kVec, int kLanes, class Gradient>
 __device__ __forceinline__ void update_row(const Apply& a, const TablePlan& table, uint32_t row,
                                            float* shared, const Group<kLanes>& group,
@@ -162,11 +158,12 @@ __device__ __forceinline__ void update_row(const Apply& a, const TablePlan& tabl
 template <int kVec, int kLanes>
 __device__ __forceinline__ void apply_chunk(const Apply& a, uint32_t place, const Chunk& chunk,
                                             float* shared, const Group<kLanes>& group) {
-  const TablePlan& table = a.scratch.tables[chunk.table];
   const ChunkGradient<kVec> gradient{
       a.dout + int64_t{chunk.table} * a.dim, a.dout_stride, a.scratch.bags + place,
       a.coefficients == nullptr ? nullptr : a.coefficients + place, static_cast<int>(chunk.count)};
-  if (!chunk.is_part) return update_row<kVec>(a, table, chunk.row, shared, group, gradient);
+  if (!chunk.is_part) {
+    return update_row<kVec>(a, a.scratch.tables[chunk.table], chunk.row, shared, group, gradient);
+  }
   float* partial = a.scratch.partials + partial_slot(place, chunk.is_first) * a.dim;
   for (int column = group.lane * kVec; column < a.dim; column += kLanes * kVec) {
     store_columns(partial + column, gradient(column));
@@ -201,8 +198,9 @@ __device__ __forceinline__ void add_partials(float* first, uint32_t chunks, int 
   *first = sum;
 }
 
+// More than four blocks a processor would spill what a thread has under way.
 template <int kVec, int kLanes>
-__global__ void __launch_bounds__(kFoldThreads) apply_long_runs(Apply a) {
+__global__ void __launch_bounds__(kFoldThreads, 4) apply_long_runs(Apply a) {
   const uint32_t num_runs = *a.scratch.num_long_runs;
   for (uint32_t i = blockIdx.x; i < num_runs; i += gridDim.x) {
     const LongRun run = a.scratch.long_runs[i];
@@ -241,7 +239,7 @@ __global__ void write_coefficients(float* coefficients, const TableUpdate<Id>* t
   coefficients[place] = coefficient;
 }
 
-LaunchShape over_places(int64_t max_ids) { return {(max_ids + kThreads - 1) / kThreads, kThreads}; }
+LaunchShape over_places(int64_t max_ids) { return {ceil_div(max_ids, kThreads), kThreads}; }
 
 template <int kVec, int kLanes>
 void launch_apply(const Apply& a, CudaStream stream) {

@@ -14,12 +14,15 @@
 #include "kernels/core/parallel.h"
 #include "kernels/core/vec.cuh"
 #include "kernels/core/warp.cuh"
+#include "kernels/embedding_fold_cuda.cuh"
 
 namespace hotrow {
 namespace {
 
 constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / kWarpSize;
+
+constexpr int kColumns = 4;  // of a lane
 
 // Lanes for so many pieces of a row: a power of two.
 int lanes_for(int64_t pieces) {
@@ -33,26 +36,6 @@ template <class Id>
 __device__ __forceinline__ Id begin_of(const Id* offsets, int b) {
   return offsets == nullptr ? Id{b} : offsets[b];
 }
-
-// ---- forward ----
-
-constexpr int kColumns = 4;  // of a lane
-constexpr int kAhead = 4;    // rows of a group under way
-// Bags of a group: more than one only where this many warps have work. No bit depends on it.
-constexpr int64_t kMostBags = 8;
-constexpr int64_t kWarpsToFill = 16384;
-
-struct Forward {
-  float* out;      // the first column of the first table in bag 0
-  int64_t stride;  // floats from bag to bag
-  int batch, dim;
-  int lanes;         // of a group
-  int group_bags;    // bags of a group
-  int slices;        // groups beside each other, where a warp is narrower than a row; else 1
-  int slice_blocks;  // for one slice of all bags of a table
-  bool aligned;      // what a lane writes begins at a multiple of 16 bytes
-  bool mean;
-};
 
 // Columns of a row as they lie in memory, all kColumns and aligned as a whole.
 template <class T>
@@ -83,6 +66,28 @@ struct AnyPiece {
     }
   }
   __device__ __forceinline__ float operator[](int i) const { return widen(x[i]); }
+};
+
+template <class T, bool kAligned>
+using Piece = std::conditional_t<kAligned, AlignedPiece<T>, AnyPiece<T>>;
+
+// ---- forward ----
+
+constexpr int kAhead = 4;  // rows of a group under way
+// Bags of a group: more than one only where this many warps have work. No bit depends on it.
+constexpr int64_t kMostBags = 8;
+constexpr int64_t kWarpsToFill = 16384;
+
+struct Forward {
+  float* out;      // the first column of the first table in bag 0
+  int64_t stride;  // floats from bag to bag
+  int batch, dim;
+  int lanes;         // of a group
+  int group_bags;    // bags of a group
+  int slices;        // groups beside each other, where a warp is narrower than a row; else 1
+  int slice_blocks;  // for one slice of all bags of a table
+  bool aligned;      // what a lane writes begins at a multiple of 16 bytes
+  bool mean;
 };
 
 // The bag that a group is adding up, and how many are left with it.
@@ -117,8 +122,8 @@ struct OpenBag {
     end = ends == nullptr ? begin + 1 : *ends;
     count = left = end - begin;
   }
-  template <class Piece>
-  __device__ __forceinline__ void add(float weight, const Piece& piece) {
+  template <class AnyOrAligned>
+  __device__ __forceinline__ void add(float weight, const AnyOrAligned& piece) {
 #pragma unroll
     for (int i = 0; i < kColumns; ++i) sum[i] = fmaf(weight, piece[i], sum[i]);
   }
@@ -160,8 +165,8 @@ struct Task {
 template <class T, bool kAligned, class Id>
 __device__ __forceinline__ void pool_bags(const Forward& f, float* out,
                                           const TableLookup<Id>& table, const Task& task) {
-  using Piece = std::conditional_t<kAligned, AlignedPiece<T>, AnyPiece<T>>;
-  const int in_group = lane() & (f.lanes - 1), leader = lane() - in_group;
+  const int in_group = lane() & (f.lanes - 1);
+  const unsigned group = (kFullMask >> (kWarpSize - f.lanes)) << (lane() - in_group);
   const int turn = f.lanes < kAhead ? f.lanes : kAhead, columns = f.dim - task.column;
   // A lane without columns reads what the first lane reads.
   const T* rows = static_cast<const T*>(table.rows.data) + (columns > 0 ? task.column : 0);
@@ -180,13 +185,10 @@ __device__ __forceinline__ void pool_bags(const Forward& f, float* out,
     const int rows_now = queue.left >= turn ? turn
                          : queue.left > 0   ? static_cast<int>(queue.left)
                                             : 0;
-    Piece pieces[kAhead];
-    float weights[kAhead];
+    Piece<T, kAligned> pieces[kAhead];
 #pragma unroll
     for (int u = 0; u < kAhead; ++u) {
-      const int from = leader + (u & (f.lanes - 1));
-      const Id id = __shfl_sync(kFullMask, lane_id, from);
-      weights[u] = __shfl_sync(kFullMask, lane_weight, from);
+      const Id id = __shfl_sync(kFullMask, lane_id, u, f.lanes);
       if (u < rows_now) pieces[u].load(rows + int64_t{id} * f.dim, columns);
     }
     queue.advance(turn);
@@ -197,7 +199,9 @@ __device__ __forceinline__ void pool_bags(const Forward& f, float* out,
       const int stop = open.left < rows_now - done ? done + static_cast<int>(open.left) : rows_now;
 #pragma unroll
       for (int u = 0; u < kAhead; ++u) {
-        if (u >= done && u < stop) open.add(weights[u], pieces[u]);
+        if (u < done || u >= stop) continue;
+        // Not asked for before: a weight a row under way would be registers that rows need.
+        open.add(__shfl_sync(group, lane_weight, u, f.lanes), pieces[u]);
       }
       open.left -= stop - done;
       done = stop;
@@ -217,8 +221,9 @@ __device__ __forceinline__ void pool_any(const Forward& f, float* out, const Tab
   }
 }
 
+// Four blocks a processor have 32 KB under way of rows of 16 bits, 64 KB of floats.
 template <class Id>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     embedding_bag_kernel(Forward f, const TableLookup<Id>* tables) {
   const unsigned slice_blocks = static_cast<unsigned>(f.slice_blocks);
   const unsigned slice_of_all = blockIdx.x / slice_blocks;
@@ -245,7 +250,6 @@ __global__ void __launch_bounds__(kThreads)
 
 // ---- gradient of the weights ----
 
-constexpr int kFold = 256;     // columns that one fold sums
 constexpr int kBagGroups = 4;  // groups that share a bag's ids, where it may have several
 
 struct WeightGrad {
@@ -258,38 +262,27 @@ struct WeightGrad {
   bool mean;
 };
 
-// Half of the products that the fold of n > 0 columns has.
-__host__ __device__ __forceinline__ int half_of_fold(int n) {
-  int half = 8;
-  while (2 * half < n && 2 * half < kFold) half *= 2;
-  return half;
-}
-
-// The fold of kernels/embedding_bag.h over n columns, padded with zeros to twice `half`; right in
-// the first lane of a group. A lane has the columns that are its own modulo 32, so that the large
-// halves fold within it.
-template <class T>
+// The fold of n columns, padded with zeros to twice `half`; right in the first lane of a group.
+template <class T, bool kAligned>
 __device__ __forceinline__ float fold(const float* a, const T* b, int n, int half, int in_group) {
-  float q[kFold / 2 / kWarpSize] = {};
+  const int low = in_group * kColumns, high = low + half;
+  Piece<float, kAligned> a_low, a_high;
+  Piece<T, kAligned> b_low, b_high;
+  if (low < half && low < n) {
+    a_low.load(a + low, n - low);
+    b_low.load(b + low, n - low);
+  }
+  if (low < half && high < n) {
+    a_high.load(a + high, n - high);
+    b_high.load(b + high, n - high);
+  }
+  Float4 q;
 #pragma unroll
-  for (int m = 0; m < kFold / 2 / kWarpSize; ++m) {
-    const int low = in_group + m * kWarpSize, high = low + half;
-    if (low >= half) continue;
-    const float product = low < n ? a[low] * widen(b[low]) : 0.0f;
-    q[m] = fmaf(high < n ? a[high] : 0.0f, high < n ? widen(b[high]) : 0.0f, product);
-  }
-  if (half >= 4 * kWarpSize) {
-    q[0] += q[2];
-    q[1] += q[3];
-  }
-  if (half >= 2 * kWarpSize) q[0] += q[1];
-  for (int h = (half < kWarpSize ? half : kWarpSize) / 2; h > 0; h /= 2) {
-    q[0] += __shfl_xor_sync(kFullMask, q[0], h);
-  }
-  return q[0];
+  for (int i = 0; i < kColumns; ++i) q[i] = fmaf(a_high[i], b_high[i], a_low[i] * b_low[i]);
+  return fold_in_group(q, half, kFullMask);
 }
 
-template <class T, class Id>
+template <class T, bool kAligned, class Id>
 __global__ void __launch_bounds__(kThreads)
     weight_grad_kernel(WeightGrad g, TableLookup<Id> table) {
   const int64_t warp = int64_t{blockIdx.x} * kWarps + warp_in_block();
@@ -309,7 +302,8 @@ __global__ void __launch_bounds__(kThreads)
     float sum = 0;
     for (int column = 0; column < g.dim; column += kFold) {
       const int left = g.dim - column, n = left < kFold ? left : kFold;
-      sum += fold(dout + column, row + column, active ? n : 0, half_of_fold(n), in_group);
+      sum +=
+          fold<T, kAligned>(dout + column, row + column, active ? n : 0, half_of_fold(n), in_group);
     }
     if (active && in_group == 0) g.dweights[begin + i] = scale * sum;
   }
@@ -318,7 +312,10 @@ __global__ void __launch_bounds__(kThreads)
 template <class T, class Id>
 void launch_weight_grad(const WeightGrad& g, const TableLookup<Id>& table, CudaStream stream) {
   const int64_t groups_of_block = kWarps * (kWarpSize / g.lanes);
-  launch("embedding_bag_weight_grad", weight_grad_kernel<T, Id>,
+  const bool aligned = g.dim % kColumns == 0 && g.stride % kColumns == 0 && is_aligned16(g.dout) &&
+                       is_aligned16(table.rows.data);
+  launch("embedding_bag_weight_grad",
+         aligned ? weight_grad_kernel<T, true, Id> : weight_grad_kernel<T, false, Id>,
          {ceil_div(int64_t{g.batch} * g.bag_groups, groups_of_block), kThreads}, stream, g, table);
 }
 
@@ -362,7 +359,7 @@ void embedding_bag_weight_grad(float* dweights, ConstMatrix dout, int64_t first_
                      dout.cols(),
                      static_cast<int>(batch),
                      static_cast<int>(dim),
-                     lanes_for(half_of_fold(static_cast<int>(dim))),
+                     half_of_fold(static_cast<int>(dim)) / kColumns,
                      table.bags.offsets == nullptr ? 1 : kBagGroups,
                      pooling == Pooling::kMean};
   switch (table.rows.type) {

@@ -8,6 +8,7 @@
 #include "kernels/core/check.h"
 #include "kernels/core/device_sort.h"
 #include "kernels/core/launch.cuh"
+#include "kernels/core/parallel.h"
 #include "kernels/core/warp.cuh"
 #include "kernels/embedding_update_cuda.cuh"
 
@@ -159,7 +160,7 @@ template <class Id, class Key>
 void sort_and_mark(std::span<const TableUpdate<Id>> tables, const UpdateSizes& sizes,
                    const UpdateScratch& s, CudaStream stream) {
   const int64_t num_tables = std::ssize(tables);
-  const LaunchShape shape{(sizes.max_ids + kThreads - 1) / kThreads, kThreads};
+  const LaunchShape shape{ceil_div(sizes.max_ids, kThreads), kThreads};
   auto* keys = static_cast<Key*>(s.keys);
   auto* sorted_keys = static_cast<Key*>(s.sorted_keys);
   launch(kOp, list_occurrences<Id, Key>, shape, stream, keys, s.bag_of, s.unsorted, tables.data(),

@@ -9,12 +9,14 @@
 // bottom MLP and the column blocks of one wide embedding output are read where they lie.
 // z and dz (B, D + P), P = interaction_pairs(F, self_interaction); B = z.rows(). fp32, any D >= 1.
 // Aliasing: outputs overlap neither inputs nor each other. Features may be the same memory, and so
-// may gradients of which all but the first accumulate.
+// may gradients of which all but the first accumulate; they add to it in the order of the features.
 // Determinism: tasks are runs of samples, cut by shape alone; a sample is computed the same way
 // wherever it stands, so bits depend neither on threads nor on B. The sum of a dot product runs
 // over the lanes of a vector, so its last bits depend on the vector width of the machine; backward
 // sums over j in ascending order on every machine. CUDA: a dot product adds its products in the
 // order of the columns, each with one rounding; backward has the CPU's bits.
+// Padding: on CUDA z and dz may have up to kInteractionPadding columns more, which become 0 and are
+// not read: rows of whole 16 bytes are faster for the product that reads z.
 // Cost: forward 2 B P D flop, 4 B (F D + D + P) bytes; backward 2 B F^2 D flop, 4 B (2 F D + D + P)
 // bytes (+ 4 B F D where it accumulates). No scratch memory.
 // Errors: InvalidArgument for shapes that do not fit; strides, which lie on the device there, are
@@ -32,16 +34,23 @@
 
 namespace hotrow {
 
-struct Feature {
-  const float* data;  // (B, D)
-  int64_t stride;     // floats from one row to the next, >= D
+constexpr int64_t kInteractionPadding = 7;
+
+template <class T>
+struct BasicFeature {
+  const T* data;   // (B, D)
+  int64_t stride;  // numbers from one row to the next, >= D
 };
 
-struct FeatureGrad {
-  float* data;      // (B, D)
-  int64_t stride;   // floats from one row to the next, >= D
+template <class T>
+struct BasicFeatureGrad {
+  T* data;          // (B, D)
+  int64_t stride;   // numbers from one row to the next, >= D
   bool accumulate;  // add to what is there instead of overwriting it
 };
+
+using Feature = BasicFeature<float>;
+using FeatureGrad = BasicFeatureGrad<float>;
 
 constexpr int64_t interaction_pairs(int64_t F, bool self_interaction) {
   return self_interaction ? F * (F + 1) / 2 : F * (F - 1) / 2;
@@ -62,21 +71,9 @@ void interaction_backward(std::span<const FeatureGrad> dx, ConstMatrix dz,
                           CudaStream stream);
 
 // The same of numbers in bf16, on tensor cores: products are exact, sums are fp32 in the order of
-// the device, and each result is rounded once, with what it is added to. z and dz may have up to
-// kBf16Padding columns more, which become 0 and are not read: rows of whole 16 bytes are faster
-// here and for the product that reads z.
-constexpr int64_t kBf16Padding = 7;
-
-struct Bf16Feature {
-  const Bf16* data;  // (B, D)
-  int64_t stride;    // numbers from one row to the next, >= D
-};
-
-struct Bf16FeatureGrad {
-  Bf16* data;       // (B, D)
-  int64_t stride;   // numbers from one row to the next, >= D
-  bool accumulate;  // add to what is there instead of overwriting it
-};
+// the device, and each result is rounded once, with what it is added to.
+using Bf16Feature = BasicFeature<Bf16>;
+using Bf16FeatureGrad = BasicFeatureGrad<Bf16>;
 
 void interaction_forward(View<Bf16, 2> z, std::span<const Bf16Feature> x, int64_t D,
                          bool self_interaction, CudaStream stream);

@@ -6,6 +6,7 @@ namespace {
 
 constexpr int kTile = 8;       // a thread has kTile rows of dx, four columns wide
 constexpr int kThreads = 128;  // of a block, at most
+constexpr int kSquare = InteractionArgs::kSquare;
 
 // g of the pairs of features [row0, + rows) and [column0, + columns): row i and column j at
 // j * stride + i; on the diagonal 2 g, or 0 without self interaction. `dz` is a sample's.
@@ -85,6 +86,13 @@ struct RowSums {
   }
 };
 
+// By all threads of the block.
+__device__ bool any_accumulates(const FeatureGrad* dx, int64_t F) {
+  bool any = false;
+  for (int64_t f = threadIdx.x; f < F; f += blockDim.x) any |= dx[f].accumulate;
+  return __syncthreads_or(any) != 0;
+}
+
 // Floats from column to column of a square's g, whose rows fill whole tiles.
 constexpr int gradient_stride(int rows) { return (rows + kTile - 1) / kTile * kTile + 4; }
 
@@ -101,55 +109,57 @@ struct RowTile {
   }
 };
 
-// A block has the rows of one of `squares` squares of features; `vectors` threads lie side by side
-// in a row of dx. Step n takes chunk n / squares of the columns, and sums over the features of
-// square n % squares.
+// `vectors` threads lie side by side in a row of dx. Rows that add to what is there may share it
+// with rows before them: where there are any, tiles of rows write one after the other.
 __global__ void __launch_bounds__(kThreads, 4)  // else sm_80 saves registers and spills
-    spread_gradients(const FeatureGrad* dx, const float* dz, InteractionArgs args, int squares,
-                     int vectors) {
-  const int block = static_cast<int>(blockIdx.x);
-  const Samples samples = samples_of(args, block / squares);
-  const int64_t row0 = int64_t{block % squares} * kSquare;
-  const int rows = args.square(row0), most = args.square(0), g_stride = gradient_stride(most);
+    spread_gradients(const FeatureGrad* dx, const float* dz, InteractionArgs args, int vectors) {
+  const Samples samples = samples_of(args, blockIdx.x);
+  const int most = args.square(0), g_stride = gradient_stride(most);
   const RowTile tile(most, vectors);
-  const bool busy = tile.sample < samples.count && tile.row < rows;
   const int64_t b = samples.first + tile.sample;
   float* shared = dynamic_shared<float>();
   float* g = shared + args.stages * args.samples * most * args.stride;
   const auto buffer = [&](int n) {
     return shared + (n & (args.stages - 1)) * args.samples * most * args.stride;
   };
-  const int steps = static_cast<int>((args.D + kChunk - 1) / kChunk) * squares;
+  const SpreadSteps steps(args);
   const auto start_copy = [&](int n) {
-    if (n < steps) {
-      const int64_t first = int64_t{n % squares} * kSquare, k0 = int64_t{n / squares} * kChunk;
-      copy_rows(buffer(n), args, samples, first, args.square(first), k0);
+    if (n < steps.count()) {
+      const SpreadStep step = steps[n];
+      copy_rows(buffer(n), args, samples, step.column0, args.square(step.column0), step.k0);
     }
     copy_async_commit();
   };
   RowSums sums;
   start_copy(0);
-  for (int n = 0; n < steps; ++n) {
-    const int64_t first = int64_t{n % squares} * kSquare, k0 = int64_t{n / squares} * kChunk;
-    const int count = args.square(first), left = args.chunk(k0) - tile.column;
+  const bool in_turn = any_accumulates(dx, args.F);
+  for (int n = 0; n < steps.count(); ++n) {
+    const SpreadStep step = steps[n];
+    const int rows = args.square(step.row0), count = args.square(step.column0);
+    const int left = args.chunk(step.k0) - tile.column;
+    const bool busy = tile.sample < samples.count && tile.row < rows && left > 0;
     start_copy(n + 1);
-    for (int s = 0; s < samples.count && (n == 0 || squares > 1); ++s) {
-      load_gradients(g + s * most * g_stride, g_stride, dz + (samples.first + s) * args.cols(),
-                     args, row0, rows, first, count);
+    for (int s = 0; s < samples.count && (n == 0 || steps.squares > 1); ++s) {
+      load_gradients(g + s * most * g_stride, g_stride, dz + (samples.first + s) * args.cols, args,
+                     step.row0, rows, step.column0, count);
     }
     copy_async_wait<1>();
     __syncthreads();
-    if (busy && left > 0) {
-      if (first == 0) {
+    if (busy) {
+      if (step.column0 == 0) {
         sums.clear();
-        if (row0 + tile.row == 0)
-          sums.of[0] = load_first(dz + b * args.cols() + k0 + tile.column, left);
+        if (step.row0 + tile.row == 0)
+          sums.of[0] = load_first(dz + b * args.cols + step.k0 + tile.column, left);
       }
       sums.add(g + tile.sample * most * g_stride + tile.row, g_stride,
                buffer(n) + tile.sample * count * args.stride + tile.column, args.stride, count);
-      if (first + count == args.F) {
-        sums.write(dx + row0 + tile.row, rows - tile.row, b, k0 + tile.column, left);
+    }
+    const int turns = step.column0 + count < args.F ? 0 : in_turn ? rows : 1;
+    for (int turn = 0; turn < turns; turn += kTile) {
+      if (busy && (!in_turn || tile.row == turn)) {
+        sums.write(dx + step.row0 + tile.row, rows - tile.row, b, step.k0 + tile.column, left);
       }
+      if (in_turn) __syncthreads();
     }
     __syncthreads();
   }
@@ -160,18 +170,18 @@ __global__ void __launch_bounds__(kThreads, 4)  // else sm_80 saves registers an
 void interaction_backward(std::span<const FeatureGrad> dx, ConstMatrix dz,
                           std::span<const Feature> x, int64_t D, bool self_interaction,
                           CudaStream stream) {
-  InteractionArgs args = make_args(x, dz.rows(), D, self_interaction);
-  check_interaction_shapes("interaction backward", dz.cols(), args.F, D, self_interaction);
+  InteractionArgs args = make_args(x, dz, D, self_interaction);
+  check_interaction_shapes("interaction backward", dz.cols(), args.F, D, self_interaction,
+                           kInteractionPadding);
   check_gradient_count(dx.size(), x.size());
-  const int64_t squares = ceil_div(args.F, kSquare), rows = std::min<int64_t>(args.F, kSquare);
-  const int64_t vectors = ceil_div(std::min<int64_t>(D, kChunk), 4);
+  const int64_t rows = args.square(0), vectors = ceil_div(args.chunk(0), 4);
   const SampleNeeds needs{.threads = ceil_div(rows, kTile) * vectors,
-                          .steps = ceil_div(D, kChunk) * squares,
+                          .steps = SpreadSteps(args).count(),
                           .rows = rows,
                           .more = rows * gradient_stride(static_cast<int>(rows))};
-  const LaunchShape shape = shape_blocks(args, needs, kThreads, squares);
+  const LaunchShape shape = shape_blocks(args, needs, kThreads, 1);
   launch("interaction backward", spread_gradients, shape, stream, dx.data(), dz.data, args,
-         static_cast<int>(squares), static_cast<int>(vectors));
+         static_cast<int>(vectors));
 }
 
 }  // namespace hotrow

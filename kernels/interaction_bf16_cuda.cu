@@ -6,38 +6,22 @@
 
 #include <algorithm>
 
-#include "kernels/core/async.cuh"
-#include "kernels/core/launch.cuh"
-#include "kernels/core/parallel.h"
-#include "kernels/core/vec.cuh"
-#include "kernels/core/warp.cuh"
-#include "kernels/interaction.h"
+#include "kernels/interaction_cuda.cuh"
 #include "kernels/interaction_shapes.h"
 
 namespace hotrow {
 namespace {
 
+using Bf16Args = Interaction<Bf16, 32>;
+
 constexpr int kWarps = 4;  // of a block
 constexpr int kThreads = kWarps * kWarpSize;
-constexpr int kSquare = 32;   // features
-constexpr int kChunk = 64;    // columns
+constexpr int kSquare = Bf16Args::kSquare;  // a lane for each feature
+static_assert(kSquare == kWarpSize);
 constexpr int kStride = 72;   // from row to row in shared memory: rows start in different banks
 constexpr int kGStride = 40;  // from row to row of a square of gradients
 constexpr int kVector = 8;    // numbers in 16 bytes
 constexpr int kRowLanes = kChunk / kVector;  // lanes side by side in a row
-
-struct Bf16Args {
-  const Bf16Feature* x;
-  int64_t B, F, D, cols;
-  bool self;
-
-  constexpr int square(int64_t first) const {
-    return static_cast<int>(std::min<int64_t>(F - first, kSquare));
-  }
-  constexpr int chunk(int64_t k0) const {
-    return static_cast<int>(std::min<int64_t>(D - k0, kChunk));
-  }
-};
 
 __device__ Bf16 round_bf16(float x) { return {__bfloat16_as_ushort(__float2bfloat16_rn(x))}; }
 
@@ -77,28 +61,6 @@ __device__ const Bf16* tile_row(const Bf16* shared, int stride, int row, int row
 }
 
 // ---- forward
-
-// Pairs (i, j), i from the rows of features and j from the columns; on the diagonal i > j, or >=.
-struct Square {
-  int64_t row0, column0;
-  int rows, columns;  // features
-  bool diagonal, self;
-
-  constexpr Square(const Bf16Args& args, int number) : self(args.self) {
-    int row = 0;
-    while (number > row) number -= ++row;
-    row0 = int64_t{row} * kSquare;
-    column0 = int64_t{number} * kSquare;
-    rows = args.square(row0);
-    columns = args.square(column0);
-    diagonal = number == row;
-  }
-  // Where the pairs of row i start among those that are kept, and how many there are.
-  constexpr int start(int i) const {
-    return diagonal ? static_cast<int>(interaction_pairs(i, self)) : i * kSquare;
-  }
-  constexpr int length(int i) const { return diagonal ? i + self : columns; }
-};
 
 // Sums of the pairs of a square, in tiles of 16 x 8: of rows 16 a and columns 16 b + 8 h.
 struct PairSums {
@@ -141,22 +103,20 @@ struct PairSums {
   }
 };
 
-// The pairs of one square to a row of z; the first square has the zeros behind the last pair.
-__device__ void write_pairs(Bf16* z, Bf16* shared, const Bf16Args& args, const Square& square,
-                            int64_t pairs) {
+// The pairs of one square to a row of z; the first square has the padding too.
+__device__ void write_pairs(Bf16* z, Bf16* shared, const Bf16Args& args, const Square& square) {
   if (square.row0 == 0) {
-    const int count = square.start(square.rows);
+    const int count = square.start(square.rows), padding = static_cast<int>(args.padding());
     if (args.F <= kSquare) {  // all in one
-      const int more = static_cast<int>(args.cols - args.D) - count;
-      if (lane() < more) shared[count + lane()] = Bf16{0};
+      if (lane() < padding) shared[count + lane()] = Bf16{0};
       __syncwarp();
-      return write_run(z + args.D, shared, count + more);
+      return write_run(z + args.D, shared, count + padding);
     }
-    if (lane() < args.cols - args.D - pairs) z[args.D + pairs + lane()] = Bf16{0};
+    if (lane() < padding) z[args.D + args.pairs_before(args.F) + lane()] = Bf16{0};
     return write_run(z + args.D, shared, count);
   }
   for (int i = 0; i < square.rows; ++i) {
-    Bf16* row = z + args.D + interaction_pairs(square.row0 + i, args.self) + square.column0;
+    Bf16* row = z + args.D + args.pairs_before(square.row0 + i) + square.column0;
     for (int j = lane(); j < square.length(i); j += kWarpSize) row[j] = shared[square.start(i) + j];
   }
 }
@@ -193,7 +153,7 @@ __global__ void __launch_bounds__(kThreads, 5)  // else sm_90 saves registers an
   }
   sums.keep(shared, square);
   __syncwarp();
-  write_pairs(z, shared, args, square, interaction_pairs(args.F, args.self));
+  write_pairs(z, shared, args, square);
 }
 
 // ---- backward
@@ -214,7 +174,7 @@ __device__ void load_gradients(Bf16* shared, const Bf16* dz, const Bf16Args& arg
   for (int high = 0; high < highs; ++high) {
     const int low = lane();
     if (low >= (diagonal ? high + args.self : lows)) continue;
-    const Bf16* pairs = dz + args.D + interaction_pairs(high0 + high, args.self) + low0;
+    const Bf16* pairs = dz + args.D + args.pairs_before(high0 + high) + low0;
     const Bf16 g{__ldg(&pairs[low].bits)};
     if (diagonal && low == high) {
       shared[high * kGStride + low] = round_bf16(2 * widen(g));
@@ -252,88 +212,125 @@ struct RowSums {
       }
     }
   }
-  // Adds what comes beside the products, rounds, and leaves the rows in shared memory. `dz`: what
-  // row 0 gets, or null; all pointers at the first column of the chunk.
-  __device__ void finish(Bf16* shared, const Bf16FeatureGrad* dx, int rows, const Bf16* dz,
-                         int64_t sample, int64_t k0, int width) const {
+  // Adds what comes beside the products, rounds, and leaves `rows` in shared memory, where those of
+  // them in `old` find what they add to. `dz`: what row 0 gets, or null, at the first column of the
+  // chunk.
+  __device__ void finish(Bf16* shared, unsigned rows, unsigned old, const Bf16* dz,
+                         int width) const {
 #pragma unroll
     for (int part = 0; part < 4; ++part) {
       const int i = part * 8 + lane() / 4;
-      if (i >= rows) continue;
-      const Bf16FeatureGrad grad = dx[i];
-      const Bf16* old = grad.accumulate ? grad.data + sample * grad.stride + k0 : nullptr;
+      if ((rows >> i & 1) == 0) continue;
+      const bool adds = (old >> i & 1) != 0;
       const Bf16* more = i == 0 ? dz : nullptr;
 #pragma unroll
       for (int b = 0; b < kChunk / 8; ++b) {
         const int k = 8 * b + lane() % 4 * 2;
-        uint32_t pair = 0;
+        auto* pair = reinterpret_cast<uint32_t*>(shared + i * kStride + k);
+        const uint32_t before = adds ? *pair : 0;
+        uint32_t after = 0;
 #pragma unroll
         for (int c = 0; c < 2; ++c) {
           float v = of[part / 2][b][part % 2 * 2 + c];
           if (more != nullptr && k + c < width) v += widen(more[k + c]);
-          if (old != nullptr && k + c < width) v += widen(old[k + c]);
-          pair |= uint32_t{round_bf16(v).bits} << 16 * c;
+          if (adds) v += widen(Bf16{static_cast<uint16_t>(before >> 16 * c)});
+          after |= uint32_t{round_bf16(v).bits} << 16 * c;
         }
-        *reinterpret_cast<uint32_t*>(shared + i * kStride + k) = pair;
+        *pair = after;
       }
     }
   }
 };
 
-// Rows of a chunk of dx from shared memory.
-__device__ void write_rows(const Bf16FeatureGrad* dx, const Bf16* shared, int rows, int64_t sample,
-                           int64_t k0, int width) {
-  const int column = lane() % kRowLanes * kVector;
-  for (int i = lane() / kRowLanes; i < rows; i += kWarpSize / kRowLanes) {
-    const Bf16* from = shared + i * kStride + column;
-    Bf16* to = dx[i].data + sample * dx[i].stride + k0 + column;
-    if (column + kVector <= width && is_aligned16(to)) {
-      __stcs(reinterpret_cast<uint4*>(to), *reinterpret_cast<const uint4*>(from));
-    } else {
-      for (int c = 0; c < kVector && column + c < width; ++c) to[c] = from[c];
+// One chunk of the gradients of a square of features: bits and lanes are its rows.
+struct GradientRows {
+  const Bf16FeatureGrad* dx;
+  Bf16* shared;
+  int64_t sample, k0;
+  int width;
+
+  // Calls move(vector of a gradient, its place in shared memory, numbers that exist from there on).
+  template <class Move>
+  __device__ void for_each_vector(unsigned rows, const Move& move) const {
+    const int column = lane() % kRowLanes * kVector;
+    if (column >= width) return;
+    for (int i = lane() / kRowLanes; i < kSquare; i += kWarpSize / kRowLanes) {
+      if ((rows >> i & 1) == 0) continue;
+      move(dx[i].data + sample * dx[i].stride + k0 + column, shared + i * kStride + column,
+           width - column);
     }
   }
-}
+  __device__ void load(unsigned rows) const {
+    for_each_vector(rows, [](const Bf16* from, Bf16* to, int left) {
+      if (left >= kVector && is_aligned16(from)) {
+        *reinterpret_cast<uint4*>(to) = *reinterpret_cast<const uint4*>(from);
+        return;
+      }
+      for (int c = 0; c < kVector && c < left; ++c) to[c] = from[c];
+    });
+    __syncwarp();
+  }
+  __device__ void store(unsigned rows) const {
+    __syncwarp();
+    for_each_vector(rows, [](Bf16* to, const Bf16* from, int left) {
+      if (left >= kVector && is_aligned16(to)) {
+        return __stcs(reinterpret_cast<uint4*>(to), *reinterpret_cast<const uint4*>(from));
+      }
+      for (int c = 0; c < kVector && c < left; ++c) to[c] = from[c];
+    });
+    __syncwarp();
+  }
+  // Finishes and writes the first `count` rows. Those that share memory take turns, so that each
+  // finds what the one before it left there.
+  __device__ void write(const RowSums& sums, int count, const Bf16* dz) const {
+    const bool exists = lane() < count;
+    const auto address = exists ? reinterpret_cast<uintptr_t>(dx[lane()].data) : uintptr_t{0};
+    const bool accumulates = exists && dx[lane()].accumulate;
+    const unsigned sharing = __match_any_sync(kFullMask, address);
+    const int turn = __popc(sharing & ((1u << lane()) - 1));
+    for (int t = 0; t < count; ++t) {
+      const unsigned rows = __ballot_sync(kFullMask, exists && turn == t);
+      if (rows == 0) break;
+      const unsigned old = __ballot_sync(kFullMask, accumulates && turn == t);
+      if (old != 0) load(old);
+      sums.finish(shared, rows, old, dz, width);
+      store(rows);
+    }
+  }
+};
 
-__global__ void __launch_bounds__(kThreads)
-    spread_gradients_bf16(const Bf16FeatureGrad* dx, const Bf16* dz, Bf16Args args, int squares) {
-  const int block = static_cast<int>(blockIdx.x);
-  const int64_t sample = int64_t{block / squares} * kWarps + warp_in_block();
-  const int64_t row0 = int64_t{block % squares} * kSquare;
+__global__ void __launch_bounds__(kThreads, 4)  // else sm_90 saves registers and spills
+    spread_gradients_bf16(const Bf16FeatureGrad* dx, const Bf16* dz, Bf16Args args) {
+  const int64_t sample = int64_t{blockIdx.x} * kWarps + warp_in_block();
   if (sample >= args.B) return;
-  const int rows = args.square(row0), most = args.square(0);
-  const int of_warp = 2 * most * kStride + kSquare * kGStride;
+  const int most = args.square(0), of_warp = 2 * most * kStride + kSquare * kGStride;
   Bf16* shared = dynamic_shared<Bf16>() + warp_in_block() * of_warp;
   Bf16* g = shared + 2 * most * kStride;
   dz += sample * args.cols;
-  // Step n: chunk n / squares of the columns, square n % squares of the features that are summed.
-  const int steps = static_cast<int>((args.D + kChunk - 1) / kChunk) * squares;
   const auto buffer = [&](int n) { return shared + n % 2 * most * kStride; };
+  const SpreadSteps steps(args);
   const auto start_copy = [&](int n) {
-    if (n < steps) {
-      const int64_t first = int64_t{n % squares} * kSquare, k0 = int64_t{n / squares} * kChunk;
-      copy_rows(buffer(n), args, sample, first, args.square(first), k0);
+    if (n < steps.count()) {
+      const SpreadStep step = steps[n];
+      copy_rows(buffer(n), args, sample, step.column0, args.square(step.column0), step.k0);
     }
     copy_async_commit();
   };
   RowSums sums;
   start_copy(0);
-  for (int n = 0; n < steps; ++n) {
-    const int64_t first = int64_t{n % squares} * kSquare, k0 = int64_t{n / squares} * kChunk;
-    const int count = args.square(first), width = args.chunk(k0);
+  for (int n = 0; n < steps.count(); ++n) {
+    const SpreadStep step = steps[n];
+    const int count = args.square(step.column0), width = args.chunk(step.k0);
     start_copy(n + 1);
-    if (n == 0 || squares > 1) load_gradients(g, dz, args, row0, first);
+    if (n == 0 || steps.squares > 1) load_gradients(g, dz, args, step.row0, step.column0);
     copy_async_wait<1>();
     __syncwarp();
-    if (first == 0) sums.clear();
+    if (step.column0 == 0) sums.clear();
     sums.add(g, buffer(n), count, width);
     __syncwarp();
-    if (first + count < args.F) continue;
-    const Bf16* of_row0 = row0 == 0 ? dz + k0 : nullptr;
-    sums.finish(buffer(n), dx + row0, rows, of_row0, sample, k0, width);
-    __syncwarp();
-    write_rows(dx + row0, buffer(n), rows, sample, k0, width);
-    __syncwarp();
+    if (step.column0 + count < args.F) continue;
+    GradientRows{dx + step.row0, buffer(n), sample, step.k0, width}.write(
+        sums, args.square(step.row0), step.row0 == 0 ? dz + step.k0 : nullptr);
   }
 }
 
@@ -342,7 +339,7 @@ __global__ void __launch_bounds__(kThreads)
 void interaction_forward(View<Bf16, 2> z, std::span<const Bf16Feature> x, int64_t D,
                          bool self_interaction, CudaStream stream) {
   const auto F = static_cast<int64_t>(x.size());
-  check_interaction_shapes("interaction", z.cols(), F, D, self_interaction, kBf16Padding);
+  check_interaction_shapes("interaction", z.cols(), F, D, self_interaction, kInteractionPadding);
   const int64_t side = ceil_div(F, kSquare), squares = side * (side + 1) / 2;
   const int64_t rows = side == 1 ? F : 2 * kSquare;
   const auto bytes = static_cast<size_t>(kWarps * 2 * rows * kStride) * sizeof(Bf16);
@@ -355,16 +352,15 @@ void interaction_backward(std::span<const Bf16FeatureGrad> dx, View<const Bf16, 
                           std::span<const Bf16Feature> x, int64_t D, bool self_interaction,
                           CudaStream stream) {
   const auto F = static_cast<int64_t>(x.size());
-  check_interaction_shapes("interaction backward", dz.cols(), F, D, self_interaction, kBf16Padding);
+  check_interaction_shapes("interaction backward", dz.cols(), F, D, self_interaction,
+                           kInteractionPadding);
   check_gradient_count(dx.size(), x.size());
-  const int64_t squares = ceil_div(F, kSquare);
-  const int64_t numbers = 2 * std::min<int64_t>(F, kSquare) * kStride + kSquare * kGStride;
-  launch("interaction backward", spread_gradients_bf16,
-         {ceil_div(dz.rows(), kWarps) * squares, kThreads,
-          static_cast<size_t>(kWarps * numbers) * sizeof(Bf16)},
-         stream, dx.data(), dz.data,
-         Bf16Args{x.data(), dz.rows(), F, D, dz.cols(), self_interaction},
-         static_cast<int>(squares));
+  const Bf16Args args{x.data(), dz.rows(), F, D, dz.cols(), self_interaction};
+  const int64_t numbers = 2 * args.square(0) * kStride + kSquare * kGStride;
+  launch(
+      "interaction backward", spread_gradients_bf16,
+      {ceil_div(dz.rows(), kWarps), kThreads, static_cast<size_t>(kWarps * numbers) * sizeof(Bf16)},
+      stream, dx.data(), dz.data, args);
 }
 
 }  // namespace hotrow

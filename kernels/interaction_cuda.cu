@@ -6,33 +6,8 @@ namespace {
 
 constexpr int kTile = 4;      // a thread has kTile x kTile pairs
 constexpr int kThreads = 64;  // of a block with several samples, at most
+constexpr int kSquare = InteractionArgs::kSquare;
 constexpr int kMostThreads = kSquare / kTile * (kSquare / kTile);
-
-// A square of pairs (i, j), i from the rows of features and j from the columns; on the diagonal of
-// squares both are the same features and i >= j.
-struct Square {
-  int64_t row0, column0;
-  int rows, columns;  // features
-  bool diagonal;
-
-  // Squares count as pairs do: (0, 0), (1, 0), (1, 1), (2, 0), ...
-  constexpr Square(const InteractionArgs& args, int number) {
-    int row = 0;
-    while (number > row) number -= ++row;
-    row0 = int64_t{row} * kSquare;
-    column0 = int64_t{number} * kSquare;
-    rows = args.square(row0);
-    columns = args.square(column0);
-    diagonal = number == row;
-  }
-  // Rows of features of a sample in shared memory.
-  constexpr int height() const { return diagonal ? rows : rows + columns; }
-  // Where the pairs of row i start among those of the square that are kept, and how many there are.
-  constexpr int start(int i, bool self) const {
-    return diagonal ? static_cast<int>(interaction_pairs(i, self)) : i * columns;
-  }
-  constexpr int length(int i, bool self) const { return diagonal ? i + self : columns; }
-};
 
 // The pairs {row + r rows, column + c columns}, r, c < kTile: features side by side belong to
 // threads side by side, which then read different banks.
@@ -89,7 +64,7 @@ struct PairSums {
   }
 
   // Into the order of z.
-  __device__ void keep(float* shared, const PairTile& tile, const Square& square, bool self) const {
+  __device__ void keep(float* shared, const PairTile& tile, const Square& square) const {
 #pragma unroll
     for (int r = 0; r < kTile; ++r) {
 #pragma unroll
@@ -98,7 +73,7 @@ struct PairSums {
         if (i >= square.rows || j >= square.columns) continue;
         const int high = square.diagonal ? std::max(i, j) : i;
         const int low = square.diagonal ? std::min(i, j) : j;
-        if (low < square.length(high, self)) shared[square.start(high, self) + low] = of[r][c];
+        if (low < square.length(high)) shared[square.start(high) + low] = of[r][c];
       }
     }
   }
@@ -109,16 +84,20 @@ __device__ void write_run(float* z, const float* shared, int count) {
   for (int i = static_cast<int>(threadIdx.x); i < count; i += threads) __stcs(z + i, shared[i]);
 }
 
-// A row of z from shared memory: the pairs of one square.
+// A row of z from shared memory: the pairs of one square; the first square has the padding too.
 __device__ void write_pairs(float* z, const float* shared, const InteractionArgs& args,
                             const Square& square) {
   float* pairs = z + args.D;
-  if (square.row0 == 0) return write_run(pairs, shared, square.start(square.rows, args.self));
+  if (square.row0 == 0) {
+    const int thread = static_cast<int>(threadIdx.x);
+    if (thread < args.padding()) pairs[args.pairs_before(args.F) + thread] = 0;
+    return write_run(pairs, shared, square.start(square.rows));
+  }
   const int warps = static_cast<int>(blockDim.x) / kWarpSize;
   for (int i = warp_in_block(); i < square.rows; i += warps) {
     float* row = pairs + args.pairs_before(square.row0 + i) + square.column0;
-    const float* from = shared + square.start(i, args.self);
-    for (int j = lane(); j < square.length(i, args.self); j += kWarpSize) __stcs(row + j, from[j]);
+    const float* from = shared + square.start(i);
+    for (int j = lane(); j < square.length(i); j += kWarpSize) __stcs(row + j, from[j]);
   }
 }
 
@@ -158,15 +137,15 @@ __global__ void __launch_bounds__(kMostThreads)
       sums.add(rows, columns, tile, square, args.stride, (width + 3) / 4 * 4);
     }
     for (int s = 0; s < samples.count && square.row0 == 0; ++s) {  // x_0 itself
-      write_run(z + (samples.first + s) * args.cols() + k0, buffer(step) + s * height, width);
+      write_run(z + (samples.first + s) * args.cols + k0, buffer(step) + s * height, width);
     }
     __syncthreads();
   }
-  const int kept = square.start(square.rows, args.self);
-  if (busy) sums.keep(shared + tile.sample * kept, tile, square, args.self);
+  const int kept = square.start(square.rows);
+  if (busy) sums.keep(shared + tile.sample * kept, tile, square);
   __syncthreads();
   for (int s = 0; s < samples.count; ++s) {
-    write_pairs(z + (samples.first + s) * args.cols(), shared + s * kept, args, square);
+    write_pairs(z + (samples.first + s) * args.cols, shared + s * kept, args, square);
   }
 }
 
@@ -174,8 +153,9 @@ __global__ void __launch_bounds__(kMostThreads)
 
 void interaction_forward(Matrix z, std::span<const Feature> x, int64_t D, bool self_interaction,
                          CudaStream stream) {
-  InteractionArgs args = make_args(x, z.rows(), D, self_interaction);
-  check_interaction_shapes("interaction", z.cols(), args.F, D, self_interaction);
+  InteractionArgs args = make_args(x, z, D, self_interaction);
+  check_interaction_shapes("interaction", z.cols(), args.F, D, self_interaction,
+                           kInteractionPadding);
   const int64_t squares = ceil_div(args.F, kSquare), pairs = squares * (squares + 1) / 2;
   const int64_t side = ceil_div(std::min<int64_t>(args.F, kSquare), kTile);
   const bool one = squares == 1;

@@ -1,8 +1,9 @@
-// What both passes of the dot interaction share on a GPU.
+// What the passes of the dot interaction share on a GPU.
 //
 // They take features in squares of kSquare x kSquare pairs and columns in chunks, so that neither F
 // nor D is limited; the next chunk of the rows is on its way into shared memory while this one is
-// multiplied. A block has whole samples, several where they are small.
+// multiplied. In fp32 a block has whole samples, several where they are small; in bf16 a warp works
+// alone.
 #pragma once
 
 #include <algorithm>
@@ -19,20 +20,20 @@
 
 namespace hotrow {
 
-constexpr int kSquare = 64;  // features
-constexpr int kChunk = 64;   // columns
+constexpr int kChunk = 64;  // columns
 
-struct InteractionArgs {
-  const Feature* x;
+template <class T, int kSide>
+struct Interaction {
+  static constexpr int kSquare = kSide;  // features
+
+  const BasicFeature<T>* x;
   int64_t B, F, D;
+  int64_t cols;  // of z or dz
   bool self;
-  int samples;    // of a block
-  int stages;     // buffers of rows in shared memory, 1 or 2
-  int stride;     // floats from row to row in one of them
-  int row_shift;  // 2^row_shift threads copy a row
 
   constexpr int64_t pairs_before(int64_t f) const { return interaction_pairs(f, self); }
-  constexpr int64_t cols() const { return D + pairs_before(F); }
+  // The columns behind the last pair.
+  constexpr int64_t padding() const { return cols - D - pairs_before(F); }
   // Features of the square that starts at `first`, and columns of the chunk that starts at k0.
   constexpr int square(int64_t first) const {
     return static_cast<int>(std::min<int64_t>(F - first, kSquare));
@@ -40,6 +41,65 @@ struct InteractionArgs {
   constexpr int chunk(int64_t k0) const {
     return static_cast<int>(std::min<int64_t>(D - k0, kChunk));
   }
+};
+
+// A square of pairs (i, j), i from the rows of features and j from the columns; on the diagonal of
+// squares both are the same features and i > j, or i >= j with self interaction.
+struct Square {
+  int64_t row0, column0;
+  int rows, columns;  // features
+  bool diagonal, self;
+
+  // Squares count as pairs do: (0, 0), (1, 0), (1, 1), (2, 0), ...
+  template <class T, int kSide>
+  constexpr Square(const Interaction<T, kSide>& args, int number) : self(args.self) {
+    int row = 0;
+    while (number > row) number -= ++row;
+    row0 = int64_t{row} * kSide;
+    column0 = int64_t{number} * kSide;
+    rows = args.square(row0);
+    columns = args.square(column0);
+    diagonal = number == row;
+  }
+  // Rows of features in shared memory: the square's rows, and behind them its columns.
+  constexpr int height() const { return diagonal ? rows : rows + columns; }
+  // Where the pairs of row i start among those of the square that are kept, and how many there are.
+  constexpr int start(int i) const {
+    return diagonal ? static_cast<int>(interaction_pairs(i, self)) : i * columns;
+  }
+  constexpr int length(int i) const { return diagonal ? i + self : columns; }
+};
+
+// A step of a backward pass: the gradients of the square of features from row0 on get what the
+// features of the square from column0 on give to the columns of the chunk from k0 on.
+struct SpreadStep {
+  int64_t row0, column0, k0;
+};
+
+// All that goes to one chunk of one square of gradients comes one after the other, and squares of
+// gradients come in their order, so that those that share memory add to it in that order.
+struct SpreadSteps {
+  int side, squares, chunks;
+
+  template <class T, int kSide>
+  explicit constexpr SpreadSteps(const Interaction<T, kSide>& args)
+      : side(kSide),
+        squares(static_cast<int>((args.F + kSide - 1) / kSide)),
+        chunks(static_cast<int>((args.D + kChunk - 1) / kChunk)) {}
+  constexpr int count() const { return squares * chunks * squares; }
+  constexpr SpreadStep operator[](int n) const {
+    return {int64_t{n / squares / chunks} * side, int64_t{n % squares} * side,
+            int64_t{n / squares % chunks} * kChunk};
+  }
+};
+
+// ---- fp32
+
+struct InteractionArgs : Interaction<float, 64> {
+  int samples;    // of a block
+  int stages;     // buffers of rows in shared memory, 1 or 2
+  int stride;     // floats from row to row in one of them
+  int row_shift;  // 2^row_shift threads copy a row
 };
 
 struct Samples {
@@ -122,16 +182,8 @@ inline LaunchShape shape_blocks(InteractionArgs& args, const SampleNeeds& needs,
           static_cast<size_t>(samples * bytes)};
 }
 
-inline InteractionArgs make_args(std::span<const Feature> x, int64_t B, int64_t D, bool self) {
-  return {.x = x.data(),
-          .B = B,
-          .F = static_cast<int64_t>(x.size()),
-          .D = D,
-          .self = self,
-          .samples = 1,
-          .stages = 1,
-          .stride = 0,
-          .row_shift = 0};
+inline InteractionArgs make_args(std::span<const Feature> x, ConstMatrix z, int64_t D, bool self) {
+  return {{x.data(), z.rows(), static_cast<int64_t>(x.size()), D, z.cols(), self}, 1, 1, 0, 0};
 }
 
 }  // namespace hotrow

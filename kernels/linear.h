@@ -11,10 +11,16 @@
 // With Precision::kBfloat16 the three products round their factors x, w and dz; all that is written
 // stays fp32. Determinism: as kernels/core/gemm.h; db sums down the rows. Cost: forward 2 B N K
 // flop, backward 4 B N K flop; bytes 4 (B (N + K) + N K) per product. Errors: InvalidArgument for
-// shapes that do not fit. CUDA: the products are those of kernels/core/gemm_cuda.h, with its bits,
-// and kFloat32 means what its GemmContext says; db sums rows that lie 8 apart in each of up to 64
-// parts of the batch, then the 8 sums, then the parts; the gradient of an activation has the CPU's
-// bits. Source: own derivation (chain rule).
+// shapes that do not fit. Source: own derivation (chain rule).
+//
+// CUDA: matrices are aligned to 16 bytes. The products are those of kernels/core/gemm_cuda.h, with
+// its bits, and kFloat32 means what its GemmContext says; a layer of one output multiplies in fp32,
+// or rounds to bf16, by kernels of its own, without the library. Factors to be rounded are copied,
+// and so are x, w, dx and dw where K is no multiple of 4, with zeros behind each row. Bias and
+// activation come after the product, in a pass over y: what the library can do of them on its way
+// promises neither to pass NaN on nor to take any bias. db sums every 8th row (of narrow layers
+// every 16th to 256th) in each of up to 64 parts of the batch, then those sums, then the parts; the
+// gradient of an activation has the CPU's bits.
 #pragma once
 
 #include <cstddef>
@@ -57,8 +63,9 @@ struct LinearBackward {
 };
 void linear_backward(const LinearBackward& args, CpuStream stream);
 
-// Of the workspace of `gemms`, at least, for the db of a layer.
-size_t linear_workspace_bytes(int64_t batch, int64_t width);
+// What both passes of a layer with K inputs and N outputs take of the workspace of `gemms`, at
+// least; some tens of MiB more serve the library best.
+size_t linear_workspace_bytes(int64_t B, int64_t K, int64_t N, Precision precision);
 void linear_backward(const LinearBackward& args, GemmContext& gemms, CudaStream stream);
 
 }  // namespace hotrow

@@ -1,23 +1,44 @@
-#include <algorithm>
-#include <cmath>
+#include "kernels/linear_cuda.cuh"
 
 #include "kernels/core/async.cuh"
-#include "kernels/core/launch.cuh"
-#include "kernels/core/parallel.h"
+#include "kernels/core/carver.h"
+#include "kernels/core/columns.cuh"
 #include "kernels/core/vec.cuh"
 #include "kernels/core/warp.cuh"
-#include "kernels/linear.h"
 #include "kernels/linear_shapes.h"
 
 namespace hotrow {
 namespace {
 
-constexpr int kThreads = 256;
+constexpr int kThreads = kLinearThreads;
 constexpr int kWarps = kThreads / kWarpSize;
 
-__global__ void __launch_bounds__(kThreads) sigmoid(float* y, int64_t n) {
-  const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
-  if (i < n) y[i] = 1.0f / (1.0f + expf(-y[i]));
+// ---- activations
+
+template <int kVec>
+__global__ void __launch_bounds__(kThreads)
+    add_bias(float* y, const float* bias, Activation activation, MatrixCover cover) {
+  Columns<kVec> v[MatrixCover::kRowsEach];  // all under way before the first is used
+  cover.for_each([&](int i, int64_t row, int64_t vector) {
+    v[i] = load_columns<kVec>(y + (row * cover.vectors + vector) * kVec);
+  });
+  cover.for_each([&](int i, int64_t row, int64_t vector) {
+#pragma unroll
+    for (int c = 0; c < kVec; ++c) {
+      const float b = bias == nullptr ? 0.0f : __ldg(bias + vector * kVec + c);
+      v[i].x[c] = activate(v[i].x[c] + b, activation);
+    }
+    store_columns<kVec>(y + (row * cover.vectors + vector) * kVec, v[i]);
+  });
+}
+
+// y = act(y + bias); y is aligned to 16 bytes.
+void finish_forward(Matrix y, const float* bias, Activation activation, CudaStream stream) {
+  if (bias == nullptr && activation == Activation::kNone) return;
+  const bool wide = y.cols() % 4 == 0;
+  const MatrixCover cover(y.rows(), wide ? y.cols() / 4 : y.cols());
+  launch("linear_forward", wide ? add_bias<4> : add_bias<1>, cover.shape(), stream, y.data, bias,
+         activation, cover);
 }
 
 template <Activation kActivation>
@@ -55,74 +76,197 @@ void launch_gate(float* dz, const float* dy, const float* y, int64_t n, CudaStre
          dz, dy, y, n, vectors);
 }
 
-// ---- sums down the columns of dz: a warp's lanes have a column each
+// ---- sums down columns
 
 int64_t num_parts(int64_t rows) { return std::clamp<int64_t>(ceil_div(rows, 256), 1, 64); }
 
-// sums (parts, columns) of the parts of the rows.
-__global__ void __launch_bounds__(kThreads)
-    sum_parts(float* sums, const float* dz, int64_t rows, int64_t columns, unsigned parts) {
-  const int64_t part = blockIdx.x % parts;
-  const int64_t column = int64_t{blockIdx.x / parts} * kWarpSize + lane();
-  const int64_t end = rows * (part + 1) / parts;
+// A warp's lanes have 2^shift columns, and as many rows below each other as there is room for.
+__global__ void __launch_bounds__(kThreads) sum_parts(float* sums, const float* in, int64_t rows,
+                                                      int64_t columns, int shift, unsigned parts) {
+  const int side = 1 << shift, height = kWarpSize >> shift;
+  const int64_t part = blockIdx.x % parts, end = rows * (part + 1) / parts;
+  const int64_t column = int64_t{blockIdx.x / parts} * side + (lane() & (side - 1));
   float sum = 0;
   if (column < columns) {
 #pragma unroll 8
-    for (int64_t row = rows * part / parts + warp_in_block(); row < end; row += kWarps) {
-      sum += __ldg(dz + row * columns + column);
+    for (int64_t row = rows * part / parts + warp_in_block() * height + (lane() >> shift);
+         row < end; row += kWarps * height) {
+      sum += __ldg(in + row * columns + column);
     }
   }
+  for (int h = kWarpSize / 2; h >= side; h /= 2) sum += __shfl_xor_sync(kFullMask, sum, h);
   float* of_warp = dynamic_shared<float>();
   of_warp[threadIdx.x] = sum;
   __syncthreads();
-  if (warp_in_block() > 0 || column >= columns) return;
+  if (static_cast<int>(threadIdx.x) >= side || column >= columns) return;
   for (int warp = 1; warp < kWarps; ++warp) sum += of_warp[warp * kWarpSize + lane()];
   sums[part * columns + column] = sum;
 }
 
-__global__ void __launch_bounds__(kThreads)
-    add_parts(float* db, const float* sums, int64_t columns, unsigned parts) {
-  const int64_t column = int64_t{blockIdx.x} * kThreads + threadIdx.x;
-  if (column >= columns) return;
-  float sum = 0;
-#pragma unroll 8
-  for (unsigned part = 0; part < parts; ++part) sum += sums[part * columns + column];
-  db[column] = sum;
+// ---- copies of rows that are whole 16 bytes
+
+int64_t round_up(int64_t n, int64_t to) { return ceil_div(n, to) * to; }
+
+__device__ void store_vector(float* to, const float (&v)[4]) {
+  store4(to, {{v[0], v[1], v[2], v[3]}});
+}
+__device__ void store_vector(Bf16* to, const float (&v)[8]) {
+  uint32_t words[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    words[i] = round_factor(v[2 * i]).bits | uint32_t{round_factor(v[2 * i + 1]).bits} << 16;
+  }
+  *reinterpret_cast<uint4*>(aligned16(to)) = make_uint4(words[0], words[1], words[2], words[3]);
 }
 
-void sum_columns(float* db, const float* dz, int64_t rows, int64_t columns, GemmContext& gemms,
-                 CudaStream stream) {
-  const size_t needed = linear_workspace_bytes(rows, columns), got = gemms.workspace().size();
-  require(got >= needed,
-          "[linear_backward] workspace too small: got {} bytes, expected at least {}", got, needed);
-  auto* sums = reinterpret_cast<float*>(gemms.workspace().data());
-  const auto parts = static_cast<unsigned>(num_parts(rows));
-  launch("linear_backward", sum_parts,
-         {ceil_div(columns, kWarpSize) * parts, kThreads, kThreads * sizeof(float)}, stream, sums,
-         dz, rows, columns, parts);
-  launch("linear_backward", add_parts, {ceil_div(columns, kThreads), kThreads}, stream, db, sums,
-         columns, parts);
+// Rows of `columns` floats as vectors of T, with zeros behind each row.
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    copy_rows(T* to, const float* from, int64_t columns, MatrixCover cover) {
+  constexpr int kSize = kInVector<T>;
+  cover.for_each([&](int, int64_t row, int64_t vector) {
+    const float* in = from + row * columns + vector * kSize;
+    const int64_t left = columns - vector * kSize;
+    float v[kSize];
+#pragma unroll
+    for (int c = 0; c < kSize; c += 4) {
+      if (c + 4 <= left && is_aligned16(in)) {
+        const Float4 four = load4_read_only(in + c);
+#pragma unroll
+        for (int i = 0; i < 4; ++i) v[c + i] = four[i];
+      } else {
+#pragma unroll
+        for (int i = c; i < c + 4; ++i) v[i] = i < left ? __ldg(in + i) : 0.0f;
+      }
+    }
+    store_vector(to + (row * cover.vectors + vector) * kSize, v);
+  });
 }
+
+// The columns of `to` from rows of `stride` floats.
+__global__ void __launch_bounds__(kThreads)
+    uncopy_rows(float* to, const float* from, int64_t stride, bool accumulate, MatrixCover cover) {
+  cover.for_each([&](int, int64_t row, int64_t column) {
+    float* at = to + row * cover.vectors + column;
+    const float v = from[row * stride + column];
+    *at = accumulate ? *at + v : v;
+  });
+}
+
+template <class T>
+CudaFactor copy_factor(void* copy, ConstMatrix m, CudaStream stream) {
+  const int64_t vectors = ceil_div(m.cols(), kInVector<T>);
+  const MatrixCover cover(m.rows(), vectors);
+  launch("linear", copy_rows<T>, cover.shape(), stream, static_cast<T*>(copy), m.data, m.cols(),
+         cover);
+  return {copy, vectors * kInVector<T>};
+}
+
+// ---- products
+
+// What a layer takes of the workspace; null where it needs none.
+struct LayerScratch {
+  void *x = nullptr, *w = nullptr, *dz = nullptr;  // copies of factors
+  float *dx = nullptr, *dw = nullptr;              // copies of results; that of dx lies over x's
+  float* sums = nullptr;
+  size_t bytes;
+
+  LayerScratch(const void* workspace, int64_t B, int64_t K, int64_t N, Precision precision) {
+    Carver carver(workspace);
+    const auto take = [&](int64_t numbers, int64_t size) {
+      return carver.take<void>(static_cast<size_t>(numbers * size));
+    };
+    const bool one = N == 1;
+    sums = static_cast<float*>(
+        take(std::max(num_parts(B) * N, one ? one_output_floats(B, K) : 0), sizeof(float)));
+    const bool bf16 = precision == Precision::kBfloat16, padded = K % 4 != 0;
+    if (!one && (bf16 || padded)) {
+      const int64_t size = bf16 ? sizeof(Bf16) : sizeof(float);
+      const int64_t stride = round_up(K, 16 / size), floats = round_up(K, 4);
+      x = take(std::max(B * stride * size, padded ? B * floats * int64_t{sizeof(float)} : 0), 1);
+      w = take(N * stride, size);
+      if (bf16) dz = take(B * round_up(N, 8), size);
+      if (padded) {
+        dx = static_cast<float*>(x);
+        dw = static_cast<float*>(take(N * floats, sizeof(float)));
+      }
+    }
+    bytes = carver.scratch_bytes();
+  }
+};
+
+// The products of a layer, whose sizes are those of x (B, K) and w (N, K).
+class LayerProducts {
+ public:
+  LayerProducts(ConstMatrix x, ConstMatrix w, Precision precision, GemmContext& gemms,
+                CudaStream stream)
+      : scratch_(gemms.workspace().data(), x.rows(), x.cols(), w.rows(), precision),
+        bf16_(precision == Precision::kBfloat16),
+        gemms_(gemms),
+        stream_(stream) {
+    const size_t got = gemms.workspace().size();
+    require(got >= scratch_.bytes,
+            "[linear] workspace too small: got {} bytes, expected at least {}", got,
+            scratch_.bytes);
+  }
+  const LayerScratch& scratch() const { return scratch_; }
+
+  CudaFactor factor(ConstMatrix m, void* copy) const {
+    if (copy == nullptr) return {m.data, m.cols()};
+    return bf16_ ? copy_factor<Bf16>(copy, m, stream_) : copy_factor<float>(copy, m, stream_);
+  }
+  static CudaFactor transposed(CudaFactor factor) {
+    factor.layout = GemmLayout::kColumns;
+    return factor;
+  }
+  // c (+)= a b with k columns of a.
+  void run(Matrix c, float* copy, CudaFactor a, CudaFactor b, int64_t k,
+           bool accumulate = false) const {
+    const int64_t columns = copy == nullptr ? c.cols() : round_up(c.cols(), 4);
+    gemms_.run({.m = c.rows(),
+                .n = columns,
+                .k = k,
+                .c = copy == nullptr ? c.data : copy,
+                .c_stride = columns,
+                .a = a,
+                .b = b,
+                .bf16 = bf16_,
+                .accumulate = accumulate && copy == nullptr,
+                .taken = scratch_.bytes},
+               stream_);
+    if (copy == nullptr) return;
+    const MatrixCover cover(c.rows(), c.cols());
+    launch("linear", uncopy_rows, cover.shape(), stream_, c.data, copy, columns, accumulate, cover);
+  }
+
+ private:
+  LayerScratch scratch_;
+  bool bf16_;
+  GemmContext& gemms_;
+  CudaStream stream_;
+};
 
 }  // namespace
+
+void sum_down(float* sums, const float* in, int64_t rows, int64_t columns, int64_t parts,
+              CudaStream stream) {
+  const auto needed = static_cast<unsigned>(std::min<int64_t>(columns, kWarpSize));
+  const int shift = std::countr_zero(std::bit_ceil(needed));
+  launch("linear_backward", sum_parts,
+         {ceil_div(columns, 1 << shift) * parts, kThreads, kThreads * sizeof(float)}, stream, sums,
+         in, rows, columns, shift, static_cast<unsigned>(parts));
+}
 
 void linear_forward(Matrix y, ConstMatrix x, ConstMatrix w, ConstVector bias, Activation activation,
                     Precision precision, GemmContext& gemms, CudaStream stream) {
   check_linear_forward(y, x, w, bias);
   if (y.size() == 0) return;
-  gemms.run({.m = y.rows(),
-             .n = y.cols(),
-             .k = x.cols(),
-             .c = y.data,
-             .a = {x.data, x.cols()},
-             .b = {w.data, w.cols(), GemmLayout::kColumns},
-             .bias = bias.data,
-             .relu = activation == Activation::kRelu,
-             .precision = precision},
-            stream);
-  if (activation != Activation::kSigmoid) return;
-  launch("linear_forward", sigmoid, {ceil_div(y.size(), kThreads), kThreads}, stream, y.data,
-         y.size());
+  if (w.rows() == 1) return one_output_forward(y, x, w, bias, activation, precision, stream);
+  const LayerProducts products(x, w, precision, gemms, stream);
+  const CudaFactor a = products.factor(x, products.scratch().x);
+  const CudaFactor b = products.factor(w, products.scratch().w);
+  products.run(y, nullptr, a, LayerProducts::transposed(b), a.stride);
+  finish_forward(y, bias.data, activation, stream);
 }
 
 void activation_backward(float* dz, ConstMatrix dy, ConstMatrix y, Activation activation,
@@ -138,38 +282,32 @@ void activation_backward(float* dz, ConstMatrix dy, ConstMatrix y, Activation ac
   }
 }
 
-size_t linear_workspace_bytes(int64_t batch, int64_t width) {
-  return static_cast<size_t>(num_parts(batch) * width) * sizeof(float);
+size_t linear_workspace_bytes(int64_t B, int64_t K, int64_t N, Precision precision) {
+  return LayerScratch(nullptr, B, K, N, precision).bytes;
 }
 
 void linear_backward(const LinearBackward& a, GemmContext& gemms, CudaStream stream) {
   check_linear_backward(a);
-  const int64_t rows = a.x.rows(), n = a.w.rows(), k = a.w.cols();
-  if (a.db.data != nullptr) sum_columns(a.db.data, a.dz, rows, n, gemms, stream);
-  if (rows == 0) {
+  const int64_t B = a.x.rows(), N = a.w.rows();
+  const LayerProducts products(a.x, a.w, a.precision, gemms, stream);
+  const LayerScratch& scratch = products.scratch();
+  if (a.db.data != nullptr) {
+    sum_down(scratch.sums, a.dz, B, N, num_parts(B), stream);
+    sum_down(a.db.data, scratch.sums, num_parts(B), N, 1, stream);
+  }
+  if (B == 0) {
     const size_t bytes = static_cast<size_t>(a.dw.size()) * sizeof(float);
     return check_cuda(
         cudaMemsetAsync(a.dw.data, 0, bytes, static_cast<cudaStream_t>(stream.native)),
         "linear_backward", "setting dw to zero");
   }
-  gemms.run({.m = n,
-             .n = k,
-             .k = rows,
-             .c = a.dw.data,
-             .a = {a.dz, n, GemmLayout::kColumns},
-             .b = {a.x.data, k},
-             .precision = a.precision},
-            stream);
+  if (N == 1) return one_output_backward(a, scratch.sums, stream);
+  const CudaFactor dz = products.factor({a.dz, {B, N}}, scratch.dz);
+  const CudaFactor x = products.factor(a.x, scratch.x);
+  products.run(a.dw, scratch.dw, LayerProducts::transposed(dz), x, B);
   if (a.dx.data == nullptr) return;
-  gemms.run({.m = rows,
-             .n = k,
-             .k = n,
-             .c = a.dx.data,
-             .a = {a.dz, n},
-             .b = {a.w.data, k},
-             .accumulate = a.accumulate_dx,
-             .precision = a.precision},
-            stream);
+  const CudaFactor w = products.factor(a.w, scratch.w);
+  products.run(a.dx, scratch.dx, dz, w, N, a.accumulate_dx);
   if (a.dx_is_dz) {
     launch_gate<Activation::kRelu>(a.dx.data, a.dx.data, a.x.data, a.dx.size(), stream);
   }

@@ -1,6 +1,7 @@
 #include "kernels/sparse_route.h"
 
 #include <cstdint>
+#include <limits>
 
 #include "kernels/argument_checks.h"
 #include "kernels/core/launch.cuh"
@@ -14,12 +15,12 @@ constexpr int kThreads = 256;
 constexpr int kItems = 4;  // a thread: all are loaded before the first is looked at
 constexpr unsigned long long kNone = ~0ull;  // as a position: -1
 
-// Which item a thread's k-th is: lanes side by side, positions ascending with k.
-__device__ int64_t item(int k) {
-  return (int64_t{blockIdx.x} * kItems + k) * kThreads + threadIdx.x;
+// Which item the k-th of a thread of this block is: lanes side by side, positions ascending with k.
+__device__ int64_t item(int64_t block, int k) {
+  return (block * kItems + k) * kThreads + threadIdx.x;
 }
 
-LaunchShape shape_for(int64_t n) { return {ceil_div(n, kThreads * kItems), kThreads}; }
+int64_t blocks_for(int64_t n) { return ceil_div(n, kThreads * kItems); }
 
 // *bad becomes the smallest `first` of all threads. For whole warps.
 __device__ void report(int64_t* bad, unsigned long long first) {
@@ -27,46 +28,39 @@ __device__ void report(int64_t* bad, unsigned long long first) {
   if (lane() == 0 && first != kNone) atomicMin(reinterpret_cast<unsigned long long*>(bad), first);
 }
 
+// Whether number i of a list, which follows `before`, is as the list wants it.
 template <class Out, class In>
-__global__ void copy_ids_kernel(Out* out, int64_t* bad, const In* ids, int64_t n, int64_t rows) {
-  In id[kItems] = {};
-#pragma unroll
-  for (int k = 0; k < kItems; ++k) {
-    if (item(k) < n) id[k] = ids[item(k)];
-  }
-  unsigned long long first = kNone;
-#pragma unroll
-  for (int k = kItems - 1; k >= 0; --k) {
-    const int64_t i = item(k);
-    if (i >= n) continue;
-    const bool good = id[k] >= 0 && id[k] < rows;
-    out[i] = good ? static_cast<Out>(id[k]) : Out{0};
-    if (!good) first = static_cast<unsigned long long>(i);
-  }
-  report(bad, first);
+__device__ bool is_good(const RouteList<Out, In>& list, int64_t i, int64_t x, int64_t before) {
+  if (x < 0 || x > int64_t{std::numeric_limits<Out>::max()}) return false;
+  if (!list.offsets) return x < list.limit;
+  return x >= before && x <= list.limit && (i > 0 || x == 0) && (i < list.n - 1 || x == list.limit);
 }
 
 template <class Out, class In>
-__global__ void copy_offsets_kernel(Out* out, int64_t* bad, const In* offsets, int64_t bags,
-                                    int64_t num_ids) {
-  In offset[kItems] = {}, before[kItems] = {};
+__global__ void copy_lists_kernel(const RouteList<Out, In>* lists, int64_t* bad,
+                                  unsigned list_blocks) {
+  const unsigned l = blockIdx.x / list_blocks, block = blockIdx.x - l * list_blocks;
+  const RouteList<Out, In> list = lists[l];
+  In x[kItems] = {}, before[kItems] = {};
 #pragma unroll
   for (int k = 0; k < kItems; ++k) {
-    const int64_t i = item(k);
-    if (i <= bags) offset[k] = offsets[i];
-    if (i > 0 && i <= bags) before[k] = offsets[i - 1];
+    const int64_t i = item(block, k);
+    if (i < list.n) x[k] = list.in[i];
+    if (list.offsets && i > 0 && i < list.n) before[k] = list.in[i - 1];
   }
+  const int64_t most = std::numeric_limits<Out>::max();
+  const int64_t last = list.limit < most ? list.limit : most;  // for offsets
   unsigned long long first = kNone;
 #pragma unroll
   for (int k = kItems - 1; k >= 0; --k) {
-    const int64_t i = item(k), x = offset[k];
-    if (i > bags) continue;
-    out[i] = static_cast<Out>(x < 0 ? 0 : x > num_ids ? num_ids : x);
-    const bool good =
-        x >= before[k] && x <= num_ids && (i > 0 || x == 0) && (i < bags || x == num_ids);
+    const int64_t i = item(block, k), number = x[k];
+    if (i >= list.n) continue;
+    const bool good = is_good(list, i, number, before[k]);
+    const int64_t clamped = !list.offsets || number < 0 ? 0 : number > last ? last : number;
+    list.out[i] = static_cast<Out>(good ? number : clamped);
     if (!good) first = static_cast<unsigned long long>(i);
   }
-  report(bad, first);
+  report(bad + l, first);
 }
 
 template <class Id>
@@ -75,11 +69,11 @@ __global__ void quotient_remainder_kernel(Id* quotient, Id* remainder, const Id*
   Id id[kItems] = {};
 #pragma unroll
   for (int k = 0; k < kItems; ++k) {
-    if (item(k) < n) id[k] = ids[item(k)];
+    if (item(blockIdx.x, k) < n) id[k] = ids[item(blockIdx.x, k)];
   }
 #pragma unroll
   for (int k = 0; k < kItems; ++k) {
-    const int64_t i = item(k);
+    const int64_t i = item(blockIdx.x, k);
     if (i >= n) continue;
     const Id q = id[k] / collisions;
     quotient[i] = q;
@@ -87,42 +81,34 @@ __global__ void quotient_remainder_kernel(Id* quotient, Id* remainder, const Id*
   }
 }
 
-void set_none(const char* op, int64_t* bad, CudaStream stream) {
-  check_cuda(cudaMemsetAsync(bad, 0xFF, sizeof(*bad), static_cast<cudaStream_t>(stream.native)), op,
-             "cudaMemsetAsync");
-}
-
 }  // namespace
 
 template <class Out, class In>
-void copy_ids(Out* out, int64_t* bad, const In* ids, int64_t n, int64_t rows, CudaStream stream) {
-  check_holds<Out>("copy_ids", rows - 1);
-  set_none("copy_ids", bad, stream);
-  launch("copy_ids", copy_ids_kernel<Out, In>, shape_for(n), stream, out, bad, ids, n, rows);
-}
-
-template <class Out, class In>
-void copy_offsets(Out* out, int64_t* bad, const In* offsets, int64_t bags, int64_t num_ids,
-                  CudaStream stream) {
-  check_holds<Out>("copy_offsets", num_ids);
-  set_none("copy_offsets", bad, stream);
-  launch("copy_offsets", copy_offsets_kernel<Out, In>, shape_for(bags + 1), stream, out, bad,
-         offsets, bags, num_ids);
+void copy_lists(std::span<const RouteList<Out, In>> lists, int64_t* bad, int64_t max_n,
+                CudaStream stream) {
+  constexpr const char* kOp = "copy_lists";
+  if (lists.empty()) return;
+  check_cuda(cudaMemsetAsync(bad, 0xFF, lists.size() * sizeof(*bad),
+                             static_cast<cudaStream_t>(stream.native)),
+             kOp, "cudaMemsetAsync");
+  const int64_t list_blocks = blocks_for(max_n);
+  launch(kOp, copy_lists_kernel<Out, In>, {std::ssize(lists) * list_blocks, kThreads}, stream,
+         lists.data(), bad, static_cast<unsigned>(list_blocks));
 }
 
 template <class Id>
 void quotient_remainder(Id* quotient, Id* remainder, const Id* ids, int64_t n, Id collisions,
                         CudaStream stream) {
   check_collisions(collisions);
-  launch("quotient_remainder", quotient_remainder_kernel<Id>, shape_for(n), stream, quotient,
-         remainder, ids, n, collisions);
+  launch("quotient_remainder", quotient_remainder_kernel<Id>, {blocks_for(n), kThreads}, stream,
+         quotient, remainder, ids, n, collisions);
 }
 
-#define HOTROW_INSTANTIATE(Id)                                                             \
-  template void copy_ids(int32_t*, int64_t*, const Id*, int64_t, int64_t, CudaStream);     \
-  template void copy_ids(int64_t*, int64_t*, const Id*, int64_t, int64_t, CudaStream);     \
-  template void copy_offsets(int32_t*, int64_t*, const Id*, int64_t, int64_t, CudaStream); \
-  template void copy_offsets(int64_t*, int64_t*, const Id*, int64_t, int64_t, CudaStream); \
+#define HOTROW_INSTANTIATE(Id)                                                         \
+  template void copy_lists(std::span<const RouteList<int32_t, Id>>, int64_t*, int64_t, \
+                           CudaStream);                                                \
+  template void copy_lists(std::span<const RouteList<int64_t, Id>>, int64_t*, int64_t, \
+                           CudaStream);                                                \
   template void quotient_remainder(Id*, Id*, const Id*, int64_t, Id, CudaStream);
 HOTROW_INSTANTIATE(int32_t)
 HOTROW_INSTANTIATE(int64_t)

@@ -1,12 +1,8 @@
 #!/usr/bin/env python3
 """Plants each violation of the layout in a small tree and expects check_layout.py to name it."""
-import os
-import subprocess
-import sys
-import tempfile
 import unittest
 
-SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scripts", "check_layout.py")
+import script_on_tree
 
 # A tree that obeys every rule: one op, one file a folder, one function of each common shape.
 GOOD = {
@@ -29,13 +25,8 @@ GOOD = {
 
 def run(tree):
     """Exit status and printed text of check_layout.py on `tree` (path -> text)."""
-    with tempfile.TemporaryDirectory() as root:
-        for path, text in tree.items():
-            os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
-            with open(os.path.join(root, path), "w", encoding="utf-8") as f:
-                f.write(text)
-        done = subprocess.run([sys.executable, SCRIPT, root], capture_output=True, text=True, check=False)
-        return done.returncode, done.stdout + done.stderr
+    done = script_on_tree.run("check_layout.py", tree)
+    return done.returncode, done.stdout + done.stderr
 
 
 class CheckLayout(unittest.TestCase):

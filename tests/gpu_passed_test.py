@@ -2,23 +2,15 @@
 """Runs gpu_passed.py on small trees."""
 import hashlib
 import json
-import os
-import subprocess
-import sys
-import tempfile
 import unittest
 
-SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scripts", "gpu_passed.py")
+import script_on_tree
+
 KERNELS = {"kernels/a_cuda.cu": "a", "kernels/b_cuda.cu": "b", "kernels/core/warp.cuh": "w"}
 
 
 def run(tree):
-    with tempfile.TemporaryDirectory() as root:
-        for path, text in tree.items():
-            os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
-            with open(os.path.join(root, path), "w", encoding="utf-8") as f:
-                f.write(text)
-        return subprocess.run([sys.executable, SCRIPT, root], capture_output=True, text=True, check=True).stdout
+    return script_on_tree.run("gpu_passed.py", tree).stdout
 
 
 def record(tree):

@@ -2,9 +2,9 @@
 // that CUDA C++ has no word for. The declarations are the contract; tests/support/cuda_on_host has
 // the same ones for the host.
 //
-// Lanes and layouts are those of the PTX ISA manual: "cp.async", "cp.async.bulk", "mbarrier",
-// "ldmatrix" and "mma.m16n8k16", "mma.m16n8k8". Pointers named shared_... are generic pointers into
-// the block's shared memory; those named global_... are global memory.
+// Lanes and layouts are those of the PTX ISA manual: "cp.async", "ldmatrix" and "mma.m16n8k16".
+// Pointers named shared_... are generic pointers into the block's shared memory; those named
+// global_... are global memory.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -54,71 +54,6 @@ __device__ __forceinline__ void copy_async_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");
 }
 
-// Counts arrivals and bytes in shared memory, phase by phase: a phase ends when `arrivals` threads
-// have arrived and all bytes that were expected have landed. Phases have parity 0, 1, 0, ... The
-// functions on barriers and bulk_copy need sm_90; on older devices they trap.
-struct Barrier {
-  uint64_t word;
-};
-
-// By one thread, with a block barrier before anybody else uses it.
-__device__ __forceinline__ void barrier_init(Barrier* barrier, int arrivals) {
-#if __CUDA_ARCH__ >= 900
-  asm volatile(
-      "mbarrier.init.shared::cta.b64 [%0], %1;\n\t"
-      "fence.mbarrier_init.release.cluster;\n\t"
-      "fence.proxy.async.shared::cta;" ::"r"(shared_address(barrier)),
-      "r"(arrivals)
-      : "memory");
-#else
-  __trap();
-#endif
-}
-// Arrives, and lets the phase also wait for `bytes` of bulk copies.
-__device__ __forceinline__ void barrier_expect(Barrier* barrier, unsigned bytes) {
-#if __CUDA_ARCH__ >= 900
-  asm volatile(
-      "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(barrier)),
-      "r"(bytes)
-      : "memory");
-#else
-  __trap();
-#endif
-}
-// Returns when the phase of this parity has ended: at once where the next one is under way, and so
-// for parity 1 before the first phase has ended. What the phase waited for is then visible.
-__device__ __forceinline__ void barrier_wait(Barrier* barrier, unsigned parity) {
-#if __CUDA_ARCH__ >= 900
-  asm volatile(
-      "{\n\t"
-      ".reg .pred ended;\n\t"
-      "again:\n\t"
-      "mbarrier.try_wait.parity.shared::cta.b64 ended, [%0], %1;\n\t"
-      "@ended bra done;\n\t"
-      "bra again;\n\t"
-      "done:\n\t"
-      "}" ::"r"(shared_address(barrier)),
-      "r"(parity)
-      : "memory");
-#else
-  __trap();
-#endif
-}
-// Starts one copy by one thread; addresses and bytes are multiples of 16. Its bytes count for
-// `barrier`, where they must be expected.
-__device__ __forceinline__ void bulk_copy(void* shared_to, const void* global_from, unsigned bytes,
-                                          Barrier* barrier) {
-#if __CUDA_ARCH__ >= 900
-  asm volatile(
-      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::
-          "r"(shared_address(shared_to)),
-      "l"(global_from), "r"(bytes), "r"(shared_address(barrier))
-      : "memory");
-#else
-  __trap();
-#endif
-}
-
 // By all lanes of a warp: four 8 x 8 matrices of 16-bit numbers. Lane 8 i + j gives the address of
 // row j of matrix i, 16 bytes aligned to 16. Lane l gets of matrix i, in r[i], the elements 2 (l %
 // 4) (lower half) and 2 (l % 4) + 1 of row l / 4.
@@ -147,24 +82,6 @@ __device__ __forceinline__ void mma_bf16(float (&c)[4], const uint32_t (&a)[4],
                                          const uint32_t (&b)[2]) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-      "{%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-}
-
-// x rounded to tf32, 11 significant bits, ties away from zero, as the bits of a float.
-__device__ __forceinline__ uint32_t round_tf32(float x) {
-  uint32_t bits;
-  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
-  return bits;
-}
-// The same product with A (16, 8) and B (8, 8) tf32, as round_tf32 gives them:
-//   a[0] = A[g][t]  a[1] = A[g + 8][t]  a[2] = A[g][t + 4]  a[3] = A[g + 8][t + 4]
-//   b[0] = B[t][g]  b[1] = B[t + 4][g]
-__device__ __forceinline__ void mma_tf32(float (&c)[4], const uint32_t (&a)[4],
-                                         const uint32_t (&b)[2]) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
       "{%8, %9}, {%0, %1, %2, %3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));

@@ -1,11 +1,14 @@
-// The matrix product of kernels/core/gemm.h on a GPU.
+// Products of matrices on a GPU.
 //
-//   C = A B [+ C] [+ bias] [then ReLU]         C (m, n), A (m, k), B (k, n), bias (n)
+//   C = A B [+ C]         C (m, n), A (m, k), B (k, n)
 //
-// All fp32. C overlaps no input. Factors are rounded on their way, as GemmContext and the product's
-// precision say; sums are fp32.
-// Determinism: the same product with the same workspace on the same kind of GPU has the same bits.
-// Errors: DeviceError where the library fails or knows no way to compute the product.
+// C is fp32; the factors are both fp32, multiplied as GemmContext says, or both bf16, whose
+// products are exact. Sums are fp32. C overlaps no input. All matrices are aligned to 16 bytes; the
+// library is at least twice as fast where rows (of kColumns columns) are whole 16 bytes too.
+// Determinism: the same product with the same workspace on the same kind of GPU has the same bits,
+// wherever its matrices lie.
+// Errors: InvalidArgument for a matrix that is not aligned; DeviceError where the library fails or
+// knows no way to compute the product.
 // Source: cuBLASLt; on a host that stands in for a GPU, a plain loop.
 #pragma once
 
@@ -14,22 +17,36 @@
 #include <memory>
 #include <span>
 
+#include "kernels/core/check.h"
 #include "kernels/core/gemm.h"
-#include "kernels/core/precision.h"
 #include "kernels/core/stream.h"
 
 namespace hotrow {
 
+struct CudaFactor {
+  const void* data;                       // float or Bf16
+  int64_t stride;                         // numbers
+  GemmLayout layout = GemmLayout::kRows;  // or kColumns
+};
+
 struct CudaGemm {
   int64_t m, n, k;  // at least 1 each
-  float* c;         // rows n floats apart
-  GemmOperand a;    // kRows or kColumns
-  GemmOperand b;    // kRows or kColumns
-  const float* bias = nullptr;
+  float* c;
+  int64_t c_stride;  // floats from row to row
+  CudaFactor a, b;
+  bool bf16 = false;  // what the factors are
   bool accumulate = false;
-  bool relu = false;  // passes NaN on
-  Precision precision = Precision::kFloat32;
+  size_t taken = 0;  // bytes at the start of the workspace that the product leaves alone
 };
+
+inline void check_gemm(const CudaGemm& g) {
+  for (const void* matrix : {static_cast<const void*>(g.c), g.a.data, g.b.data}) {
+    require(reinterpret_cast<uintptr_t>(matrix) % 16 == 0,
+            "[gemm] a matrix of a product of ({}, {}) with ({}, {}) is not aligned: got {}, "
+            "expected a multiple of 16 bytes",
+            g.m, g.k, g.k, g.n, matrix);
+  }
+}
 
 // What products need from step to step: the library's handle, the way it chose for each product (at
 // the first of its shape, which takes host memory), and device memory to work in. Of one stream,
@@ -37,8 +54,8 @@ struct CudaGemm {
 class GemmContext {
  public:
   struct Options {
-    std::span<std::byte> workspace;  // device memory, aligned to 256; some tens of MiB serve best
-    // Precision::kFloat32 multiplies in fp32; else in TF32, which keeps 11 significant bits of a
+    std::span<std::byte> workspace;  // device memory, aligned to 256
+    // fp32 factors are multiplied in fp32; else in TF32, which keeps 11 significant bits of a
     // factor and is several times as fast.
     bool strict_fp32 = false;
   };

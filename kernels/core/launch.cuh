@@ -46,6 +46,17 @@ inline void check_launch_shape(const char* op, const LaunchShape& shape) {
           shape.shared_bytes, kMaxSharedBytes);
 }
 
+// The most shared memory that a block of the device gets when its kernel asks for it.
+inline int most_shared_bytes() {
+  static const int most = [] {
+    int bytes = 0;
+    check_cuda(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0), "launch",
+               "cudaDeviceGetAttribute");
+    return bytes;
+  }();
+  return most;
+}
+
 // Queues kernel(args...). Parameters are plain values and pointers to device memory. Throws
 // InvalidArgument for a shape beyond the limits, DeviceError when the runtime refuses the launch;
 // what goes wrong while the kernel runs shows at a later call.
@@ -55,9 +66,9 @@ void launch(const char* op, void (*kernel)(P...), const LaunchShape& shape, Cuda
   static_assert((std::is_trivially_copyable_v<P> && ...), "kernel parameters are copied bytewise");
   check_launch_shape(op, shape);
   if (shape.blocks == 0) return;
-  if (shape.shared_bytes > kUnaskedSharedBytes) {
+  if (shape.shared_bytes > kUnaskedSharedBytes) {  // all, lest another thread lower it meanwhile
     check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    static_cast<int>(shape.shared_bytes)),
+                                    most_shared_bytes()),
                op, "asking for shared memory");
   }
   cudaLaunchConfig_t config{};

@@ -1,7 +1,7 @@
 // Sixteen bytes at a time, and the elements of tables as floats.
 //
-// Loads and stores take memory of any kind that is aligned to 16 bytes; those named streaming take
-// global memory, which then leaves the caches first; those named read_only take global memory that
+// Loads and stores take memory of any kind that is aligned to 16 bytes; the streaming one takes
+// global memory, which then leaves the caches first; the read_only one takes global memory that
 // nobody writes while the kernel runs.
 #pragma once
 
@@ -36,9 +36,6 @@ __device__ __forceinline__ Float4 load4(const float* p) {
 __device__ __forceinline__ Float4 load4_read_only(const float* p) {
   return from_float4(__ldg(reinterpret_cast<const float4*>(aligned16(p))));
 }
-__device__ __forceinline__ Float4 load4_streaming(const float* p) {
-  return from_float4(__ldcs(reinterpret_cast<const float4*>(aligned16(p))));
-}
 __device__ __forceinline__ void store4(float* p, const Float4& x) {
   *reinterpret_cast<float4*>(aligned16(p)) = to_float4(x);
 }
@@ -60,42 +57,6 @@ __device__ __forceinline__ Bf16 high_half(float x) {
 }
 __device__ __forceinline__ uint16_t low_half(float x) {
   return static_cast<uint16_t>(__float_as_uint(x));
-}
-
-// Neighbours of a table's row as they were loaded: T is float, Bf16 or Fp16. Several are held so
-// while their loads are under way, and are widened when they are used.
-template <class T>
-struct Packed {
-  static constexpr int kSize = 16 / static_cast<int>(sizeof(T));
-  uint4 bits;
-};
-
-template <class T>
-__device__ __forceinline__ Packed<T> load_packed(const T* p) {
-  return {*reinterpret_cast<const uint4*>(aligned16(p))};
-}
-template <class T>
-__device__ __forceinline__ Packed<T> load_packed_read_only(const T* p) {
-  return {__ldg(reinterpret_cast<const uint4*>(aligned16(p)))};
-}
-template <class T>
-__device__ __forceinline__ Packed<T> load_packed_streaming(const T* p) {
-  return {__ldcs(reinterpret_cast<const uint4*>(aligned16(p)))};
-}
-
-template <class T>
-__device__ __forceinline__ void widen(float (&out)[Packed<T>::kSize], const Packed<T>& in) {
-  const uint32_t words[4] = {in.bits.x, in.bits.y, in.bits.z, in.bits.w};
-  constexpr int kPerWord = Packed<T>::kSize / 4;
-#pragma unroll
-  for (int i = 0; i < Packed<T>::kSize; ++i) {
-    const uint32_t word = words[i / kPerWord];
-    if constexpr (kPerWord == 1) {
-      out[i] = __uint_as_float(word);
-    } else {
-      out[i] = widen(T{static_cast<uint16_t>(i % 2 == 0 ? word : word >> 16)});
-    }
-  }
 }
 
 }  // namespace hotrow

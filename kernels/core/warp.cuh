@@ -30,18 +30,8 @@ __device__ __forceinline__ T warp_sum(T v) {
 }
 // Of NaN and a number neither is promised.
 template <int kLanes = kWarpSize, class T>
-__device__ __forceinline__ T warp_max(T v) {
-  return warp_fold<kLanes>(v, [](T a, T b) { return a < b ? b : a; });
-}
-template <int kLanes = kWarpSize, class T>
 __device__ __forceinline__ T warp_min(T v) {
   return warp_fold<kLanes>(v, [](T a, T b) { return b < a ? b : a; });
-}
-
-// The value of lane `from`, or of the lane at that place in each group of kLanes neighbours.
-template <int kLanes = kWarpSize, class T>
-__device__ __forceinline__ T warp_broadcast(T v, int from) {
-  return __shfl_sync(kFullMask, v, from, kLanes);
 }
 
 }  // namespace hotrow

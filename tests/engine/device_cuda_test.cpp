@@ -1,4 +1,5 @@
 // The driver of a GPU, and what lives in its memory.
+#include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -45,6 +46,24 @@ TEST(CudaDriver, GivesZeroedMemory) {
   }
 }
 
+TEST(CudaDriver, GivesZeroedMemoryOfTheHost) {
+  const DeviceStream stream(Device::kCuda);
+  const Arena device(size_t{1} << 20, Device::kCuda);
+  cuda_driver().fill(device.data(), 0xFF, device.size(), stream.native());
+  for (size_t bytes : {size_t{1}, size_t{1000}, size_t{1} << 20}) {
+    for (int again = 0; again < 2; ++again) {
+      std::byte* memory = cuda_driver().allocate_host(bytes, "a test");
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % kAlignment, 0u);
+      EXPECT_TRUE(
+          std::all_of(memory, memory + bytes, [](std::byte b) { return b == std::byte{}; }));
+      cuda_driver().copy(memory, device.data(), bytes, stream.native());
+      stream.wait();
+      EXPECT_EQ(memory[bytes - 1], std::byte{0xFF});
+      cuda_driver().release_host(memory, bytes);
+    }
+  }
+}
+
 TEST(CudaDriver, KeepsTheOrderOfAStream) {
   const DeviceStream stream(Device::kCuda);
   EXPECT_NE(stream.native(), nullptr);
@@ -66,6 +85,20 @@ TEST(CudaDriver, SaysWhoWantedHowMuch) {
   EXPECT_TRUE(text.ends_with(" MiB free, expected 67108864 MiB for a test")) << text;
   const Arena next(64, Device::kCuda);  // the failure is over
   EXPECT_NE(next.data(), nullptr);
+  const std::string host =
+      test::error_text<DeviceError>([] { cuda_driver().allocate_host(size_t{1} << 46, "a test"); });
+  EXPECT_TRUE(host.starts_with("[device] out of pinned memory: got no room for 67108864 MiB for a"))
+      << host;
+}
+
+// What nobody can be told of must not fail the next call either.
+TEST(CudaDriver, ForgetsWhatFailsWhereNobodyCanBeTold) {
+  std::byte* memory = cuda_driver().allocate(64, "a test");
+  cuda_driver().release(memory, 64);
+  cuda_driver().release(memory, 64);
+  EXPECT_EQ(cudaGetLastError(), cudaSuccess);
+  cuda_driver().release_host(memory, 64);
+  EXPECT_EQ(cudaGetLastError(), cudaSuccess);
 }
 
 TEST(CudaArena, MovesBetweenDevices) {

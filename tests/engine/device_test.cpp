@@ -29,6 +29,13 @@ TEST(CpuDriver, GivesZeroedMemory) {
   }
 }
 
+TEST(CpuDriver, GivesZeroedMemoryOfTheHost) {
+  std::byte* memory = cpu_driver().allocate_host(5000, "a test");
+  EXPECT_TRUE(std::all_of(memory, memory + 5000, [](std::byte b) { return b == std::byte{}; }));
+  std::fill_n(memory, 5000, std::byte{0xFF});
+  cpu_driver().release_host(memory, 5000);
+}
+
 TEST(CpuDriver, SaysWhoWantedHowMuch) {
   EXPECT_THROWS(DeviceError,
                 "[device] out of memory on the CPU: got no room for 1152921504606846976 bytes "
@@ -48,6 +55,15 @@ TEST(CpuDriver, CopiesAndFillsAtOnce) {
   stream.wait();
 }
 
+TEST(CudaDriver, WantsAGpuThatKernelsRunOn) {
+  check_compute_capability("cuda:0 (A100)", 8, 0);
+  check_compute_capability("cuda:0 (B200)", 10, 0);
+  EXPECT_THROWS(DeviceError,
+                "[device] GPU too old: got cuda:0 (T4) of compute capability 7.5, expected 8.0 or "
+                "newer",
+                check_compute_capability("cuda:0 (T4)", 7, 5));
+}
+
 // Here runs either a build without CUDA or one with it; only a machine with a GPU has a driver.
 TEST(CudaDriver, IsADriverOrSaysWhyNot) {
   try {
@@ -55,7 +71,8 @@ TEST(CudaDriver, IsADriverOrSaysWhyNot) {
   } catch (const DeviceError& error) {
     const std::string text = error.what();
     EXPECT_TRUE(text.starts_with("[device] this build has no GPU backend: got ") ||
-                text.starts_with("[device] no GPU: got "))
+                text.starts_with("[device] no GPU: got ") ||
+                text.starts_with("[device] GPU too old: got "))
         << text;
   }
 }

@@ -7,52 +7,28 @@
 #include <span>
 #include <vector>
 
+#include "tests/kernels/dense_update_problem.h"
 #include "tests/reference/dense_update_ref.h"
 #include "tests/support/bounds.h"
 #include "tests/support/cuda_on_host/cuda_on_host.h"
 #include "tests/support/device_memory.h"
 #include "tests/support/error_text.h"
+#include "tests/support/update_kinds.h"
 
 namespace hotrow {
 namespace {
 
 using Floats = std::vector<float>;
+using test::dense_rule;
+using test::DenseProblem;
 using test::DeviceVector;
-
-constexpr UpdateKind kKinds[] = {UpdateKind::kSgd, UpdateKind::kAdagrad,
-                                 UpdateKind::kRowwiseAdagrad, UpdateKind::kAdam};
-
-UpdateRule rule_of(UpdateKind kind) {
-  return {.kind = kind,
-          .learning_rate = 0.03,
-          .eps = kind == UpdateKind::kAdam ? 1e-8 : 1e-10,
-          .step = 3};
-}
-
-struct Block {
-  Floats w, state, g;
-
-  Block(UpdateKind kind, int64_t n)
-      : w(test::test_floats(n, 1)),
-        state(test::test_floats(dense_update_state_size(kind, n), 2)),
-        g(test::test_floats(n, 3)) {
-    // Sums of squares are not negative; Adam's first half may be.
-    for (size_t i = kind == UpdateKind::kAdam ? w.size() : 0; i < state.size(); ++i) {
-      state[i] = std::abs(state[i]);
-    }
-  }
-  int64_t size() const { return std::ssize(w); }
-  void update_on_cpu(const UpdateRule& rule) {
-    dense_update(w.data(), state.data(), g.data(), size(), rule, CpuStream{});
-  }
-};
 
 // A block in device memory, each array `offset` floats from where it is aligned.
 struct DeviceBlock {
   DeviceVector<float> w, state, g;
   size_t offset;
 
-  DeviceBlock(const Block& block, size_t at)
+  DeviceBlock(const DenseProblem& block, size_t at)
       : w(shifted(block.w, at)),
         state(shifted(block.state, at)),
         g(shifted(block.g, at)),
@@ -73,16 +49,16 @@ DeviceVector<UpdateConstants> on_device(const UpdateRule& rule) {
 }
 
 TEST(DenseUpdateCuda, EqualsTheCpuBitForBit) {
-  for (UpdateKind kind : kKinds) {
-    const auto constants = on_device(rule_of(kind));
+  for (UpdateKind kind : test::kUpdateKinds) {
+    const auto constants = on_device(dense_rule(kind));
     for (int64_t n : {0, 1, 3, 4, 7, 16, 37, 1021, 1024, 20012}) {
       for (size_t offset : {0, 1, 4}) {
         SCOPED_TRACE(fmt::format("rule {} n {} offset {}", static_cast<int>(kind), n, offset));
-        Block want(kind, n);
+        DenseProblem want(kind, n);
         DeviceBlock got(want, offset);
         cuda_on_host::set_schedule_seed(static_cast<uint64_t>(n) + offset);
         got.update(n, kind, constants);
-        want.update_on_cpu(rule_of(kind));
+        want.update_on_cpu(dense_rule(kind));
         EXPECT_EQ(got.w.get(), DeviceBlock::shifted(want.w, offset));
         EXPECT_EQ(got.state.get(), DeviceBlock::shifted(want.state, offset));
         EXPECT_EQ(got.g.get(), DeviceBlock::shifted(want.g, offset));
@@ -92,11 +68,11 @@ TEST(DenseUpdateCuda, EqualsTheCpuBitForBit) {
 }
 
 TEST(DenseUpdateCuda, IsWithinTheBound) {
-  for (UpdateKind kind : kKinds) {
-    const Block block(kind, 523);
+  for (UpdateKind kind : test::kUpdateKinds) {
+    const DenseProblem block(kind, 523);
     DeviceBlock got(block, 0);
-    got.update(523, kind, on_device(rule_of(kind)));
-    const auto want = reference::dense_update(block.w, block.state, block.g, rule_of(kind));
+    got.update(523, kind, on_device(dense_rule(kind)));
+    const auto want = reference::dense_update(block.w, block.state, block.g, dense_rule(kind));
     EXPECT_TRUE(test::within_bound(got.w.get(), want.w, 8)) << static_cast<int>(kind);
     EXPECT_TRUE(test::within_bound(got.state.get(), want.state, 4)) << static_cast<int>(kind);
   }
@@ -104,8 +80,8 @@ TEST(DenseUpdateCuda, IsWithinTheBound) {
 
 // The same launch again, as a captured graph would: learning rate and step are those in the memory.
 TEST(DenseUpdateCuda, FollowsTheConstantsInMemory) {
-  UpdateRule rule = rule_of(UpdateKind::kAdam);
-  Block want(rule.kind, 100);
+  UpdateRule rule = dense_rule(UpdateKind::kAdam);
+  DenseProblem want(rule.kind, 100);
   DeviceBlock got(want, 0);
   auto constants = on_device(rule);
   for (int64_t step = 1; step <= 3; ++step) {
@@ -119,11 +95,11 @@ TEST(DenseUpdateCuda, FollowsTheConstantsInMemory) {
 }
 
 TEST(DenseUpdateCuda, NanGradientReachesTheWeight) {
-  for (UpdateKind kind : kKinds) {
-    Block block(kind, 19);
+  for (UpdateKind kind : test::kUpdateKinds) {
+    DenseProblem block(kind, 19);
     block.g[17] = std::nanf("");
     DeviceBlock got(block, 0);
-    got.update(19, kind, on_device(rule_of(kind)));
+    got.update(19, kind, on_device(dense_rule(kind)));
     const Floats w = got.w.get();
     for (size_t i = 0; i < 19; ++i) EXPECT_EQ(std::isnan(w[i]), i == 17) << i;
   }

@@ -7,52 +7,27 @@
 
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
+#include "tests/kernels/dense_update_problem.h"
 #include "tests/reference/dense_update_ref.h"
 #include "tests/support/bounds.h"
 #include "tests/support/error_text.h"
 #include "tests/support/instruction_sets.h"
+#include "tests/support/update_kinds.h"
 
 namespace hotrow {
 namespace {
 
 using Floats = std::vector<float>;
-
-constexpr UpdateKind kKinds[] = {UpdateKind::kSgd, UpdateKind::kAdagrad,
-                                 UpdateKind::kRowwiseAdagrad, UpdateKind::kAdam};
-
-UpdateRule rule_of(UpdateKind kind) {
-  UpdateRule rule;
-  rule.kind = kind;
-  rule.learning_rate = 0.03;
-  rule.eps = kind == UpdateKind::kAdam ? 1e-8 : 1e-10;
-  rule.step = 3;
-  return rule;
-}
-
-struct Problem {
-  Floats w, state, g;
-
-  Problem(UpdateKind kind, int64_t n)
-      : w(test::test_floats(n, 1)),
-        state(test::test_floats(dense_update_state_size(kind, n), 2)),
-        g(test::test_floats(n, 3)) {
-    // Sums of squares are not negative; Adam's first half may be.
-    const size_t first = kind == UpdateKind::kAdam ? w.size() : 0;
-    for (size_t i = first; i < state.size(); ++i) state[i] = std::abs(state[i]);
-  }
-  void update(const UpdateRule& rule) {
-    dense_update(w.data(), state.data(), g.data(), static_cast<int64_t>(w.size()), rule,
-                 CpuStream{});
-  }
-};
+using test::dense_rule;
+using test::DenseProblem;
 
 TEST(DenseUpdate, MatchesDoubleWithEveryInstructionSet) {
   test::for_each_instruction_set([&] {
-    for (UpdateKind kind : kKinds) {
+    for (UpdateKind kind : test::kUpdateKinds) {
       for (int64_t n : {0, 1, 7, 16, 37, 20011}) {
-        Problem p(kind, n);
-        const auto want = reference::dense_update(p.w, p.state, p.g, rule_of(kind));
-        p.update(rule_of(kind));
+        DenseProblem p(kind, n);
+        const auto want = reference::dense_update(p.w, p.state, p.g, dense_rule(kind));
+        p.update_on_cpu(dense_rule(kind));
         EXPECT_TRUE(test::within_bound(p.w, want.w, 8)) << int(kind) << " n " << n;
         EXPECT_TRUE(test::within_bound(p.state, want.state, 4)) << int(kind) << " n " << n;
       }
@@ -104,38 +79,38 @@ TEST(DenseUpdate, ThreeStepsEqualTorch) {
 
 TEST(DenseUpdate, ZeroGradientLeavesFreshAdagradAlone) {
   float w = 1.5f, s = 0, g = 0;
-  dense_update(&w, &s, &g, 1, rule_of(UpdateKind::kAdagrad), CpuStream{});
+  dense_update(&w, &s, &g, 1, dense_rule(UpdateKind::kAdagrad), CpuStream{});
   EXPECT_EQ(w, 1.5f) << "0 / (0 + eps) is 0, not NaN";
 }
 
 TEST(DenseUpdate, NanGradientReachesTheWeight) {
-  for (UpdateKind kind : kKinds) {
-    Problem p(kind, 19);
+  for (UpdateKind kind : test::kUpdateKinds) {
+    DenseProblem p(kind, 19);
     p.g[18] = std::nanf("");
-    p.update(rule_of(kind));
+    p.update_on_cpu(dense_rule(kind));
     EXPECT_TRUE(std::isnan(p.w[18]));
     EXPECT_FALSE(std::isnan(p.w[17]));
   }
 }
 
 TEST(DenseUpdate, BitsDoNotDependOnThreadsOrLength) {
-  for (UpdateKind kind : kKinds) {
-    Problem one(kind, 100003);
-    one.update(rule_of(kind));
+  for (UpdateKind kind : test::kUpdateKinds) {
+    DenseProblem one(kind, 100003);
+    one.update_on_cpu(dense_rule(kind));
     for (int threads : {2, 3, 8}) {
       set_num_threads(threads);
-      Problem many(kind, 100003);
-      many.update(rule_of(kind));
+      DenseProblem many(kind, 100003);
+      many.update_on_cpu(dense_rule(kind));
       EXPECT_EQ(one.w, many.w) << threads;
       EXPECT_EQ(one.state, many.state) << threads;
     }
     set_num_threads(1);
   }
   // An element in a vector and the same element in a tail.
-  Problem whole(UpdateKind::kAdagrad, 64), tail(UpdateKind::kAdagrad, 64);
-  whole.update(rule_of(UpdateKind::kAdagrad));
+  DenseProblem whole(UpdateKind::kAdagrad, 64), tail(UpdateKind::kAdagrad, 64);
+  whole.update_on_cpu(dense_rule(UpdateKind::kAdagrad));
   for (int64_t i = 0; i < 64; ++i) {
-    dense_update(&tail.w[i], &tail.state[i], &tail.g[i], 1, rule_of(UpdateKind::kAdagrad),
+    dense_update(&tail.w[i], &tail.state[i], &tail.g[i], 1, dense_rule(UpdateKind::kAdagrad),
                  CpuStream{});
   }
   EXPECT_EQ(whole.w, tail.w);
@@ -149,7 +124,7 @@ std::string error_of(const UpdateRule& rule, bool with_state, int64_t n) {
 
 TEST(DenseUpdate, RejectsRulesOutOfRange) {
   const auto text = [](auto change) {
-    UpdateRule rule = rule_of(UpdateKind::kAdam);
+    UpdateRule rule = dense_rule(UpdateKind::kAdam);
     change(rule);
     return error_of(rule, true, 1);
   };
@@ -172,11 +147,11 @@ TEST(DenseUpdate, RejectsRulesOutOfRange) {
 }
 
 TEST(DenseUpdate, RejectsANegativeSizeAndAMissingState) {
-  EXPECT_EQ(error_of(rule_of(UpdateKind::kSgd), true, -1),
+  EXPECT_EQ(error_of(dense_rule(UpdateKind::kSgd), true, -1),
             "[dense update] bad number of parameters: got -1, expected >= 0");
-  EXPECT_EQ(error_of(rule_of(UpdateKind::kAdam), false, 1),
+  EXPECT_EQ(error_of(dense_rule(UpdateKind::kAdam), false, 1),
             "[dense update] no state: got null, expected 2 floats");
-  EXPECT_EQ(error_of(rule_of(UpdateKind::kRowwiseAdagrad), false, 1),
+  EXPECT_EQ(error_of(dense_rule(UpdateKind::kRowwiseAdagrad), false, 1),
             "[dense update] no state: got null, expected 1 floats");
 }
 

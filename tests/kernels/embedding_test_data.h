@@ -64,6 +64,10 @@ struct TestTable {
   }
 };
 
+inline UpdateRule table_rule(UpdateKind kind, int64_t step = 3) {
+  return {.kind = kind, .learning_rate = 0.1, .eps = 1e-8, .step = step};
+}
+
 // Rows of any type.
 struct TypedRows {
   TableType type;

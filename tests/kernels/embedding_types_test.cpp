@@ -19,6 +19,7 @@
 #include "tests/reference/embedding_update_ref.h"
 #include "tests/reference/rounding_ref.h"
 #include "tests/support/instruction_sets.h"
+#include "tests/support/update_kinds.h"
 
 namespace hotrow {
 namespace {
@@ -30,8 +31,6 @@ using test::TypedRows;
 
 constexpr TableType kHalves[] = {TableType::kSplitBf16, TableType::kBf16, TableType::kFp16};
 constexpr TableType kRounded[] = {TableType::kBf16, TableType::kFp16};
-constexpr UpdateKind kKinds[] = {UpdateKind::kSgd, UpdateKind::kAdagrad,
-                                 UpdateKind::kRowwiseAdagrad, UpdateKind::kAdam};
 constexpr int64_t kDims[] = {1, 2, 3, 7, 13, 16, 31, 32, 48, 64, 100, 128, 200, 256, 300, 520};
 
 class EmbeddingTypes : public ::testing::Test {
@@ -126,10 +125,6 @@ TEST_F(EmbeddingTypes, TablesOfOneCallMayDiffer) {
 
 // ---- updates ----
 
-UpdateRule rule_of(UpdateKind kind, int64_t step) {
-  return {.kind = kind, .learning_rate = 0.1, .eps = 1e-8, .step = step};
-}
-
 void update(const TableUpdate<int32_t>& table, const std::vector<float>& dout, int64_t num_ids,
             const UpdateRule& rule) {
   const int64_t dim = table.rows.cols();
@@ -139,7 +134,7 @@ void update(const TableUpdate<int32_t>& table, const std::vector<float>& dout, i
 }
 
 TEST_F(EmbeddingTypes, SplitRowsTrainAsFloatsBitForBit) {
-  for (UpdateKind kind : kKinds) {
+  for (UpdateKind kind : test::kUpdateKinds) {
     for (int64_t dim : kDims) {
       SCOPED_TRACE(fmt::format("rule {} D={}", static_cast<int>(kind), dim));
       test::for_each_instruction_set([&] {
@@ -151,9 +146,9 @@ TEST_F(EmbeddingTypes, SplitRowsTrainAsFloatsBitForBit) {
         std::vector<float> state = table.state;
         for (int64_t step = 1; step <= 4; ++step) {
           const auto dout = test::test_floats(40 * dim, static_cast<uint32_t>(step));
-          update(table.update(), dout, table.num_ids(), rule_of(kind, step));
+          update(table.update(), dout, table.num_ids(), test::table_rule(kind, step));
           update({split.rows(), state.data(), table.bags()}, dout, table.num_ids(),
-                 rule_of(kind, step));
+                 test::table_rule(kind, step));
           ASSERT_EQ(bits_of(split.floats()), bits_of(table.rows)) << "step " << step;
           ASSERT_EQ(state, table.state) << "step " << step;
         }
@@ -182,7 +177,7 @@ std::vector<uint16_t> rounded_by_reference(const TypedRows& before,
 TEST_F(EmbeddingTypes, UpdatesRoundAsDocumented) {
   const RoundingKey key{.seed = 0xDEADBEEF, .table = 0x80000003};
   for (TableType type : kRounded) {
-    for (UpdateKind kind : kKinds) {
+    for (UpdateKind kind : test::kUpdateKinds) {
       for (int64_t dim : kDims) {
         SCOPED_TRACE(
             fmt::format("{} rule {} D={}", table_type_name(type), static_cast<int>(kind), dim));
@@ -195,9 +190,9 @@ TEST_F(EmbeddingTypes, UpdatesRoundAsDocumented) {
             const TypedRows before = rows;
             table.rows = rows.floats();
             const auto dout = test::test_floats(30 * dim, static_cast<uint32_t>(step));
-            update(table.update(), dout, table.num_ids(), rule_of(kind, step));
+            update(table.update(), dout, table.num_ids(), test::table_rule(kind, step));
             update({rows.rows(), state.data(), table.bags(), key}, dout, table.num_ids(),
-                   rule_of(kind, step));
+                   test::table_rule(kind, step));
             ASSERT_EQ(rows.high,
                       rounded_by_reference(before, table, key, static_cast<uint64_t>(step)));
             ASSERT_EQ(state, table.state);
@@ -216,7 +211,7 @@ TEST_F(EmbeddingTypes, RoundingDoesNotDependOnThreads) {
     const auto run = [&] {
       TypedRows rows(type, 5000, 20, table.rows);
       update({rows.rows(), nullptr, table.bags(), {1, 2}}, dout, table.num_ids(),
-             rule_of(UpdateKind::kSgd, 3));
+             test::table_rule(UpdateKind::kSgd, 3));
       return std::pair(rows.high, rows.low);
     };
     const auto want = run();

@@ -155,16 +155,19 @@ class DeviceUpdate {
         scratch_(embedding_update_scratch_bytes(std::ssize(c.tables), sizes)),
         dout_(c.dout),
         constants_(std::vector{update_constants("test", c.rule)}) {}
-  void prepare(const DeviceTables<Id>& tables) {
-    embedding_update_prepare(tables.span(), sizes_, {scratch_.data(), scratch_.size()},
-                             CudaStream{});
+  void prepare(const DeviceTables<Id>& tables, CudaStream stream = {}) {
+    embedding_update_prepare(tables.span(), sizes_, {scratch_.data(), scratch_.size()}, stream);
   }
-  void apply(const DeviceTables<Id>& tables, const UpdateCase<Id>& c) {
+  void apply(const DeviceTables<Id>& tables, const UpdateCase<Id>& c, CudaStream stream = {}) {
     embedding_update_apply(tables.span(), c.gradient(dout_.data()), c.first_column, c.pooling,
                            c.rule.kind, constants_.data(), sizes_,
-                           {scratch_.data(), scratch_.size()}, CudaStream{});
+                           {scratch_.data(), scratch_.size()}, stream);
   }
-  void set_rule(const UpdateRule& rule) { constants_.set({update_constants("test", rule)}); }
+  // Gradient and rule of another batch.
+  void set_batch(const UpdateCase<Id>& c) {
+    dout_.set(c.dout);
+    constants_.set({update_constants("test", c.rule)});
+  }
 
  private:
   UpdateSizes sizes_;

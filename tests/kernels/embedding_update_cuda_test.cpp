@@ -18,6 +18,8 @@
 #include "tests/reference/embedding_update_ref.h"
 #include "tests/support/bounds.h"
 #include "tests/support/cuda_on_host/cuda_on_host.h"
+#include "tests/support/device_memory.h"
+#include "tests/support/update_kinds.h"
 
 namespace hotrow {
 namespace {
@@ -25,17 +27,12 @@ namespace {
 using test::BatchShape;
 using test::DeviceTables;
 using test::DeviceUpdate;
+using test::table_rule;
 using test::TestTable;
 using test::TypedRows;
 using test::UpdateCase;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
-
-constexpr UpdateKind kKinds[] = {UpdateKind::kSgd, UpdateKind::kAdagrad,
-                                 UpdateKind::kRowwiseAdagrad, UpdateKind::kAdam};
-UpdateRule rule_of(UpdateKind kind, int64_t step = 3) {
-  return {.kind = kind, .learning_rate = 0.1, .eps = 1e-8, .step = step};
-}
 
 template <class Id>
 void expect_as_on_cpu(UpdateCase<Id> c, const UpdateSizes& sizes, uint64_t seeds = 1) {
@@ -87,10 +84,10 @@ using Ids = ::testing::Types<int32_t, int64_t>;
 TYPED_TEST_SUITE(EmbeddingUpdateCuda, Ids);
 
 TYPED_TEST(EmbeddingUpdateCuda, EqualsTheCpuForEveryRuleTypeAndWidth) {
-  for (UpdateKind kind : kKinds) {
+  for (UpdateKind kind : test::kUpdateKinds) {
     for (int64_t dim : {1, 2, 4, 8, 13, 16, 20, 31, 32, 48, 64, 100, 128, 200, 256, 300, 512}) {
       SCOPED_TRACE(fmt::format("rule {} D={}", static_cast<int>(kind), dim));
-      auto c = random_case<TypeParam>(rule_of(kind, (int64_t{5} << 32) + 7),
+      auto c = random_case<TypeParam>(table_rule(kind, (int64_t{5} << 32) + 7),
                                       {.batch = 23, .rows = 40, .dim = dim, .max_bag = 9});
       if (dim % 3 == 1) c.pooling = Pooling::kMean;
       expect_as_on_cpu(c);
@@ -99,8 +96,8 @@ TYPED_TEST(EmbeddingUpdateCuda, EqualsTheCpuForEveryRuleTypeAndWidth) {
 }
 
 TYPED_TEST(EmbeddingUpdateCuda, IsWithinTheBoundOfTheReference) {
-  for (UpdateKind kind : kKinds) {
-    auto c = random_case<TypeParam>(rule_of(kind), {.batch = 31, .rows = 12, .dim = 20}, 1);
+  for (UpdateKind kind : test::kUpdateKinds) {
+    auto c = random_case<TypeParam>(table_rule(kind), {.batch = 31, .rows = 12, .dim = 20}, 1);
     const DeviceTables<TypeParam> tables(c);
     TableUpdate<TypeParam> table = c.tables[0].batch.update();
     const auto want = reference::embedding_update_exact(table, c.gradient(c.dout.data()), 4,
@@ -117,22 +114,22 @@ TYPED_TEST(EmbeddingUpdateCuda, IsWithinTheBoundOfTheReference) {
 TYPED_TEST(EmbeddingUpdateCuda, SumsLongRunsInChunks) {
   const std::vector<int64_t> lengths[] = {
       {1}, {64}, {65}, {128}, {129}, {4400}, {1, 70, 3, 200, 64, 65, 1, 129, 2200, 2, 66, 66, 127}};
-  for (UpdateKind kind : kKinds) {
+  for (UpdateKind kind : test::kUpdateKinds) {
     for (const auto& runs : lengths) {
       for (int64_t dim : {3, 20, 128, 300}) {
         SCOPED_TRACE(fmt::format("rule {} first run {} of {} D={}", static_cast<int>(kind), runs[0],
                                  runs.size(), dim));
         if (dim == 300 && runs[0] > 1000) continue;
-        expect_as_on_cpu(UpdateCase<TypeParam>(rule_of(kind), {runs_of<TypeParam>(runs, dim)}));
+        expect_as_on_cpu(UpdateCase<TypeParam>(table_rule(kind), {runs_of<TypeParam>(runs, dim)}));
       }
     }
   }
 }
 
 TYPED_TEST(EmbeddingUpdateCuda, SchedulesDoNotMatter) {
-  for (UpdateKind kind : kKinds) {
+  for (UpdateKind kind : test::kUpdateKinds) {
     const auto shape = BatchShape{.batch = 150, .rows = 30, .dim = 36, .max_bag = 20};
-    auto c = random_case<TypeParam>(rule_of(kind), shape);
+    auto c = random_case<TypeParam>(table_rule(kind), shape);
     expect_as_on_cpu(c, c.sizes(), 6);
   }
 }
@@ -149,14 +146,14 @@ TYPED_TEST(EmbeddingUpdateCuda, TakesManyTables) {
     tables.back().ids.assign(6, static_cast<TypeParam>(t));  // the last row
   }
   for (Pooling pooling : {Pooling::kSum, Pooling::kMean}) {
-    UpdateCase<TypeParam> c(rule_of(UpdateKind::kAdagrad), tables);
+    UpdateCase<TypeParam> c(table_rule(UpdateKind::kAdagrad), tables);
     c.pooling = pooling;
     expect_as_on_cpu(c);
   }
 }
 
 TYPED_TEST(EmbeddingUpdateCuda, ServesBatchesBelowItsSizes) {
-  const auto c = random_case<TypeParam>(rule_of(UpdateKind::kRowwiseAdagrad),
+  const auto c = random_case<TypeParam>(table_rule(UpdateKind::kRowwiseAdagrad),
                                         {.batch = 40, .rows = 9, .dim = 16, .max_bag = 12});
   for (int64_t more : {1, 63, 64, 1000}) {
     UpdateSizes sizes = c.sizes();
@@ -167,7 +164,7 @@ TYPED_TEST(EmbeddingUpdateCuda, ServesBatchesBelowItsSizes) {
 
 // Keys are as wide as the number of rows says, and that may be more than there are.
 TYPED_TEST(EmbeddingUpdateCuda, NumbersMoreRowsThan32BitsCount) {
-  const auto c = random_case<TypeParam>(rule_of(UpdateKind::kAdam),
+  const auto c = random_case<TypeParam>(table_rule(UpdateKind::kAdam),
                                         {.batch = 40, .rows = 300, .dim = 16, .max_bag = 12});
   for (int bits : {32, 33, 42}) {
     UpdateSizes sizes = c.sizes();
@@ -179,7 +176,7 @@ TYPED_TEST(EmbeddingUpdateCuda, NumbersMoreRowsThan32BitsCount) {
 TYPED_TEST(EmbeddingUpdateCuda, TakesGradientsOfAnyAlignment) {
   for (int64_t first_column : {0, 1, 3, 4}) {
     for (int64_t width : {72, 73, 76}) {
-      auto c = random_case<TypeParam>(rule_of(UpdateKind::kRowwiseAdagrad),
+      auto c = random_case<TypeParam>(table_rule(UpdateKind::kRowwiseAdagrad),
                                       {.batch = 20, .rows = 15, .dim = 16, .max_bag = 8});
       c.first_column = first_column;
       c.set_width(width);
@@ -188,31 +185,64 @@ TYPED_TEST(EmbeddingUpdateCuda, TakesGradientsOfAnyAlignment) {
   }
 }
 
+// Two batches of the same tables, one step after the other.
+template <class Id>
+struct TwoBatches {
+  UpdateCase<Id> first, second;
+
+  TwoBatches()
+      : first(random_case<Id>(table_rule(UpdateKind::kAdam, 1),
+                              {.batch = 50, .rows = 20, .dim = 12, .max_bag = 15})),
+        second(first) {
+    for (auto& table : second.tables) std::ranges::reverse(table.batch.ids);
+    second.dout = test::test_floats(std::ssize(second.dout), 77);
+    second.rule.step = 2;
+    second.rule.learning_rate = 0.05;
+  }
+  UpdateCase<Id> updated_on_cpu() const {
+    UpdateCase<Id> one = first, two = second;
+    one.update_on_cpu();
+    for (size_t t = 0; t < one.tables.size(); ++t) {
+      two.tables[t].rows = one.tables[t].rows;
+      two.tables[t].batch.state = one.tables[t].batch.state;
+    }
+    two.update_on_cpu();
+    return two;
+  }
+};
+
 // The second batch is sorted before the first is applied; learning rate and step are read late.
 TYPED_TEST(EmbeddingUpdateCuda, PreparesABatchAhead) {
-  auto first = random_case<TypeParam>(rule_of(UpdateKind::kAdam, 1),
-                                      {.batch = 50, .rows = 20, .dim = 12, .max_bag = 15});
-  auto second = first;
-  for (auto& table : second.tables) std::ranges::reverse(table.batch.ids);
-  second.dout = test::test_floats(std::ssize(second.dout), 77);
-
+  TwoBatches<TypeParam> batches;
+  auto& [first, second] = batches;
   const DeviceTables<TypeParam> tables(first), next(tables, second);
-  DeviceUpdate<TypeParam> one(first, first.sizes()), two(second, second.sizes());
+  DeviceUpdate<TypeParam> one(first, first.sizes()), two(first, first.sizes());
   one.prepare(tables);
   two.prepare(next);
   one.apply(tables, first);
-  second.rule.step = 2;
-  second.rule.learning_rate = 0.05;
-  two.set_rule(second.rule);
+  two.set_batch(second);
   two.apply(next, second);
+  tables.expect_equal(batches.updated_on_cpu());
+}
 
-  first.update_on_cpu();
-  for (size_t t = 0; t < first.tables.size(); ++t) {
-    second.tables[t].rows = first.tables[t].rows;
-    second.tables[t].batch.state = first.tables[t].batch.state;
+// Sorting on a stream of its own, with events for what must wait.
+TYPED_TEST(EmbeddingUpdateCuda, PreparesABatchBesideTheStepBefore) {
+  TwoBatches<TypeParam> batches;
+  auto& [first, second] = batches;
+  const auto want = batches.updated_on_cpu();
+  const test::TestStream index, compute;
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    cuda_on_host::set_schedule_seed(seed);
+    const DeviceTables<TypeParam> tables(first), next(tables, second);
+    DeviceUpdate<TypeParam> one(first, first.sizes()), two(second, second.sizes());
+    one.prepare(tables, index.stream());
+    compute.wait_for(index);
+    one.apply(tables, first, compute.stream());
+    two.prepare(next, index.stream());
+    compute.wait_for(index);
+    two.apply(next, second, compute.stream());
+    tables.expect_equal(want);
   }
-  second.update_on_cpu();
-  tables.expect_equal(second);
 }
 
 TYPED_TEST(EmbeddingUpdateCuda, NanReachesTheRowsThatOccur) {
@@ -220,7 +250,7 @@ TYPED_TEST(EmbeddingUpdateCuda, NanReachesTheRowsThatOccur) {
     TestTable<TypeParam> table({.batch = 2, .rows = 3, .dim = 4, .max_bag = 0}, 1);
     table.offsets = {0, 1, 2};
     table.ids = {2, 0};
-    UpdateCase<TypeParam> c(rule_of(UpdateKind::kSgd), {table});
+    UpdateCase<TypeParam> c(table_rule(UpdateKind::kSgd), {table});
     c.tables[0].rows = TypedRows(type, 3, 4, table.rows);
     c.dout[4] = std::nanf("");
     const DeviceTables<TypeParam> tables(c);
@@ -237,7 +267,7 @@ TYPED_TEST(EmbeddingUpdateCuda, NothingIsNoWork) {
   embedding_update_prepare<TypeParam>({}, none, {}, CudaStream{});
   embedding_update_apply<TypeParam>({}, {}, 0, Pooling::kSum, UpdateKind::kSgd, nullptr, none, {},
                                     CudaStream{});
-  auto c = random_case<TypeParam>(rule_of(UpdateKind::kSgd), {.rows = 3, .max_bag = 0});
+  auto c = random_case<TypeParam>(table_rule(UpdateKind::kSgd), {.rows = 3, .max_bag = 0});
   expect_as_on_cpu(c);
 }
 

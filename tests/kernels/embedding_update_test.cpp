@@ -13,21 +13,16 @@
 #include "tests/kernels/embedding_test_data.h"
 #include "tests/reference/embedding_update_ref.h"
 #include "tests/support/bounds.h"
+#include "tests/support/update_kinds.h"
 
 namespace hotrow {
 namespace {
 
 using test::BatchShape;
+using test::table_rule;
 using test::TestTable;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
-
-constexpr UpdateKind kKinds[] = {UpdateKind::kSgd, UpdateKind::kAdagrad,
-                                 UpdateKind::kRowwiseAdagrad, UpdateKind::kAdam};
-
-UpdateRule rule_of(UpdateKind kind) {
-  return {.kind = kind, .learning_rate = 0.1, .eps = 1e-8, .step = 3};
-}
 
 template <class Id>
 class EmbeddingUpdate : public ::testing::Test {
@@ -62,7 +57,7 @@ struct Case {
   Pooling pooling;
 
   Case(UpdateKind kind, Pooling pool, BatchShape shape, int count = 2)
-      : rule(rule_of(kind)), pooling(pool) {
+      : rule(table_rule(kind)), pooling(pool) {
     for (int t = 0; t < count; ++t) {
       tables.emplace_back(shape, 7u * static_cast<uint32_t>(t + 1));
       tables.back().make_state(kind, 100u + static_cast<uint32_t>(t));
@@ -108,7 +103,7 @@ void expect_in_order_everywhere(const Case<Id>& original) {
 }
 
 TYPED_TEST(EmbeddingUpdate, IsWithinTheBound) {
-  for (UpdateKind kind : kKinds) {
+  for (UpdateKind kind : test::kUpdateKinds) {
     for (int64_t dim : {1, 2, 13, 16, 31, 64, 100, 128, 300}) {
       for (const auto& [batch, rows] : {std::pair{0, 3}, {1, 1}, {7, 2}, {33, 101}}) {
         for (Pooling pooling : {Pooling::kSum, Pooling::kMean}) {
@@ -134,7 +129,7 @@ TYPED_TEST(EmbeddingUpdate, IsWithinTheBound) {
 }
 
 TYPED_TEST(EmbeddingUpdate, FollowsTheDocumentedOrder) {
-  for (UpdateKind kind : kKinds) {
+  for (UpdateKind kind : test::kUpdateKinds) {
     for (int64_t dim : {1, 13, 16, 32, 48, 64, 128, 200, 256, 300, 600}) {
       SCOPED_TRACE(fmt::format("rule {} D={}", static_cast<int>(kind), dim));
       const BatchShape shape{.batch = 40, .rows = 30, .dim = dim, .max_bag = 12};
@@ -176,7 +171,7 @@ TYPED_TEST(EmbeddingUpdate, PartitionsFewLongBags) {
 }
 
 TYPED_TEST(EmbeddingUpdate, LeavesOtherRowsAlone) {
-  for (UpdateKind kind : kKinds) {
+  for (UpdateKind kind : test::kUpdateKinds) {
     Case<TypeParam> c(kind, Pooling::kSum, {.batch = 5, .rows = 200, .dim = 7});
     const auto before = c.tables;
     c.update();
@@ -232,7 +227,7 @@ void expect_torch(UpdateKind kind, Pooling pooling, const Recorded& want) {
   for (int step : {1, 2}) {
     std::vector<float> dout = {.5f, -1.0f, .25f, 9, 9, 9, .1f, .2f, -.3f};
     for (float& x : dout) x *= static_cast<float>(step);
-    UpdateRule rule = rule_of(kind);
+    UpdateRule rule = table_rule(kind);
     rule.step = step;
     rule.eps = kind == UpdateKind::kAdam ? 1e-8 : 1e-10;
     run(tables, {dout.data(), {3, 3}}, 0, pooling, rule);
@@ -370,7 +365,7 @@ TYPED_TEST(EmbeddingUpdate, RejectsWhatDoesNotFit) {
   EXPECT_THAT([&] { run({four}, 10, -1, sgd, 4096); }, message("got columns -1 to 3"));
   EXPECT_THAT([&] { run({huge}, 10, 0, sgd, 4096); },
               message("table too large: got 4294967296 rows, expected at most 4294967295"));
-  EXPECT_THAT([&] { run({four}, 10, 0, rule_of(UpdateKind::kAdam), 4096); },
+  EXPECT_THAT([&] { run({four}, 10, 0, table_rule(UpdateKind::kAdam), 4096); },
               message("no optimizer state: got null, expected 8 floats"));
   EXPECT_THAT([&] { run({four}, 10, 0, {.learning_rate = -1}, 4096); },
               message("bad learning rate: got -1"));

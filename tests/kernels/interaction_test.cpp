@@ -18,19 +18,12 @@ namespace {
 struct Problem : test::InteractionProblem {
   using InteractionProblem::InteractionProblem;
 
-  std::vector<Feature> features() const {
-    std::vector<Feature> list;
-    for (int64_t f = 0; f < F; ++f) list.push_back({x[f].data(), stride(f)});
-    return list;
+  void forward() {
+    interaction_forward({z.data(), {B, cols()}}, features<float>(x), D, self, CpuStream{});
   }
-  std::vector<FeatureGrad> grads() {
-    std::vector<FeatureGrad> list;
-    for (int64_t f = 0; f < F; ++f) list.push_back({dx[f].data(), stride(f), accumulate[f]});
-    return list;
-  }
-  void forward() { interaction_forward({z.data(), {B, cols()}}, features(), D, self, CpuStream{}); }
   void backward() {
-    interaction_backward(grads(), {dz.data(), {B, cols()}}, features(), D, self, CpuStream{});
+    interaction_backward(gradients<float>(dx), {dz.data(), {B, cols()}}, features<float>(x), D,
+                         self, CpuStream{});
   }
 };
 
@@ -141,29 +134,23 @@ TEST(Interaction, NanReachesTheOutput) {
   EXPECT_FALSE(std::isnan(p.z[16 + 0])) << "pair (1, 0)";
 }
 
+TEST(Interaction, SharedGradientsGetAllParts) {
+  Problem p(9, 28, 13, false);
+  p.share({0, 1, 27});
+  p.share({4, 9, 10, 20});
+  expect_backward_matches(p);
+}
+
 TEST(Interaction, RejectsShapesThatDoNotFit) {
+  test::expect_interaction_errors(6, CpuStream{});
   std::vector<float> memory(64);
   const Feature x[] = {{memory.data(), 4}, {memory.data(), 4}};
   const Feature narrow[] = {{memory.data(), 4}, {memory.data(), 3}};
-  FeatureGrad dx[] = {{memory.data(), 4, false}, {memory.data(), 4, false}};
-  FeatureGrad narrow_dx[] = {{memory.data(), 4, false}, {memory.data(), 3, false}};
+  const FeatureGrad narrow_dx[] = {{memory.data(), 4, false}, {memory.data(), 3, false}};
   const Matrix z{memory.data(), {1, 5}};
-  const Matrix wide{memory.data(), {1, 6}};
   const CpuStream s;
-  EXPECT_EQ(test::error_text([&] { interaction_forward(z, {}, 4, false, s); }),
-            "[interaction] no features: got 0, expected at least 1");
-  EXPECT_EQ(test::error_text([&] { interaction_forward(z, x, 0, false, s); }),
-            "[interaction] bad feature width: got 0, expected at least 1");
-  EXPECT_EQ(test::error_text([&] { interaction_forward(wide, x, 4, false, s); }),
-            "[interaction] wrong number of columns: got 6, expected 5 (2 features of width 4)");
   EXPECT_EQ(test::error_text([&] { interaction_forward(z, narrow, 4, false, s); }),
             "[interaction] rows of feature 1 overlap: got a stride of 3, expected >= 4");
-  EXPECT_EQ(test::error_text([&] { interaction_backward(dx, wide, x, 4, false, s); }),
-            "[interaction backward] wrong number of columns: got 6, expected 5 (2 features of "
-            "width 4)");
-  EXPECT_EQ(
-      test::error_text([&] { interaction_backward(std::span(dx).first(1), z, x, 4, false, s); }),
-      "[interaction backward] wrong number of gradients: got 1, expected 2");
   EXPECT_EQ(test::error_text([&] { interaction_backward(narrow_dx, z, x, 4, false, s); }),
             "[interaction backward] rows of gradient 1 overlap: got a stride of 3, expected >= 4");
 }

@@ -1,8 +1,11 @@
 // Batches for the tests of kernels/loss.h on all backends.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -35,5 +38,21 @@ struct LossProblem {
     }
   }
 };
+
+// What went wrong must show; run(p, target, config) has a loss and dp.
+template <class Run>
+void expect_nan_shows(const Run& run) {
+  using Floats = std::vector<float>;
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const LossConfig& config : loss_configs()) {
+    const auto of_nan = run(Floats{0.5f, nan, 0.5f}, Floats{0, 1, 1}, config);
+    EXPECT_TRUE(std::isnan(of_nan.loss));
+    EXPECT_TRUE(std::isnan(of_nan.dp[1]));
+    EXPECT_TRUE(std::isnan(run(Floats{0.5f, 0.5f}, Floats{0, nan}, config).loss));
+  }
+  for (float impossible : {-0.25f, 1.25f}) {
+    EXPECT_TRUE(std::isnan(run(Floats{impossible}, Floats{0.5f}, LossConfig{LossKind::kBce}).loss));
+  }
+}
 
 }  // namespace hotrow::test

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/sparse_route.h"
+#include "tests/kernels/random_ids.h"
 #include "tests/reference/sparse_route_ref.h"
 #include "tests/support/cuda_on_host/cuda_on_host.h"
 #include "tests/support/device_memory.h"
@@ -17,6 +18,7 @@ namespace hotrow {
 namespace {
 
 using test::DeviceVector;
+using test::random_ids;
 
 // A block checks 1024 numbers, a thread four of them.
 constexpr int64_t kSizes[] = {0, 1, 31, 33, 255, 257, 1023, 1024, 1025, 5001};
@@ -32,45 +34,62 @@ using AllWidths = ::testing::Types<Widths<int32_t, int32_t>, Widths<int32_t, int
                                    Widths<int64_t, int32_t>, Widths<int64_t, int64_t>>;
 TYPED_TEST_SUITE(SparseRouteCuda, AllWidths);
 
-template <class Id>
-std::vector<Id> random_ids(int64_t n, int64_t rows, uint32_t seed) {
-  std::mt19937_64 random(seed);
-  std::uniform_int_distribution<int64_t> uniform(0, rows - 1);
-  std::vector<Id> ids(static_cast<size_t>(n));
-  for (Id& id : ids) id = static_cast<Id>(uniform(random));
-  return ids;
-}
+// Ids with the number of rows, or offsets with the number of ids.
+template <class In>
+struct List {
+  std::vector<In> in;
+  int64_t limit;
+  bool offsets;
 
-template <class Out>
-struct Routed {
-  std::vector<Out> out;
-  int64_t bad;
+  int64_t first_bad() const {
+    return offsets ? reference::first_bad_offset_ref(in, limit)
+                   : reference::first_bad_id_ref(in, limit);
+  }
+  int64_t copied(size_t i) const {
+    if (offsets) return std::clamp<int64_t>(in[i], 0, limit);
+    return in[i] >= 0 && in[i] < limit ? in[i] : 0;
+  }
 };
 
-// `out` has room for one number too many, which must stay as it was.
-template <class Out, class In, class Copy>
-Routed<Out> routed(const std::vector<In>& in, const Copy& copy) {
+// Copies all lists in one call. Outputs have room for one number too many, which must stay as it
+// was. Returns what was found bad.
+template <class Out, class In>
+std::vector<int64_t> copy_all(const std::vector<List<In>>& lists) {
   constexpr Out kUntouched = 77;
-  const DeviceVector<In> from(in);
-  DeviceVector<Out> out(std::vector<Out>(in.size() + 1, kUntouched));
-  DeviceVector<int64_t> bad(std::vector<int64_t>{12345});
-  copy(out.data(), bad.data(), from.data());
-  Routed<Out> result{out.get(), bad.get()[0]};
-  EXPECT_EQ(result.out.back(), kUntouched);
-  result.out.pop_back();
-  return result;
+  std::vector<DeviceVector<In>> from;
+  std::vector<DeviceVector<Out>> to;
+  std::vector<RouteList<Out, In>> routes;
+  int64_t max_n = 0;
+  for (const List<In>& list : lists) {
+    from.emplace_back(list.in);
+    to.emplace_back(std::vector<Out>(list.in.size() + 1, kUntouched));
+    routes.push_back(
+        {to.back().data(), from.back().data(), std::ssize(list.in), list.limit, list.offsets});
+    max_n = std::max(max_n, std::ssize(list.in));
+  }
+  const DeviceVector<RouteList<Out, In>> device_routes(routes);
+  DeviceVector<int64_t> bad(std::vector<int64_t>(lists.size(), 12345));
+  copy_lists<Out, In>({device_routes.data(), routes.size()}, bad.data(), max_n, CudaStream{});
+  for (size_t l = 0; l < lists.size(); ++l) {
+    const std::vector<Out> out = to[l].get();
+    for (size_t i = 0; i < lists[l].in.size(); ++i) {
+      EXPECT_EQ(int64_t{out[i]}, lists[l].copied(i)) << "list " << l << " at " << i;
+    }
+    EXPECT_EQ(out.back(), kUntouched);
+  }
+  return bad.get();
+}
+
+template <class Out, class In>
+int64_t check(const List<In>& list) {
+  const int64_t bad = copy_all<Out, In>({list})[0];
+  EXPECT_EQ(bad, list.first_bad());
+  return bad;
 }
 
 template <class Out, class In>
 void check_ids(const std::vector<In>& ids, int64_t rows) {
-  const auto got = routed<Out>(ids, [&](Out* out, int64_t* bad, const In* in) {
-    copy_ids(out, bad, in, std::ssize(ids), rows, CudaStream{});
-  });
-  EXPECT_EQ(got.bad, reference::first_bad_id_ref(ids, rows));
-  for (size_t i = 0; i < ids.size(); ++i) {
-    const bool good = ids[i] >= 0 && ids[i] < rows;
-    ASSERT_EQ(got.out[i], good ? static_cast<Out>(ids[i]) : 0) << i;
-  }
+  check<Out, In>({ids, rows, false});
 }
 
 TYPED_TEST(SparseRouteCuda, CopiesIdsAndFindsTheFirstBadOne) {
@@ -105,14 +124,7 @@ TYPED_TEST(SparseRouteCuda, EdgesOfTables) {
 
 template <class Out, class In>
 int64_t check_offsets(const std::vector<In>& offsets, int64_t num_ids) {
-  const auto got = routed<Out>(offsets, [&](Out* out, int64_t* bad, const In* in) {
-    copy_offsets(out, bad, in, std::ssize(offsets) - 1, num_ids, CudaStream{});
-  });
-  EXPECT_EQ(got.bad, reference::first_bad_offset_ref(offsets, num_ids));
-  for (size_t i = 0; i < offsets.size(); ++i) {
-    EXPECT_EQ(int64_t{got.out[i]}, std::clamp<int64_t>(offsets[i], 0, num_ids)) << i;
-  }
-  return got.bad;
+  return check<Out, In>({offsets, num_ids, true});
 }
 
 TYPED_TEST(SparseRouteCuda, ChecksOffsets) {
@@ -148,6 +160,32 @@ TYPED_TEST(SparseRouteCuda, ChecksOffsets) {
   }
 }
 
+// Good and bad lists of all lengths beside each other: none has a say in what another one is.
+TYPED_TEST(SparseRouteCuda, CopiesAllListsOfABatchAtOnce) {
+  using Id = typename TypeParam::From;
+  using Out = typename TypeParam::To;
+  std::vector<List<Id>> lists;
+  std::vector<int64_t> want;
+  for (int64_t n : kSizes) {
+    auto ids = random_ids<Id>(n, 500, static_cast<uint32_t>(n));
+    auto offsets = random_ids<Id>(n + 1, 5000, static_cast<uint32_t>(n));
+    std::sort(offsets.begin(), offsets.end());
+    offsets[0] = 0;
+    const int64_t num_ids = offsets.back();
+    lists.push_back({ids, 500, false});
+    lists.push_back({offsets, num_ids, true});
+    lists.push_back({offsets, num_ids + 1, true});
+    if (n > 0) ids[static_cast<size_t>(n / 2)] = 500;
+    lists.push_back({ids, 500, false});
+    want.insert(want.end(), {-1, -1, n, n > 0 ? n / 2 : -1});
+  }
+  for (uint64_t seed : {1, 2, 3}) {
+    cuda_on_host::set_schedule_seed(seed);
+    EXPECT_EQ((copy_all<Out, Id>(lists)), want);
+  }
+  EXPECT_EQ((copy_all<Out, Id>({})), std::vector<int64_t>());
+}
+
 TYPED_TEST(SparseRouteCuda, SplitsIntoQuotientAndRemainder) {
   using Id = typename TypeParam::From;
   for (int64_t n : kSizes) {
@@ -171,14 +209,24 @@ TEST(SparseRouteCudaWide, AnIdThatWouldWrapIsFound) {
   check_ids<int32_t>(std::vector<int64_t>{(int64_t{1} << 32) + 5}, 10);  // 5 in 32 bits
 }
 
+TEST(SparseRouteCudaWide, WhatDoesNotFitIsBad) {
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  const auto bad = [](const std::vector<int64_t>& in, bool offsets) {
+    const DeviceVector<int64_t> from(in);
+    DeviceVector<int32_t> to(in.size());
+    const DeviceVector<RouteList<int32_t, int64_t>> list(std::vector<RouteList<int32_t, int64_t>>{
+        {to.data(), from.data(), std::ssize(in), int64_t{1} << 40, offsets}});
+    DeviceVector<int64_t> first(1);
+    copy_lists<int32_t, int64_t>({list.data(), 1}, first.data(), std::ssize(in), CudaStream{});
+    EXPECT_EQ(to.get().back(), offsets ? kMost : 0);
+    return first.get()[0];
+  };
+  EXPECT_EQ(bad({5, kMost, kMost + 1}, false), 2);
+  EXPECT_EQ(bad({0, kMost + 1, int64_t{1} << 40}, true), 1);
+}
+
 TEST(SparseRouteCudaWide, RefusesWhatTheCpuRefuses) {
   int32_t* const out = nullptr;
-  const int64_t* const in = nullptr;
-  const int64_t most = int64_t{1} << 31;
-  EXPECT_EQ(test::error_text([&] { copy_ids(out, nullptr, in, 1, most + 1, CudaStream{}); }),
-            test::error_text([&] { copy_ids(out, in, 1, most + 1, CpuStream{}); }));
-  EXPECT_EQ(test::error_text([&] { copy_offsets(out, nullptr, in, 1, most, CudaStream{}); }),
-            test::error_text([&] { copy_offsets(out, in, 1, most, CpuStream{}); }));
   EXPECT_EQ(test::error_text([&] { quotient_remainder(out, out, out, 1, 0, CudaStream{}); }),
             "[quotient_remainder] bad collisions: got 0, expected at least 1");
 }

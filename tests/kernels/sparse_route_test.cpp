@@ -11,11 +11,13 @@
 
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
+#include "tests/kernels/random_ids.h"
 #include "tests/reference/sparse_route_ref.h"
 
 namespace hotrow {
 namespace {
 
+using test::random_ids;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
@@ -26,15 +28,6 @@ class SparseRoute : public ::testing::Test {
 };
 using Ids = ::testing::Types<int32_t, int64_t>;
 TYPED_TEST_SUITE(SparseRoute, Ids);
-
-template <class Id>
-std::vector<Id> random_ids(int64_t n, int64_t rows, uint32_t seed) {
-  std::mt19937_64 random(seed);
-  std::uniform_int_distribution<int64_t> uniform(0, rows - 1);
-  std::vector<Id> ids(static_cast<size_t>(n));
-  for (Id& id : ids) id = static_cast<Id>(uniform(random));
-  return ids;
-}
 
 TYPED_TEST(SparseRoute, FindsTheFirstBadId) {
   constexpr int64_t kRows = 1000, kIds = 100003;  // four tasks

@@ -10,33 +10,15 @@
 #include <vector>
 
 #include "kernels/core/async.cuh"
-#include "kernels/core/launch.cuh"
 #include "kernels/core/warp.cuh"
 #include "tests/support/asan.h"
 #include "tests/support/bounds.h"
 #include "tests/support/device_memory.h"
 #include "tests/support/expect_throws.h"
+#include "tests/support/kernel_runs.h"
 
 namespace hotrow::test {
 namespace {
-
-constexpr int kSeeds = 20;
-
-template <class... P, class... A>
-void run(void (*kernel)(P...), LaunchShape shape, A&&... args) {
-  launch("test", kernel, shape, CudaStream{}, std::forward<A>(args)...);
-}
-
-// In how many of the seeds `result()` is not `want`.
-template <class T, class Result>
-int seeds_that_differ(const std::vector<T>& want, const Result& result) {
-  int differ = 0;
-  for (uint64_t seed = 0; seed < kSeeds; ++seed) {
-    cuda_on_host::set_schedule_seed(seed);
-    differ += result() != want;
-  }
-  return differ;
-}
 
 template <class T>
 std::vector<T> reversed(std::vector<T> values) {
@@ -331,7 +313,7 @@ __global__ void sum_rows(float* out, const float* table, const int* ids, int per
   for (int first = 0; first < per_bag; first += kWarpSize) {
     const int mine = first + lane() < per_bag ? ids[bag * per_bag + first + lane()] : 0;
     for (int j = 0; j < kWarpSize && first + j < per_bag; ++j) {
-      const float* row = table + warp_broadcast(mine, j) * 128;
+      const float* row = table + __shfl_sync(kFullMask, mine, j) * 128;
       for (int d = 0; d < 4; ++d) sum[d] += row[lane() * 4 + d];
     }
   }

@@ -1,5 +1,5 @@
 // DeviceVector<T>: device memory that comes from a std::vector and goes back into one. Kernels get
-// data(); on cuda_on_host it is the host's memory, between guard zones.
+// data(); on cuda_on_host it is the host's memory, between guard zones. TestStream: a stream.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -62,6 +62,31 @@ class DeviceVector {
 
   T* data_ = nullptr;
   size_t size_ = 0;
+};
+
+class TestStream {
+ public:
+  TestStream() {
+    check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "TestStream", "create");
+    check_cuda(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "TestStream", "create");
+  }
+  ~TestStream() {
+    static_cast<void>(cudaEventDestroy(event_));
+    static_cast<void>(cudaStreamDestroy(stream_));
+  }
+  TestStream(const TestStream&) = delete;
+  TestStream& operator=(const TestStream&) = delete;
+
+  CudaStream stream() const { return {stream_}; }
+  // What comes in this stream waits for what is in the other one.
+  void wait_for(const TestStream& other) const {
+    check_cuda(cudaEventRecord(other.event_, other.stream_), "TestStream", "cudaEventRecord");
+    check_cuda(cudaStreamWaitEvent(stream_, other.event_, 0), "TestStream", "cudaStreamWaitEvent");
+  }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+  cudaEvent_t event_ = nullptr;
 };
 
 }  // namespace hotrow::test

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <numeric>
 #include <string_view>
 
@@ -28,8 +27,7 @@ struct Thread {
   bool ended = false;
   const char* waits_in = nullptr;
   Where where{};
-  unsigned mask = 0;          // of a meeting of a warp
-  const void* key = nullptr;  // of wait_for
+  unsigned mask = 0;  // of a meeting of a warp
   PendingCopies copies;
   Fiber fiber;
 };
@@ -63,9 +61,6 @@ class Machine {
   uint64_t random();
   void meet_warp(const Collective& what, unsigned mask, void* operand, Where where);
   int meet_block(const char* name, bool flag, Where where);
-  void wait_for(const void* key, const char* name, Where where);
-  void release(const void* key);
-  void run_later(std::function<void()> work) { later_.push_back(std::move(work)); }
   void run_thread(Thread& self);
 
  private:
@@ -79,7 +74,6 @@ class Machine {
   [[noreturn]] void fail_barrier(const char* name, Where where) const;
   void fail(std::string text);
 
-  std::mutex mutex_;
   uint64_t random_ = 3;
   std::vector<std::unique_ptr<Thread>> threads_;
   Fiber main_;
@@ -87,8 +81,7 @@ class Machine {
   const std::function<void()>* kernel_ = nullptr;
   unsigned count_ = 0, ended_ = 0;  // threads of the block
   Thread* current_ = nullptr;
-  std::vector<Thread*> ready_, sleeping_;
-  std::vector<std::function<void()>> later_;
+  std::vector<Thread*> ready_;
   std::vector<Warp> warps_;
   struct {
     const char* name;
@@ -119,7 +112,6 @@ uint64_t Machine::random() {
 
 std::string Machine::run(unsigned blocks, unsigned threads, size_t shared_bytes,
                          const std::function<void()>& kernel) {
-  const std::scoped_lock lock(mutex_);
   while (threads_.size() < threads) {
     threads_.push_back(std::make_unique<Thread>(static_cast<unsigned>(threads_.size())));
   }
@@ -143,8 +135,6 @@ void Machine::begin_block() {
   ended_ = 0;
   barrier_ = {};
   cancelling_ = false;
-  sleeping_.clear();
-  later_.clear();
   for (Warp& warp : warps_) warp.meetings.clear();
   ready_.clear();
   for (unsigned i = 0; i < count_; ++i) {
@@ -164,10 +154,6 @@ void Machine::run_block(unsigned block, size_t shared_bytes) {
   begin_block();
   switch_away(main_);
   if (failure_.empty() && ended_ < count_) failure_ = describe_hang();
-  if (failure_.empty() && !later_.empty()) {
-    failure_ = fmt::format("block {} ended with {} bulk copies that nobody has waited for", block,
-                           later_.size());
-  }
   if (failure_.empty() && !shared.intact()) {
     failure_ =
         fmt::format("block {} wrote outside of its {} bytes of shared memory", block, shared_bytes);
@@ -177,7 +163,6 @@ void Machine::run_block(unsigned block, size_t shared_bytes) {
 
 void Machine::cancel_threads() {
   cancelling_ = true;
-  later_.clear();
   ready_.clear();
   for (unsigned i = 0; i < count_; ++i) {
     if (!threads_[i]->ended) ready_.push_back(threads_[i].get());
@@ -209,20 +194,11 @@ std::string Machine::describe_hang() const {
 // The thread that goes on, or null where none can.
 Thread* Machine::pick() {
   if ((!failure_.empty() && !cancelling_) || ended_ == count_) return nullptr;
-  for (;;) {
-    const bool land = !later_.empty() && (ready_.empty() || random() % 4 == 0);
-    if (!land && ready_.empty()) return nullptr;
-    if (!land) {
-      std::swap(ready_[random() % ready_.size()], ready_.back());
-      Thread* next = ready_.back();
-      ready_.pop_back();
-      return next;
-    }
-    std::swap(later_[random() % later_.size()], later_.back());
-    const auto work = std::move(later_.back());
-    later_.pop_back();
-    work();
-  }
+  if (ready_.empty()) return nullptr;
+  std::swap(ready_[random() % ready_.size()], ready_.back());
+  Thread* next = ready_.back();
+  ready_.pop_back();
+  return next;
 }
 
 void Machine::switch_away(Fiber& from) {
@@ -321,19 +297,6 @@ int Machine::meet_block(const char* name, bool flag, Where where) {
   return static_cast<int>(barrier_.result);
 }
 
-void Machine::wait_for(const void* key, const char* name, Where where) {
-  current_->key = key;
-  sleeping_.push_back(current_);
-  wait(name, where);
-}
-
-void Machine::release(const void* key) {
-  const auto wakes = std::partition(sleeping_.begin(), sleeping_.end(),
-                                    [key](const Thread* t) { return t->key != key; });
-  ready_.insert(ready_.end(), wakes, sleeping_.end());
-  sleeping_.erase(wakes, sleeping_.end());
-}
-
 }  // namespace
 
 void set_schedule_seed(uint64_t seed) { machine().seed(seed); }
@@ -359,11 +322,6 @@ void meet_warp(const Collective& what, unsigned mask, void* operand, Where where
 int meet_block(const char* name, bool flag, Where where) {
   return machine().meet_block(name, flag, where);
 }
-void wait_for(const void* key, const char* name, Where where) {
-  machine().wait_for(key, name, where);
-}
-void release(const void* key) { machine().release(key); }
-void run_later(std::function<void()> work) { machine().run_later(std::move(work)); }
 PendingCopies& pending_copies() { return machine().current().copies; }
 char* shared_memory() { return machine().shared().data(); }
 uint64_t random_bits() { return machine().random(); }

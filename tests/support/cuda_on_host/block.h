@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -53,14 +52,6 @@ void meet_warp(const Collective& what, unsigned mask, void* operand, Where where
 
 // Waits for all threads of the block; of how many of them `flag` was set.
 int meet_block(const char* name, bool flag, Where where);
-
-// Waits until release(key) is called.
-void wait_for(const void* key, const char* name, Where where);
-void release(const void* key);
-
-// Work that is done at some moment between now and the next time that no thread can go on; it
-// throws nothing.
-void run_later(std::function<void()> work);
 
 // Copies of the thread that runs which have not landed.
 struct PendingCopies {

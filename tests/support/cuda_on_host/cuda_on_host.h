@@ -1,22 +1,27 @@
 // CUDA kernels on the host: the sources of kernels/*.cu compiled as C++, one fiber a thread.
 //
-// A launch runs when it is called and returns when the grid has ended. Blocks run one after the
-// other, in an order that the seed shuffles; so do the threads of a block between two meetings
-// (barriers, shuffles, votes, matrix products). Nothing runs in parallel, so that a missing barrier
-// shows as another result under another seed, never as a torn number. Device memory is the host's:
-// kernels may be given ordinary pointers.
+// Work of a stream (kernels, copies, a captured graph) is done some time between its queueing and
+// the moment when the host waits for it; the seed says when, and in which order among the streams,
+// as far as events and the edges of a graph leave it open. A copy has two moments, and between them
+// its target is poisoned. So a missing event, and a host that does not wait before it reads or
+// writes, show as wrong bits under some seeds. Work of the null stream is done when it is queued.
+//
+// A kernel's blocks run one after the other, in an order that the seed shuffles; so do the threads
+// of a block between two meetings (barriers, shuffles, votes, matrix products). Nothing runs in
+// parallel, so that a missing barrier shows as another result under another seed, never as a torn
+// number. Device memory is the host's: kernels may be given ordinary pointers.
 //
 // What a real device leaves undefined is made to show: fresh device memory and every block's shared
 // memory hold 0xFF bytes (NaN as floats, -1 as integers); asynchronous copies land between their
 // start and the wait, the seed says when, and until then their target is poisoned; guard zones, and
 // under the address sanitizer red ones, lie around each allocation and each block's shared memory.
-// A launch returns cudaErrorLaunchFailure, and cudaGetErrorString says in one sentence what went
-// wrong, where
+// A launch, or a later call that has waited for it, returns cudaErrorLaunchFailure and drops all
+// other work, and cudaGetErrorString says in one sentence what went wrong, where
 //  - threads wait for others that have ended or wait elsewhere,
 //  - the threads of a block call different __syncthreads, or the lanes of a mask different
 //    intrinsics, or a lane calls one with a mask that lacks itself,
 //  - an address is not aligned as an access needs it, or is not in shared memory where it must be,
-//  - a copy or a barrier is used against its contract (kernels/core/async.cuh),
+//  - a copy is used against its contract (kernels/core/async.cuh),
 //  - a guard zone was written to (cudaErrorIllegalAddress).
 // It cannot find: a missing __syncwarp where a shuffle or a vote stands in its place, missing
 // fences, blocks that wait for each other (the test does not end), bank conflicts, anything about
@@ -27,8 +32,8 @@
 
 namespace hotrow::cuda_on_host {
 
-// Orders, and the moments at which copies land, are functions of the seed and of the launches since
-// this call.
+// Orders, and the moments at which work is done and copies land, are functions of the seed and of
+// the calls since this one.
 void set_schedule_seed(uint64_t seed);
 
 }  // namespace hotrow::cuda_on_host

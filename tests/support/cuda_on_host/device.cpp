@@ -7,6 +7,7 @@
 
 #include "tests/support/cuda_on_host/guarded_memory.h"
 #include "tests/support/cuda_on_host/runtime.h"
+#include "tests/support/cuda_on_host/tasks.h"
 
 namespace hotrow::cuda_on_host {
 namespace {
@@ -109,8 +110,10 @@ cudaError_t allocate(Allocations& from, void** p, size_t bytes) {
   return report(*p == nullptr ? cudaErrorMemoryAllocation : cudaSuccess);
 }
 
+// Waits for all work, as CUDA does; whoever asks for its outcome learns it.
 cudaError_t release(Allocations& from, void* p) {
   if (is_capturing()) return report(cudaErrorStreamCaptureUnsupported);
+  finish_all_quietly();
   return report(p == nullptr || from.release(p) ? cudaSuccess : cudaErrorInvalidValue);
 }
 
@@ -126,6 +129,9 @@ cudaError_t report(cudaError_t error, const std::string& text) {
 }
 int64_t find_broken_allocation() {
   return std::max(device_memory.find_broken(), pinned_memory.find_broken());
+}
+bool is_whole(const void* p, size_t bytes) {
+  return device_memory.fits(p, bytes) && pinned_memory.fits(p, bytes);
 }
 
 }  // namespace hotrow::cuda_on_host
@@ -185,7 +191,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
   return report(cudaErrorInvalidValue);
 }
 cudaError_t cudaDeviceSynchronize() {
-  return report(is_capturing() ? cudaErrorStreamCaptureUnsupported : cudaSuccess);
+  return is_capturing() ? report(cudaErrorStreamCaptureUnsupported) : finish_all();
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   *total = kDeviceBytes;
@@ -198,28 +204,15 @@ cudaError_t cudaFree(void* p) { return release(device_memory, p); }
 cudaError_t cudaMallocHost(void** p, size_t bytes) { return allocate(pinned_memory, p, bytes); }
 cudaError_t cudaFreeHost(void* p) { return release(pinned_memory, p); }
 
-namespace hotrow::cuda_on_host {
-cudaError_t copy_memory(void* to, const void* from, size_t bytes) {
-  for (Allocations* memory : {&device_memory, &pinned_memory}) {
-    if (!memory->fits(to, bytes) || !memory->fits(from, bytes)) {
-      return report(cudaErrorInvalidValue);
-    }
-  }
+cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
+  if (is_capturing()) return report(cudaErrorStreamCaptureImplicit);
+  if (!is_whole(to, bytes) || !is_whole(from, bytes)) return report(cudaErrorInvalidValue);
   if (bytes > 0) std::memcpy(to, from, bytes);
   return cudaSuccess;
 }
-cudaError_t set_memory(void* p, int value, size_t bytes) {
-  if (!device_memory.fits(p, bytes)) return report(cudaErrorInvalidValue);
-  if (bytes > 0) std::memset(p, value, bytes);
-  return cudaSuccess;
-}
-}  // namespace hotrow::cuda_on_host
-
-cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
-  if (is_capturing()) return report(cudaErrorStreamCaptureImplicit);
-  return copy_memory(to, from, bytes);
-}
 cudaError_t cudaMemset(void* p, int value, size_t bytes) {
   if (is_capturing()) return report(cudaErrorStreamCaptureImplicit);
-  return set_memory(p, value, bytes);
+  if (!is_whole(p, bytes)) return report(cudaErrorInvalidValue);
+  if (bytes > 0) std::memset(p, value, bytes);
+  return cudaSuccess;
 }

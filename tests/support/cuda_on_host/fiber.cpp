@@ -59,7 +59,7 @@ struct Fiber::State {
 
 namespace {
 
-// The two sides of the switch under way. One runs at a time: launches hold a lock.
+// The two sides of the switch under way. One runs at a time, as grids do.
 void *switched_from, *switched_to;
 
 #if defined(__x86_64__)

@@ -1,10 +1,11 @@
 // kernels/core/gemm_cuda.h without a GPU: sums in double, rounded once.
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 
 #include "kernels/core/gemm_cuda.h"
 #include "kernels/core/launch.cuh"
-#include "tests/reference/bf16_ref.h"
+#include "kernels/core/table_rows.h"
 
 namespace hotrow {
 namespace {
@@ -15,33 +16,27 @@ double round_to_tf32(float x) {
   return std::bit_cast<float>((std::bit_cast<uint32_t>(x) + 0x1000) & 0xFFFFE000);
 }
 
-struct Rounding {
-  Precision precision;
-  bool strict_fp32;
+struct Reader {
+  bool bf16, strict_fp32;
 
-  double operator()(float x) const {
-    if (precision == Precision::kBfloat16) return reference::round_to_bf16(x);
+  double operator()(const CudaFactor& factor, int64_t i, int64_t j) const {
+    const int64_t at =
+        factor.layout == GemmLayout::kRows ? i * factor.stride + j : i + j * factor.stride;
+    if (bf16) return to_float(static_cast<const Bf16*>(factor.data)[at]);
+    const float x = static_cast<const float*>(factor.data)[at];
     return strict_fp32 ? x : round_to_tf32(x);
   }
 };
 
-float element(const GemmOperand& operand, int64_t i, int64_t j) {
-  return operand
-      .data[operand.layout == GemmLayout::kRows ? i * operand.stride + j : i + j * operand.stride];
-}
-
 // A kernel, so that it waits its turn in a stream and can be captured in a graph.
-__global__ void multiply(CudaGemm g, Rounding round) {
+__global__ void multiply(CudaGemm g, Reader read) {
   if (threadIdx.x > 0) return;
   for (int64_t i = 0; i < g.m; ++i) {
     for (int64_t j = 0; j < g.n; ++j) {
-      float& c = g.c[i * g.n + j];
+      float& c = g.c[i * g.c_stride + j];
       double sum = g.accumulate ? c : 0.0f;
-      for (int64_t k = 0; k < g.k; ++k) {
-        sum += round(element(g.a, i, k)) * round(element(g.b, k, j));
-      }
-      if (g.bias != nullptr) sum += g.bias[j];
-      c = static_cast<float>(g.relu && sum < 0 ? 0.0 : sum);
+      for (int64_t k = 0; k < g.k; ++k) sum += read(g.a, i, k) * read(g.b, k, j);
+      c = static_cast<float>(sum);
     }
   }
 }
@@ -55,7 +50,15 @@ GemmContext::GemmContext(const Options& options) : options_(options) {}
 GemmContext::~GemmContext() = default;
 
 void GemmContext::run(const CudaGemm& g, CudaStream stream) {
-  launch("gemm", multiply, {1, 32}, stream, g, Rounding{g.precision, options_.strict_fp32});
+  check_gemm(g);
+  // The library may write there.
+  if (const auto left = options_.workspace.subspan(std::min(g.taken, options_.workspace.size()));
+      !left.empty()) {
+    check_cuda(
+        cudaMemsetAsync(left.data(), 0xFF, left.size(), static_cast<cudaStream_t>(stream.native)),
+        "gemm", "spoiling the workspace");
+  }
+  launch("gemm", multiply, {1, 32}, stream, g, Reader{g.bf16, options_.strict_fp32});
 }
 
 }  // namespace hotrow

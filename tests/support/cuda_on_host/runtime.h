@@ -16,9 +16,8 @@ cudaError_t report(cudaError_t error, const std::string& text);
 // outside of the graph, are refused.
 bool is_capturing();
 
-// Refuse memory that begins in an allocation and does not end there.
-cudaError_t copy_memory(void* to, const void* from, size_t bytes);
-cudaError_t set_memory(void* p, int value, size_t bytes);
+// False for memory that begins in an allocation and does not end there.
+bool is_whole(const void* p, size_t bytes);
 
 // Bytes of an allocation that a kernel wrote around, -1 where there is none.
 int64_t find_broken_allocation();

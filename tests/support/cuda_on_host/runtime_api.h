@@ -1,6 +1,6 @@
 // The CUDA runtime as far as this project uses it, on the host's memory. Signatures and results are
-// CUDA's; work of a stream is done when it is queued, and work of a captured graph, in the order of
-// its capture, when the graph is launched. One device, of 16 GiB.
+// CUDA's; cuda_on_host.h says when the work of streams and graphs is done. Streams are those that
+// neither wait for the null stream nor it for them. One device, of 16 GiB.
 #pragma once
 
 #include <cstddef>
@@ -89,8 +89,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
 cudaError_t cudaMemset(void* p, int value, size_t bytes);
 cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t stream = nullptr);
 
-constexpr unsigned cudaStreamDefault = 0, cudaStreamNonBlocking = 1;
-cudaError_t cudaStreamCreate(cudaStream_t* stream);
+constexpr unsigned cudaStreamNonBlocking = 1;
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int priority);
 cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest);

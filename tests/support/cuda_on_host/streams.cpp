@@ -2,21 +2,25 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include "tests/support/cuda_on_host/grid.h"
 #include "tests/support/cuda_on_host/runtime.h"
+#include "tests/support/cuda_on_host/tasks.h"
 
-using Work = std::function<cudaError_t()>;
+using hotrow::cuda_on_host::TaskPtr;
 
+// Tasks that never run: each launch queues copies of them.
 struct CUgraph_st {
-  std::vector<Work> work;  // in the order of its capture, which all dependencies follow
+  std::vector<TaskPtr> tasks;  // in the order of their capture
 };
 struct CUgraphExec_st {
-  std::vector<Work> work;
+  std::vector<TaskPtr> tasks;
 };
 
 namespace hotrow::cuda_on_host {
@@ -35,18 +39,16 @@ std::atomic<int> refusing_captures = 0;
 
 using hotrow::cuda_on_host::Capture;
 
-// Work is counted to tell whether the stream that began a capture has waited for all of it.
+// The last task is null while there is none.
 struct CUstream_st {
+  TaskPtr last;
   std::shared_ptr<Capture> capture;
-  int queued = 0, joined = 0;
+  TaskPtr captured;  // the last one in the capture
 };
 struct CUevent_st {
-  std::chrono::steady_clock::time_point time;
-  bool recorded = false;
+  bool recorded = false, captured = false;
   std::weak_ptr<Capture> capture;
-  bool captured = false;
-  CUstream_st* stream = nullptr;
-  int queued = 0;  // work of the stream before the event
+  TaskPtr task;  // when it ends the event has come; null: it has
 };
 
 namespace hotrow::cuda_on_host {
@@ -60,14 +62,22 @@ std::map<const void*, size_t> asked_shared_bytes;  // by kernel
 
 bool is_captured(cudaStream_t stream) { return stream != nullptr && stream->capture != nullptr; }
 
-cudaError_t enqueue(cudaStream_t stream, Work work) {
+// Puts a task behind the others of its stream. Of the null stream it has ended on return.
+cudaError_t enqueue(cudaStream_t stream, const TaskPtr& task) {
+  if (stream == nullptr) {
+    if (is_capturing()) return report(cudaErrorStreamCaptureImplicit);
+    submit(task);
+    return finish(task);
+  }
+  TaskPtr& last = is_captured(stream) ? stream->captured : stream->last;
+  if (last != nullptr) task->after.push_back(last);
+  last = task;
   if (is_captured(stream)) {
-    stream->capture->graph->work.push_back(std::move(work));
-    ++stream->queued;
+    stream->capture->graph->tasks.push_back(task);
     return cudaSuccess;
   }
-  if (stream == nullptr && is_capturing()) return report(cudaErrorStreamCaptureImplicit);
-  return work();
+  submit(task);
+  return make_progress();
 }
 
 cudaError_t check_launch(const cudaLaunchConfig_t& config, const void* kernel) {
@@ -82,18 +92,31 @@ cudaError_t check_launch(const cudaLaunchConfig_t& config, const void* kernel) {
   return report(config.dynamicSmemBytes > most ? cudaErrorInvalidValue : cudaSuccess);
 }
 
-cudaError_t run_kernel(unsigned blocks, unsigned threads, size_t shared_bytes,
-                       const std::function<void()>& thread) {
+Outcome run_kernel(unsigned blocks, unsigned threads, size_t shared_bytes,
+                   const std::function<void()>& thread) {
   const std::string failure = run_grid(blocks, threads, shared_bytes, thread);
-  if (!failure.empty()) return report(cudaErrorLaunchFailure, failure);
+  if (!failure.empty()) return {cudaErrorLaunchFailure, failure};
   const int64_t broken = find_broken_allocation();
-  if (broken < 0) return cudaSuccess;
-  return report(cudaErrorIllegalAddress,
-                fmt::format("the kernel wrote outside of an allocation of {} bytes", broken));
+  if (broken < 0) return {};
+  return {cudaErrorIllegalAddress,
+          fmt::format("the kernel wrote outside of an allocation of {} bytes", broken)};
 }
 
 cudaError_t refuse_captured(cudaStream_t stream) {
   return report(is_captured(stream) ? cudaErrorStreamCaptureUnsupported : cudaSuccess);
+}
+
+// Whether all that was captured comes before the end of the stream that began it.
+bool is_joined(const Capture& capture) {
+  std::set<const Task*> before;
+  std::vector<const Task*> found{capture.origin->captured.get()};
+  while (!found.empty()) {
+    const Task* task = found.back();
+    found.pop_back();
+    if (task == nullptr || !before.insert(task).second) continue;
+    for (const TaskPtr& t : task->after) found.push_back(t.get());
+  }
+  return before.size() == capture.graph->tasks.size();
 }
 
 void end_capture(Capture& capture) {
@@ -108,10 +131,11 @@ bool is_capturing() { return refusing_captures > 0; }
 cudaError_t launch_kernel(const cudaLaunchConfig_t& config, const void* kernel,
                           std::function<void()> thread) {
   if (const cudaError_t error = check_launch(config, kernel)) return error;
-  return enqueue(config.stream, [blocks = config.gridDim.x, threads = config.blockDim.x,
-                                 bytes = config.dynamicSmemBytes, thread = std::move(thread)] {
-    return run_kernel(blocks, threads, bytes, thread);
-  });
+  return enqueue(config.stream,
+                 make_task([blocks = config.gridDim.x, threads = config.blockDim.x,
+                            bytes = config.dynamicSmemBytes, thread = std::move(thread)] {
+                   return run_kernel(blocks, threads, bytes, thread);
+                 }));
 }
 
 }  // namespace hotrow::cuda_on_host
@@ -125,23 +149,38 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int valu
   return cudaSuccess;
 }
 
+// Two tasks: what does not wait for the copy, and comes between, finds poison.
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
                             cudaStream_t stream) {
-  return enqueue(stream, [=] { return copy_memory(to, from, bytes); });
+  if (!is_whole(to, bytes) || !is_whole(from, bytes)) return report(cudaErrorInvalidValue);
+  if (bytes == 0) return cudaSuccess;
+  const auto begin = [=] {
+    std::memset(to, 0xFF, bytes);
+    return Outcome{};
+  };
+  const auto land = [=] {
+    std::memcpy(to, from, bytes);
+    return Outcome{};
+  };
+  if (const cudaError_t error = enqueue(stream, make_task(begin))) return error;
+  return enqueue(stream, make_task(land));
 }
 cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t stream) {
-  return enqueue(stream, [=] { return set_memory(p, value, bytes); });
+  if (!is_whole(p, bytes)) return report(cudaErrorInvalidValue);
+  if (bytes == 0) return cudaSuccess;
+  return enqueue(stream, make_task([=] {
+                   std::memset(p, value, bytes);
+                   return Outcome{};
+                 }));
 }
 
-cudaError_t cudaStreamCreate(cudaStream_t* stream) {
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
+  if (flags != cudaStreamNonBlocking) return report(cudaErrorInvalidValue);
   *stream = new CUstream_st;
   return cudaSuccess;
 }
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  return cudaStreamCreate(stream);
-}
-cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned, int) {
-  return cudaStreamCreate(stream);
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int) {
+  return cudaStreamCreateWithFlags(stream, flags);
 }
 cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
   *least = 0;
@@ -153,8 +192,14 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   delete stream;
   return cudaSuccess;
 }
-cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return refuse_captured(stream); }
-cudaError_t cudaStreamQuery(cudaStream_t stream) { return refuse_captured(stream); }
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (const cudaError_t error = refuse_captured(stream)) return error;
+  return finish(stream == nullptr ? nullptr : stream->last);
+}
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  if (const cudaError_t error = refuse_captured(stream)) return error;
+  return query(stream == nullptr ? nullptr : stream->last);
+}
 
 cudaError_t cudaEventCreate(cudaEvent_t* event) {
   *event = new CUevent_st;
@@ -169,30 +214,38 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   if (stream == nullptr && is_capturing()) return report(cudaErrorStreamCaptureImplicit);
-  event->time = std::chrono::steady_clock::now();
   event->recorded = true;
   event->captured = is_captured(stream);
-  event->capture.reset();
-  if (event->captured) event->capture = stream->capture;
-  event->stream = stream;
-  event->queued = event->captured ? stream->queued : 0;
-  return cudaSuccess;
+  if (event->captured) {
+    event->capture = stream->capture;
+    event->task = stream->captured;
+    return cudaSuccess;
+  }
+  event->task = make_task();
+  return enqueue(stream, event->task);
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
-  return report(event->captured ? cudaErrorCapturedEvent : cudaSuccess);
+  return event->captured ? report(cudaErrorCapturedEvent) : query(event->task);
 }
-cudaError_t cudaEventSynchronize(cudaEvent_t event) { return cudaEventQuery(event); }
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  return event->captured ? report(cudaErrorCapturedEvent) : finish(event->task);
+}
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
   if (!start->recorded || !end->recorded) return report(cudaErrorInvalidResourceHandle);
   if (start->captured || end->captured) return report(cudaErrorCapturedEvent);
-  *milliseconds = std::chrono::duration<float, std::milli>(end->time - start->time).count();
+  for (const cudaEvent_t event : {start, end}) {
+    if (const cudaError_t error = query(event->task)) return error;
+  }
+  *milliseconds =
+      std::chrono::duration<float, std::milli>(end->task->end_time - start->task->end_time).count();
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   const bool capturing = is_captured(stream);
   if (!event->captured) {
-    return report(capturing && event->recorded ? cudaErrorStreamCaptureIsolation : cudaSuccess);
+    if (capturing && event->recorded) return report(cudaErrorStreamCaptureIsolation);
+    return event->recorded ? enqueue(stream, make_task({}, event->task)) : cudaSuccess;
   }
   const auto capture = event->capture.lock();
   if (capture == nullptr) return report(cudaErrorCapturedEvent);
@@ -200,19 +253,17 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   if (capturing && stream->capture != capture) return report(cudaErrorStreamCaptureMerge);
   if (!capturing) {
     stream->capture = capture;
-    stream->queued = stream->joined = 0;
+    stream->captured = nullptr;
     capture->streams.push_back(stream);
   }
-  event->stream->joined = std::max(event->stream->joined, event->queued);
-  ++stream->queued;
-  return cudaSuccess;
+  return enqueue(stream, make_task({}, event->task));
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
   if (stream == nullptr || is_captured(stream)) return report(cudaErrorStreamCaptureUnsupported);
   const bool refuses = mode != cudaStreamCaptureModeRelaxed;
   stream->capture = std::make_shared<Capture>(Capture{stream, refuses, {stream}});
-  stream->queued = stream->joined = 0;
+  stream->captured = nullptr;
   if (refuses) ++refusing_captures;
   return cudaSuccess;
 }
@@ -223,10 +274,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
     return report(cudaErrorStreamCaptureUnmatched);
   }
   const auto capture = stream->capture;
-  const auto is_joined = [stream](const CUstream_st* s) {
-    return s == stream || s->joined == s->queued;
-  };
-  const bool joined = std::all_of(capture->streams.begin(), capture->streams.end(), is_joined);
+  const bool joined = is_joined(*capture);
   end_capture(*capture);
   if (!joined) return report(cudaErrorStreamCaptureUnjoined);
   *graph = capture->graph.release();
@@ -239,15 +287,22 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* 
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
-  *exec = new CUgraphExec_st{graph->work};
+  *exec = new CUgraphExec_st{graph->tasks};
   return cudaSuccess;
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
   if (const cudaError_t error = refuse_captured(stream)) return error;
-  for (const Work& work : exec->work) {
-    if (const cudaError_t error = work()) return error;
+  const TaskPtr begin = make_task(), end = make_task();
+  if (const cudaError_t error = enqueue(stream, begin)) return error;
+  std::map<const Task*, TaskPtr> copies;
+  for (const TaskPtr& task : exec->tasks) {
+    const TaskPtr copy = make_task(task->work, begin);
+    for (const TaskPtr& before : task->after) copy->after.push_back(copies.at(before.get()));
+    end->after.push_back(copy);
+    copies[task.get()] = copy;
+    submit(copy);
   }
-  return cudaSuccess;
+  return enqueue(stream, end);
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
   delete exec;

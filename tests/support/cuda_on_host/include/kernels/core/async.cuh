@@ -8,17 +8,11 @@
 
 namespace hotrow {
 
-struct Barrier {
-  uint64_t word;
-};
-
 namespace cuda_on_host {
 void copy_async(void* shared_to, const void* global_from, unsigned bytes);
 void copy_async_wait(int groups);
-void barrier_wait(Barrier* barrier, unsigned parity, Where where);
 void load_matrix4(uint32_t (&r)[4], const void* shared_row, bool transposed, Where where);
 void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], Where where);
-void mma_tf32(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], Where where);
 }  // namespace cuda_on_host
 
 template <class T>
@@ -45,14 +39,6 @@ void copy_async_wait() {
   cuda_on_host::copy_async_wait(N);
 }
 
-void barrier_init(Barrier* barrier, int arrivals);
-void barrier_expect(Barrier* barrier, unsigned bytes);
-inline void barrier_wait(Barrier* barrier, unsigned parity,
-                         cuda_on_host::Where where = cuda_on_host::Where::here()) {
-  cuda_on_host::barrier_wait(barrier, parity, where);
-}
-void bulk_copy(void* shared_to, const void* global_from, unsigned bytes, Barrier* barrier);
-
 inline void load_matrix4(uint32_t (&r)[4], const void* shared_row,
                          cuda_on_host::Where where = cuda_on_host::Where::here()) {
   cuda_on_host::load_matrix4(r, shared_row, false, where);
@@ -64,11 +50,6 @@ inline void load_matrix4_transposed(uint32_t (&r)[4], const void* shared_row,
 inline void mma_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
                      cuda_on_host::Where where = cuda_on_host::Where::here()) {
   cuda_on_host::mma_bf16(c, a, b, where);
-}
-uint32_t round_tf32(float x);
-inline void mma_tf32(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
-                     cuda_on_host::Where where = cuda_on_host::Where::here()) {
-  cuda_on_host::mma_tf32(c, a, b, where);
 }
 
 }  // namespace hotrow
