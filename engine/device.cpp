@@ -1,5 +1,7 @@
 #include "engine/device.h"
 
+#include <utility>
+
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -17,8 +19,62 @@ const DeviceDriver& driver(Device device) {
 }
 
 DeviceStream::DeviceStream(Device device)
-    : driver_(&driver(device)), native_(driver_->make_stream()) {}
+    : device_(device), native_(driver(device).make_stream()) {}
 
-DeviceStream::~DeviceStream() { driver_->destroy_stream(native_); }
+DeviceStream::~DeviceStream() {
+  if (native_ != nullptr) driver(device_).destroy_stream(native_);
+}
+
+DeviceStream::DeviceStream(DeviceStream&& other) noexcept
+    : device_(other.device_),
+      native_(std::exchange(other.native_, nullptr)),
+      marks_(other.marks_),
+      seen_(other.seen_) {}
+
+DeviceStream& DeviceStream::operator=(DeviceStream&& other) noexcept {
+  std::swap(device_, other.device_);
+  std::swap(native_, other.native_);
+  std::swap(marks_, other.marks_);
+  std::swap(seen_, other.seen_);
+  return *this;
+}
+
+void DeviceStream::wait() const {
+  driver(device_).wait(native_);
+  seen_ = marks_;
+}
+
+DeviceGraph::~DeviceGraph() {
+  if (graph_ != nullptr) driver(device_).destroy_graph(graph_);
+}
+
+DeviceGraph::DeviceGraph(DeviceGraph&& other) noexcept
+    : device_(other.device_), graph_(std::exchange(other.graph_, nullptr)) {}
+
+DeviceGraph& DeviceGraph::operator=(DeviceGraph&& other) noexcept {
+  std::swap(device_, other.device_);
+  std::swap(graph_, other.graph_);
+  return *this;
+}
+
+void DeviceGraph::record(const DeviceStream& stream, const std::function<void()>& work) {
+  device_ = stream.device();
+  const DeviceDriver& device = driver(device_);
+  device.begin_graph(stream.native());
+  try {
+    work();
+  } catch (...) {
+    try {  // the stream must be left fit for use; the first failure is the one to tell of
+      device.destroy_graph(device.end_graph(stream.native()));
+    } catch (const DeviceError&) {
+    }
+    throw;
+  }
+  graph_ = device.end_graph(stream.native());
+}
+
+void DeviceGraph::replay(const DeviceStream& stream) const {
+  driver(device_).replay(graph_, stream.native());
+}
 
 }  // namespace hotrow

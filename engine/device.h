@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -44,6 +46,12 @@ class DeviceDriver {
   virtual void copy(void* to, const void* from, size_t bytes, void* stream) const = 0;
   // `memory` is the device's.
   virtual void fill(void* memory, unsigned char byte, size_t bytes, void* stream) const = 0;
+
+  // See DeviceGraph. The CPU has no graphs and throws.
+  virtual void begin_graph(void* stream) const = 0;
+  virtual void* end_graph(void* stream) const = 0;
+  virtual void replay(void* graph, void* stream) const = 0;
+  virtual void destroy_graph(void* graph) const noexcept = 0;
 };
 
 const DeviceDriver& cpu_driver();
@@ -56,20 +64,50 @@ void check_compute_capability(std::string_view name, int major, int minor);
 
 const DeviceDriver& driver(Device device);
 
-// A stream of its own.
+// A stream of its own. Its owner may move it; one thread uses it.
 class DeviceStream {
  public:
   explicit DeviceStream(Device device);
   ~DeviceStream();
-  DeviceStream(const DeviceStream&) = delete;
-  DeviceStream& operator=(const DeviceStream&) = delete;
+  DeviceStream(DeviceStream&& other) noexcept;
+  DeviceStream& operator=(DeviceStream&& other) noexcept;
 
+  Device device() const { return device_; }
   void* native() const { return native_; }
-  void wait() const { driver_->wait(native_); }
+  void wait() const;
+
+  // A point in the work: wait_for(mark()) returns when all that is queued so far is done, at once
+  // where a wait since then has seen to it.
+  uint64_t mark() { return ++marks_; }
+  void wait_for(uint64_t mark) const {
+    if (mark > seen_) wait();
+  }
 
  private:
-  const DeviceDriver* driver_;
+  Device device_;
   void* native_;
+  uint64_t marks_ = 0;
+  mutable uint64_t seen_ = 0;  // all up to this mark is done
+};
+
+// Work of a GPU's stream, recorded call by call and then queued as a whole, again and again, with
+// the sizes and addresses that it had when it was recorded; what memory holds is read anew.
+class DeviceGraph {
+ public:
+  DeviceGraph() = default;
+  ~DeviceGraph();
+  DeviceGraph(DeviceGraph&& other) noexcept;
+  DeviceGraph& operator=(DeviceGraph&& other) noexcept;
+
+  bool recorded() const { return graph_ != nullptr; }
+  // Records what work() queues on `stream`, without doing it. Once only; work() must not wait, nor
+  // take memory of the device. What it throws comes through, and nothing is recorded.
+  void record(const DeviceStream& stream, const std::function<void()>& work);
+  void replay(const DeviceStream& stream) const;
+
+ private:
+  Device device_ = Device::kCpu;
+  void* graph_ = nullptr;
 };
 
 }  // namespace hotrow

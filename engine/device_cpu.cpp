@@ -52,6 +52,16 @@ class CpuDriver final : public DeviceDriver {
   void fill(void* memory, unsigned char byte, size_t bytes, void*) const override {
     std::memset(memory, byte, bytes);
   }
+
+  void begin_graph(void*) const override { refuse_graph(); }
+  void* end_graph(void*) const override { refuse_graph(); }
+  void replay(void*, void*) const override { refuse_graph(); }
+  void destroy_graph(void*) const noexcept override {}
+
+ private:
+  [[noreturn]] static void refuse_graph() {
+    throw DeviceError("[device] no graphs: got the CPU, expected a GPU");
+  }
 };
 
 }  // namespace

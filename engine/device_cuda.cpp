@@ -100,6 +100,33 @@ class CudaDriver final : public DeviceDriver {
                "cudaMemsetAsync");
   }
 
+  void begin_graph(void* stream) const override {
+    check_cuda(
+        cudaStreamBeginCapture(static_cast<cudaStream_t>(stream), cudaStreamCaptureModeThreadLocal),
+        kOp, "cudaStreamBeginCapture");
+  }
+
+  void* end_graph(void* stream) const override {
+    cudaGraph_t graph = nullptr;
+    check_cuda(cudaStreamEndCapture(static_cast<cudaStream_t>(stream), &graph), kOp,
+               "cudaStreamEndCapture");
+    cudaGraphExec_t replayed = nullptr;
+    const cudaError_t error = cudaGraphInstantiate(&replayed, graph, 0);
+    forget(cudaGraphDestroy(graph));
+    check_cuda(error, kOp, "cudaGraphInstantiate");
+    return replayed;
+  }
+
+  void replay(void* graph, void* stream) const override {
+    check_cuda(
+        cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), static_cast<cudaStream_t>(stream)),
+        kOp, "cudaGraphLaunch");
+  }
+
+  void destroy_graph(void* graph) const noexcept override {
+    forget(cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)));
+  }
+
  private:
   cudaDeviceProp properties_;
 };

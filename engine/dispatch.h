@@ -11,14 +11,14 @@
 
 namespace hotrow {
 
-// Calls body(stream) with the stream type of `device`; the overload of a kernel follows from it.
+// Calls body(s) with s of the stream type of the device; the overload of a kernel follows from it.
 template <class Body>
-void dispatch(Device device, Body&& body) {
-  switch (device) {
+void dispatch(const DeviceStream& stream, Body&& body) {
+  switch (stream.device()) {
     case Device::kCpu:
       return body(CpuStream{});
     case Device::kCuda:
-      throw DeviceError("[dispatch] this build has no GPU backend: got device cuda, expected cpu");
+      return body(CudaStream{stream.native()});
   }
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/dispatch.h"
 #include "kernels/core/check.h"
 #include "kernels/dense_update.h"
 
@@ -27,14 +26,16 @@ int Parameters::add(const std::string& name, int64_t rows, int64_t cols) {
   return static_cast<int>(list_.size()) - 1;
 }
 
-void Parameters::allocate(bool for_training, UpdateKind kind) {
+void Parameters::allocate(bool for_training, UpdateKind kind, Device device) {
   require(!allocated_, "[parameters] allocate: got a second call, expected one");
   const size_t bytes = static_cast<size_t>(floats_) * sizeof(float);
-  values_ = Arena(bytes);
+  values_ = Arena(bytes, device, "the parameters of the MLPs");
   if (for_training) {
-    gradients_ = Arena(bytes);
-    state_ = Arena(static_cast<size_t>(dense_update_state_size(kind, floats_)) * sizeof(float));
+    gradients_ = Arena(bytes, device, "the gradients of the MLPs");
+    state_ = Arena(static_cast<size_t>(dense_update_state_size(kind, floats_)) * sizeof(float),
+                   device, "the optimizer's state of the MLPs");
   }
+  stream_ = DeviceStream(device);
   allocated_ = true;
 }
 
@@ -44,17 +45,25 @@ Matrix Parameters::matrix(const Arena& block, int i) const {
   return {data, {p.rows, p.cols}};
 }
 
-void Parameters::update(const UpdateRule& rule) {
+void Parameters::check_state(UpdateKind kind) const {
   const size_t state_bytes =
-      static_cast<size_t>(dense_update_state_size(rule.kind, floats_)) * sizeof(float);
+      static_cast<size_t>(dense_update_state_size(kind, floats_)) * sizeof(float);
   require(gradients_.size() == values_.size() && state_.size() == state_bytes,
           "[parameters] update: got another optimizer than that of allocate(): {} bytes of state, "
           "expected {}",
           state_.size(), state_bytes);
-  dispatch(Device::kCpu, [&](auto stream) {
-    dense_update(values_.as<float>(), state_.as<float>(), gradients_.as<const float>(), floats_,
-                 rule, stream);
-  });
+}
+
+void Parameters::update(const UpdateRule& rule) {
+  check_state(rule.kind);
+  dense_update(values_.as<float>(), state_.as<float>(), gradients_.as<const float>(), floats_, rule,
+               CpuStream{});
+}
+
+void Parameters::update(UpdateKind kind, const UpdateConstants* constants, CudaStream stream) {
+  check_state(kind);
+  dense_update(values_.as<float>(), state_.as<float>(), gradients_.as<const float>(), floats_, kind,
+               constants, stream);
 }
 
 int64_t Parameters::count() const {

@@ -93,7 +93,9 @@ class Planner {
   void find_lifetimes() {
     plan_.values.resize(tape_.vars().size());
     plan_.gradients.resize(tape_.vars().size());
-    plan_.scratch.resize(tape_.records().size());
+    plan_.kept.resize(tape_.vars().size());
+    plan_.forward_scratch.resize(tape_.records().size());
+    plan_.backward_scratch.resize(tape_.records().size());
     for (size_t v = 0; v < plan_.values.size(); ++v) {
       const Tape::VarInfo& info = tape_.vars()[v];
       if (info.kind == Tape::Kind::kInput)
@@ -101,15 +103,24 @@ class Planner {
     }
     for (int i = 0; i < static_cast<int>(plan_.order.size()); ++i) {
       const int r = plan_.order[static_cast<size_t>(i)];
-      use_forward(record(r), plan_.forward_time(i));
+      use_forward(r, plan_.forward_time(i));
       if (plan_.runs_backward[static_cast<size_t>(r)]) use_backward(r, plan_.backward_time(i));
     }
     for (Var v : results_) plan_.values[at(v)].dies = plan_.times - 1;
   }
 
-  void use_forward(const Record& rec, int time) {
+  ScratchBytes scratch(const Record& rec) const {
+    if (rec.op->scratch == nullptr) return {};
+    return rec.op->scratch(tape_.tensors(rec.in), rec.attributes, plan_.options.device);
+  }
+
+  void use_forward(int r, int time) {
+    const Record& rec = record(r);
     for (Var v : rec.in) read(v, time);
     for (Var v : rec.out) plan_.values[at(v)] = {tape_.tensor(v).bytes(), time, time};
+    const ScratchBytes bytes = scratch(rec);
+    plan_.forward_scratch[static_cast<size_t>(r)] = {bytes.forward, time, time};
+    plan_.workspace_bytes = std::max(plan_.workspace_bytes, bytes.workspace);
   }
 
   void use_backward(int r, int time) {
@@ -128,10 +139,7 @@ class Planner {
       plan_.gradients[at(v)].bytes = gradient_bytes(tape_.tensor(v));
       plan_.gradients[at(v)].born = time;
     }
-    if (rec.op->scratch != nullptr) {
-      plan_.scratch[static_cast<size_t>(r)] = {
-          rec.op->scratch(tape_.tensors(rec.in), rec.attributes), time, time};
-    }
+    plan_.backward_scratch[static_cast<size_t>(r)] = {scratch(rec).backward, time, time};
   }
 
   void read(Var v, int time) {
@@ -139,17 +147,46 @@ class Planner {
     slot.dies = std::max(slot.dies, time);
   }
 
-  // Largest first, each at the lowest offset that is free for its whole life.
+  // One after the other from the start of the arena.
+  void place_kept() {
+    const auto keep = [&](Var v) {
+      Slot& slot = plan_.values[at(v)];
+      if (slot.bytes == 0 || plan_.kept[at(v)]) return;
+      plan_.kept[at(v)] = true;
+      slot.offset = plan_.kept_bytes;
+      plan_.kept_bytes += align_up(slot.bytes);
+    };
+    for (int v = 0; v < static_cast<int>(plan_.values.size()); ++v) {
+      if (tape_.info({v}).kind == Tape::Kind::kInput) keep({v});
+    }
+    plan_.input_bytes = plan_.kept_bytes;
+    for (Var v : results_) keep(v);
+  }
+
+  // What is kept, then the others, largest first, each at the lowest offset that is free for its
+  // whole life.
   void place() {
+    place_kept();
+    plan_.arena_bytes = plan_.kept_bytes;
     std::vector<Slot*> slots;
-    for (std::vector<Slot>* list : {&plan_.values, &plan_.gradients, &plan_.scratch}) {
+    std::vector<const Slot*> placed;  // by offset
+    for (size_t v = 0; v < plan_.values.size(); ++v) {
+      Slot& slot = plan_.values[v];
+      if (plan_.kept[v]) {
+        placed.push_back(&slot);
+      } else if (slot.bytes > 0) {
+        slots.push_back(&slot);
+      }
+    }
+    for (auto* list : {&plan_.gradients, &plan_.forward_scratch, &plan_.backward_scratch}) {
       for (Slot& slot : *list) {
         if (slot.bytes > 0) slots.push_back(&slot);
       }
     }
+    const auto by_offset = [](const Slot* a, const Slot* b) { return a->offset < b->offset; };
+    std::sort(placed.begin(), placed.end(), by_offset);
     std::stable_sort(slots.begin(), slots.end(),
                      [](const Slot* a, const Slot* b) { return a->bytes > b->bytes; });
-    std::vector<const Slot*> placed;  // by offset
     for (Slot* slot : slots) {
       size_t offset = 0;
       for (const Slot* other : placed) {
@@ -161,14 +198,7 @@ class Planner {
       }
       slot->offset = offset;
       plan_.arena_bytes = std::max(plan_.arena_bytes, align_up(offset + slot->bytes));
-      placed.insert(
-          std::upper_bound(placed.begin(), placed.end(), slot,
-                           [](const Slot* a, const Slot* b) { return a->offset < b->offset; }),
-          slot);
-    }
-    for (size_t v = 0; v < plan_.values.size(); ++v) {
-      if (tape_.vars()[v].kind == Tape::Kind::kInput)
-        plan_.input_bytes += align_up(plan_.values[v].bytes);
+      placed.insert(std::upper_bound(placed.begin(), placed.end(), slot, by_offset), slot);
     }
   }
 
@@ -186,7 +216,7 @@ Plan make_plan(const Tape& tape, const std::vector<Var>& results, PlanOptions op
 std::vector<MemoryUse> Plan::memory() const {
   const char* rest =
       options.mode == Mode::kTrain ? "activations, their gradients, scratch" : "activations";
-  return {{"batch", input_bytes}, {rest, arena_bytes - std::min(arena_bytes, input_bytes)}};
+  return {{"batch", input_bytes}, {rest, arena_bytes - input_bytes}};
 }
 
 }  // namespace hotrow

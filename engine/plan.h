@@ -15,6 +15,8 @@ struct PlanOptions {
   Mode mode = Mode::kTrain;
   // Debug switch: every tensor gets memory of its own. Must not change one bit of any result.
   bool reuse = true;
+  // Where it is to run: what ops need to themselves depends on it.
+  Device device = Device::kCpu;
 };
 
 // Time runs over the forward records, then back over the backward ones: 0 .. times - 1.
@@ -33,14 +35,16 @@ struct Plan {
   std::vector<std::vector<bool>>
       accumulate;                       // a record, an input: add to the gradient, don't overwrite
   std::vector<Slot> values, gradients;  // a var
-  std::vector<Slot> scratch;            // a record
+  std::vector<Slot> forward_scratch, backward_scratch;  // a record
+  std::vector<bool> kept;  // a var: an input or a result, which lives for the whole step
   int times = 0;
-  size_t arena_bytes = 0;
+  // The arena begins with the inputs, side by side, then the results: one copy carries each.
+  size_t input_bytes = 0, kept_bytes = 0, arena_bytes = 0;
+  size_t workspace_bytes = 0;  // of a GPU's matrix products, at least
 
   int forward_time(int position) const { return position; }
   int backward_time(int position) const { return times - 1 - position; }
   std::vector<MemoryUse> memory() const;  // sums to arena_bytes
-  size_t input_bytes = 0;
 };
 
 // `results` stay readable after a step; in training results[0] is the loss, whose op knows its own

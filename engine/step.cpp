@@ -1,7 +1,8 @@
 #include "engine/step.h"
 
+#include <algorithm>
 #include <chrono>
-#include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "kernels/core/check.h"
@@ -32,33 +33,57 @@ bool updates_tables(const Record& record) {
 }  // namespace
 
 Step::Step(const Tape& tape, Plan plan, StepOptions options)
-    : tape_(&tape), plan_(std::move(plan)), options_(options), arena_(plan_.arena_bytes) {
-  dispatch(options_.device, [](auto) {});  // a device that this build lacks is refused here
+    : tape_(&tape),
+      plan_(std::move(plan)),
+      options_(options),
+      stream_(&tape.parameters().stream()),
+      arena_(plan_.arena_bytes, plan_.options.device, "the batch and the activations of a step"),
+      kept_(arena_, plan_.kept_bytes, "the batch and the results of a step"),
+      id_counts_(static_cast<size_t>(tape.sparse_inputs())),
+      values_(tape.vars().size()),
+      gradients_(tape.vars().size()) {
   require(tape.parameters().allocated(),
           "[step] parameters have no memory yet: call Parameters::allocate() before");
-  id_counts_.assign(static_cast<size_t>(tape.sparse_inputs()), 0);
-  values_.resize(tape.vars().size());
-  gradients_.resize(tape.vars().size());
-  for (size_t v = 0; v < values_.size(); ++v) {
-    const Tape::VarInfo& info = tape.vars()[v];
-    if (info.kind == Tape::Kind::kParameter) {
-      values_[v] = reinterpret_cast<std::byte*>(tape.parameters().value(info.source).data);
-      if (plan_.has_gradient[v]) {
-        gradients_[v] = reinterpret_cast<std::byte*>(tape.parameters().gradient(info.source).data);
-        require(gradients_[v] != nullptr,
-                "[step] '{}' has no gradient: call Parameters::allocate() for training before",
-                info.name);
-      }
-    } else {
-      values_[v] = address(plan_.values[v]);
-      gradients_[v] = address(plan_.gradients[v]);
-    }
+  require(stream_->device() == plan_.options.device,
+          "[step] parameters lie on another device than the step: expected both on one");
+  for (size_t v = 0; v < values_.size(); ++v) bind(v);
+  make_lists();
+  if (stream_->device() == Device::kCuda)
+    gpu_ = std::make_unique<GpuStep>(GpuStep::Options{plan_.workspace_bytes, options_.strict_fp32});
+}
+
+// Gives a var its addresses.
+void Step::bind(size_t v) {
+  const Tape::VarInfo& info = tape_->vars()[v];
+  if (info.kind != Tape::Kind::kParameter) {
+    values_[v] = address(plan_.values[v]);
+    gradients_[v] = address(plan_.gradients[v]);
+    return;
   }
+  const Parameters& parameters = tape_->parameters();
+  values_[v] = reinterpret_cast<std::byte*>(parameters.value(info.source).data);
+  if (!plan_.has_gradient[v]) return;
+  gradients_[v] = reinterpret_cast<std::byte*>(parameters.gradient(info.source).data);
+  require(gradients_[v] != nullptr,
+          "[step] '{}' has no gradient: call Parameters::allocate() for training before",
+          info.name);
+}
+
+void Step::make_lists() {
+  first_list_.resize(tape_->records().size());
+  for (int r : plan_.order) {
+    const Record& record = tape_->records()[static_cast<size_t>(r)];
+    first_list_[static_cast<size_t>(r)] = lists_.count();
+    if (record.op->add_lists != nullptr) record.op->add_lists(Context(*this, r, nullptr), lists_);
+    for (Var v : record.out) counts_ids_ = counts_ids_ || tape_->tensor(v).axis.source >= 0;
+  }
+  lists_.place(stream_->device());
 }
 
 void Step::set_rows(int64_t rows) {
   require(rows >= 0 && rows <= tape_->batch(),
           "[step] batch does not fit: got {} samples, expected at most {}", rows, tape_->batch());
+  stream_->wait_for(inputs_taken_);
   rows_ = rows;
 }
 
@@ -72,7 +97,7 @@ Matrix Step::input(Var v) {
   const Tape::VarInfo& info = tape_->info(v);
   require(info.kind == Tape::Kind::kInput && info.tensor.dtype == DType::kFloat32,
           "[step] '{}' is not a dense input: expected a Var of Tape::input()", info.name);
-  return {reinterpret_cast<float*>(values_[static_cast<size_t>(v.index)]),
+  return {kept_.as<float>(plan_.values[static_cast<size_t>(v.index)].offset),
           {rows_, info.tensor.cols}};
 }
 
@@ -91,12 +116,10 @@ int64_t Step::set_bags(SparseVar v, std::span<const int64_t> offsets, std::span<
   int64_t bad_offset = -1, bad_id = -1;
   dispatch_ids(info.tensor.dtype, [&](auto zero) {
     using Id = decltype(zero);
-    Id* to_offsets = reinterpret_cast<Id*>(values_[static_cast<size_t>(v.offsets.index)]);
-    Id* to_ids = reinterpret_cast<Id*>(values_[static_cast<size_t>(v.ids.index)]);
-    dispatch(options_.device, [&](auto stream) {
-      bad_offset = copy_offsets(to_offsets, offsets.data(), rows_, count, stream);
-      bad_id = copy_ids(to_ids, ids.data(), count, table_rows, stream);
-    });
+    Id* to_offsets = kept_.as<Id>(plan_.values[static_cast<size_t>(v.offsets.index)].offset);
+    Id* to_ids = kept_.as<Id>(plan_.values[static_cast<size_t>(v.ids.index)].offset);
+    bad_offset = copy_offsets(to_offsets, offsets.data(), rows_, count, CpuStream{});
+    bad_id = copy_ids(to_ids, ids.data(), count, table_rows, CpuStream{});
   });
   require(bad_offset < 0,
           "[step] offsets of '{}' do not fit: got a fall at {}, expected them to rise from 0 to {}",
@@ -105,28 +128,40 @@ int64_t Step::set_bags(SparseVar v, std::span<const int64_t> offsets, std::span<
 }
 
 void Step::poison(int time) {
-  for (const std::vector<Slot>* slots : {&plan_.values, &plan_.gradients, &plan_.scratch}) {
-    for (const Slot& slot : *slots) {
-      const bool result_or_input = slot.dies == plan_.times - 1;
-      if (slot.bytes > 0 && slot.dies == time && !result_or_input)
-        std::memset(address(slot), 0xFF, slot.bytes);
-    }
+  const auto fill = [&](const Slot& slot) {
+    if (slot.bytes > 0 && slot.dies == time)
+      driver(stream_->device()).fill(address(slot), 0xFF, slot.bytes, stream_->native());
+  };
+  for (size_t v = 0; v < plan_.values.size(); ++v) {
+    if (!plan_.kept[v]) fill(plan_.values[v]);
   }
+  for (auto* slots : {&plan_.gradients, &plan_.forward_scratch, &plan_.backward_scratch})
+    std::for_each(slots->begin(), slots->end(), fill);
 }
 
-void Step::forward() {
-  Laps laps;
+void Step::queue_forward() {
   for (size_t i = 0; i < plan_.order.size(); ++i) {
     const int r = plan_.order[i];
     tape_->records()[static_cast<size_t>(r)].op->forward(Context(*this, r, nullptr));
     if (options_.poison) poison(plan_.forward_time(static_cast<int>(i)));
   }
+}
+
+void Step::forward() {
+  Laps laps;
+  kept_.upload(0, plan_.input_bytes, *stream_);
+  inputs_taken_ = stream_->mark();
+  if (gpu_ != nullptr && replays()) {
+    gpu_->forward().queue(*stream_, [this] { queue_forward(); });
+  } else {
+    queue_forward();
+  }
+  kept_.download(plan_.input_bytes, plan_.kept_bytes, *stream_);
+  results_there_ = stream_->mark();
   laps.add_to(times_.forward);
 }
 
-void Step::backward(const UpdateRule& rule) {
-  require(plan_.options.mode == Mode::kTrain,
-          "[step] backward: got a plan for serving, expected one for training");
+void Step::queue_backward(const UpdateRule& rule) {
   Laps laps;
   for (size_t i = plan_.order.size(); i-- > 0;) {
     const int r = plan_.order[i];
@@ -136,20 +171,45 @@ void Step::backward(const UpdateRule& rule) {
     laps.add_to(updates_tables(record) ? times_.update : times_.backward);
     if (options_.poison) poison(plan_.backward_time(static_cast<int>(i)));
   }
-  tape_->parameters().update(rule);
+  dispatch(*stream_, [&](auto stream) {
+    if constexpr (std::is_same_v<decltype(stream), CudaStream>) {
+      tape_->parameters().update(rule.kind, gpu_->constants(), stream);
+    } else {
+      tape_->parameters().update(rule);
+    }
+  });
   laps.add_to(times_.update);
+}
+
+void Step::backward(const UpdateRule& rule) {
+  require(plan_.options.mode == Mode::kTrain,
+          "[step] backward: got a plan for serving, expected one for training");
+  if (gpu_ != nullptr) gpu_->set_rule(rule, *stream_);
+  if (gpu_ != nullptr && replays()) {
+    gpu_->backward().queue(*stream_, [&] { queue_backward(rule); });
+  } else {
+    queue_backward(rule);
+  }
 }
 
 ConstMatrix Step::value(Var v) const {
   const Tensor& tensor = tape_->tensor(v);
-  const Slot& slot = plan_.values[static_cast<size_t>(v.index)];
-  const bool parameter = tape_->info(v).kind == Tape::Kind::kParameter;
-  require(tensor.dtype == DType::kFloat32 &&
-              (parameter || (slot.bytes > 0 && slot.dies == plan_.times - 1)),
+  require(tensor.dtype == DType::kFloat32 && plan_.kept[static_cast<size_t>(v.index)],
           "[step] '{}' is not kept: expected numbers that are a result of the plan",
           tape_->info(v).name);
-  return {reinterpret_cast<const float*>(values_[static_cast<size_t>(v.index)]),
+  if (gpu_ != nullptr) {
+    Laps laps;
+    stream_->wait_for(results_there_);
+    laps.add_to(times_.forward);
+  }
+  return {kept_.as<const float>(plan_.values[static_cast<size_t>(v.index)].offset),
           {live_rows(tensor), tensor.cols}};
+}
+
+std::vector<MemoryUse> Step::memory() const {
+  std::vector<MemoryUse> all = plan_.memory();
+  if (gpu_ != nullptr) all.push_back({"workspace of matrix products", gpu_->workspace_bytes()});
+  return all;
 }
 
 StepTimes Step::take_times() { return std::exchange(times_, {}); }
@@ -169,7 +229,9 @@ Matrix Context::matrix(const std::vector<std::byte*>& addresses, Var v) const {
 }
 
 std::span<std::byte> Context::scratch() const {
-  const Slot& slot = step_->plan_.scratch[static_cast<size_t>(index_)];
+  const Plan& plan = step_->plan_;
+  const auto& slots = rule_ == nullptr ? plan.forward_scratch : plan.backward_scratch;
+  const Slot& slot = slots[static_cast<size_t>(index_)];
   return {step_->address(slot), slot.bytes};
 }
 

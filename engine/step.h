@@ -1,12 +1,15 @@
 // A plan bound to memory: runs a recorded program again and again without allocating.
 #pragma once
 
-#include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "engine/arena.h"
 #include "engine/dispatch.h"
+#include "engine/gpu_step.h"
+#include "engine/lists.h"
+#include "engine/mirror.h"
 #include "engine/plan.h"
 #include "engine/tape.h"
 #include "kernels/core/view.h"
@@ -15,26 +18,34 @@
 namespace hotrow {
 
 struct StepOptions {
-  Device device = Device::kCpu;
   // Debug switch: memory is filled with NaN when its tensor dies. Must not change one bit of any
   // result.
   bool poison = false;
+  // Of a GPU: full batches replay one graph of the forward pass and one of the backward pass,
+  // except where an op's work grows with the ids of a batch (gather, quotient_remainder). Debug
+  // switch: must not change one bit of any result.
+  bool graph = true;
+  // Of a GPU: products are in fp32, not in TF32 (kernels/core/gemm_cuda.h).
+  bool strict_fp32 = false;
 };
 
-// Seconds since construction or the last take_times().
+// Seconds since construction or the last take_times(). With a GPU they are the host's: to queue
+// work, and in `forward` to wait for results, so for all that was queued before them.
 struct StepTimes {
   double forward = 0, backward = 0, update = 0;
 };
 
-// Not safe to use from two threads. `tape` and what it refers to must outlive the step.
+// On a GPU work is queued: forward() and backward() return before it is done, value() waits for
+// what it shows. Steps that share parameters may follow each other in any way, but not run on two
+// threads. `tape` and what it refers to, on the plan's device, must outlive the step.
 class Step {
  public:
   Step(const Tape& tape, Plan plan, StepOptions options = {});
 
-  // What comes next has this many samples, at most the tape's batch.
+  // Begins a batch of this many samples, at most the tape's batch: inputs are written after it.
   void set_rows(int64_t rows);
   int64_t rows() const { return rows_; }
-  // Where the caller writes an input's live rows before forward().
+  // Where the caller writes an input's live rows before forward(): memory of the host.
   Matrix input(Var v);
   // Copies the bags of one sparse input: `offsets` (rows + 1), `ids` (N) with ids in [0,
   // table_rows). Returns the position of the first id outside, or -1; after a bad id or an error
@@ -46,14 +57,21 @@ class Step {
   // Also updates tables, in place, as their gradients arrive, and last the dense parameters.
   void backward(const UpdateRule& rule);
 
-  // Any value that the plan keeps: its results, and in training its loss.
+  // A result of the plan as the last forward() made it, in memory of the host.
   ConstMatrix value(Var v) const;
   StepTimes take_times();
   const Plan& plan() const { return plan_; }
+  // All that the step takes on its device, but for short lists.
+  std::vector<MemoryUse> memory() const;
 
  private:
   friend class Context;
+  void bind(size_t v);
+  void make_lists();
   void poison(int time);
+  void queue_forward();
+  void queue_backward(const UpdateRule& rule);
+  bool replays() const { return options_.graph && !counts_ids_ && rows_ == tape_->batch(); }
   int64_t live_rows(const Tensor& tensor) const;
   std::byte* address(const Slot& slot) const {
     return slot.bytes == 0 ? nullptr : arena_.data() + slot.offset;
@@ -62,21 +80,28 @@ class Step {
   const Tape* tape_;
   Plan plan_;
   StepOptions options_;
+  DeviceStream* stream_;  // that of the parameters
   Arena arena_;
+  Mirror kept_;  // inputs and results
+  Lists lists_;
+  std::vector<size_t> first_list_;  // a record: its first in lists_
+  std::unique_ptr<GpuStep> gpu_;    // null on the CPU
+  bool counts_ids_ = false;         // some op's work grows with the ids of a batch
   int64_t rows_ = 0;
-  std::vector<int64_t> id_counts_;              // a sparse input: live ids
-  std::vector<std::byte*> values_, gradients_;  // a var
-  StepTimes times_;
+  std::vector<int64_t> id_counts_;                 // a sparse input: live ids
+  std::vector<std::byte*> values_, gradients_;     // a var: addresses of the device
+  uint64_t inputs_taken_ = 0, results_there_ = 0;  // marks of stream_
+  mutable StepTimes times_;                        // value() waits
 };
 
-// What an op sees of a step: views of its record's values, sized to the live rows.
+// What an op sees of a step: views of its record's values on the device, sized to the live rows.
 class Context {
  public:
   template <class T>
   T attributes() const {
     return record_->attributes.as<T>();
   }
-  Device device() const { return step_->options_.device; }
+  const DeviceStream& stream() const { return *step_->stream_; }
   const UpdateRule& rule() const { return *rule_; }  // in backward only
 
   size_t inputs() const { return record_->in.size(); }
@@ -86,6 +111,8 @@ class Context {
   ConstMatrix saved_out(size_t i = 0) const { return out(i); }
   // Null data: this gradient is not wanted.
   Matrix in_grad(size_t i) const { return matrix(step_->gradients_, record_->in[i]); }
+  bool runs_backward() const { return step_->plan_.runs_backward[static_cast<size_t>(index_)]; }
+  // Of a record that runs backward.
   bool accumulate(size_t i) const {
     return step_->plan_.accumulate[static_cast<size_t>(index_)][i];
   }
@@ -101,7 +128,17 @@ class Context {
     return reinterpret_cast<Id*>(address(record_->out[i]));
   }
   int64_t in_rows(size_t i) const { return step_->live_rows(tensor(i)); }
+
+  // The op's list i, in the order of Op::add_lists.
+  template <class T>
+  std::span<const T> list(size_t i) const {
+    return step_->lists_.get<T>(step_->first_list_[static_cast<size_t>(index_)] + i);
+  }
   std::span<std::byte> scratch() const;
+
+  // On a GPU only.
+  GemmContext& gemms() const { return step_->gpu_->gemms(); }
+  const UpdateConstants* constants() const { return step_->gpu_->constants(); }
 
  private:
   friend class Step;
@@ -112,7 +149,7 @@ class Context {
   const Step* step_;
   int index_;
   const Record* record_;
-  const UpdateRule* rule_;
+  const UpdateRule* rule_;  // null: a forward pass
 };
 
 }  // namespace hotrow

@@ -10,12 +10,14 @@
 #include <type_traits>
 #include <vector>
 
+#include "engine/device.h"
 #include "engine/parameters.h"
 #include "engine/tensor.h"
 
 namespace hotrow {
 
 class Context;
+class Lists;
 class Table;
 
 // The attributes of one record: up to 64 bytes of a plain struct.
@@ -47,7 +49,13 @@ struct Saves {
   bool outputs = false;
 };
 
-// An op is five plain pointers and no state. Contract of the functions:
+// What an op needs to itself while it runs, and of a GPU's workspace for matrix products, which all
+// share.
+struct ScratchBytes {
+  size_t forward = 0, backward = 0, workspace = 0;
+};
+
+// An op is a few plain pointers and no state. Contract of the functions:
 // - infer checks the inputs against the attributes, throws InvalidArgument `[op] ...` or gives the
 // outputs;
 // - forward writes every live row of its outputs;
@@ -60,8 +68,12 @@ struct Op {
   void (*forward)(const Context& context);
   void (*backward)(const Context& context);
   Saves saves;
-  // Bytes that backward needs to itself; null: none.
-  size_t (*scratch)(std::span<const Tensor> in, const Attributes& attributes) = nullptr;
+  // Null: none.
+  ScratchBytes (*scratch)(std::span<const Tensor> in, const Attributes& attributes,
+                          Device device) = nullptr;
+  // Adds the lists that its kernels take, once the step has its memory; Context::list() finds them
+  // in that order. Null: none.
+  void (*add_lists)(const Context& context, Lists& lists) = nullptr;
   // True if backward must run even when no input wants a gradient, because it updates tables; null:
   // never.
   bool (*updates_tables)(const Attributes& attributes) = nullptr;

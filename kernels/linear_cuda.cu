@@ -105,6 +105,9 @@ __global__ void __launch_bounds__(kThreads) sum_parts(float* sums, const float* 
 
 // ---- copies of rows that are whole 16 bytes
 
+template <class T>
+constexpr int kInVector = 16 / static_cast<int>(sizeof(T));
+
 int64_t round_up(int64_t n, int64_t to) { return ceil_div(n, to) * to; }
 
 __device__ void store_vector(float* to, const float (&v)[4]) {

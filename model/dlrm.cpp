@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/device_rows.h"
 #include "engine/ops/interaction.h"
 #include "engine/ops/loss.h"
 #include "model/mlp.h"
@@ -34,40 +35,37 @@ DlrmVars Dlrm::record(Tape& tape, std::span<const int64_t> max_ids, int64_t mini
   return v;
 }
 
-Dlrm::Dlrm(DlrmConfig config, Mode mode, UpdateKind optimizer)
-    : config_((check_config(config), std::move(config))), embeddings_(config_) {
+Dlrm::Dlrm(DlrmConfig config, Mode mode, UpdateKind optimizer, Device device)
+    : config_((check_config(config), std::move(config))), embeddings_(config_, device) {
   Tape shapes(parameters_, 1);
   record(shapes, std::vector<int64_t>(config_.table_rows.size(), 1));
-  parameters_.allocate(mode == Mode::kTrain, optimizer);
+  parameters_.allocate(mode == Mode::kTrain, optimizer, device);
   if (mode == Mode::kServe) return;
   for (const std::unique_ptr<Table>& table : embeddings_.tables()) table->prepare_state(optimizer);
 }
 
-std::vector<float> Dlrm::Named::floats() const {
-  std::vector<float> all(static_cast<size_t>(value.size()));
-  read_floats(all, value, 0);
-  return all;
-}
+std::vector<float> Dlrm::Named::floats() const { return read_rows(value, *stream); }
 
 std::vector<Dlrm::Named> Dlrm::named_parameters() {
+  const DeviceStream* stream = &parameters_.stream();
   std::vector<Named> all;
   for (const std::unique_ptr<Table>& table : embeddings_.tables()) {
     if (table->trainable())
-      all.push_back({table->name(), table->stored(), table->name().starts_with("v_W_l")});
+      all.push_back({table->name(), table->stored(), table->name().starts_with("v_W_l"), stream});
   }
   // Projections of mixed dimensions belong to their table.
   const auto& dense = parameters_.list();
   for (int i = 0; i < static_cast<int>(dense.size()); ++i) {
     const std::string& name = dense[static_cast<size_t>(i)].name;
-    const TableRows value{parameters_.value(i).data, parameters_.value(i).dims};
+    const TableRows value = rows_of(parameters_.value(i));
     if (!name.starts_with("emb_l")) {
-      all.push_back({name, value, name.ends_with("bias")});
+      all.push_back({name, value, name.ends_with("bias"), stream});
       continue;
     }
     const std::string table = name.substr(0, name.find(".proj")) + ".embs.weight";
     const auto place =
         std::find_if(all.begin(), all.end(), [&](const Named& n) { return n.name == table; });
-    all.insert(place + 1, {name, value, false});
+    all.insert(place + 1, {name, value, false, stream});
   }
   return all;
 }

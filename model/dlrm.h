@@ -32,7 +32,8 @@ enum class InitOrder { kDefault, kReadme };
 // Owns what is learned. Any number of tapes share it.
 class Dlrm {
  public:
-  Dlrm(DlrmConfig config, Mode mode, UpdateKind optimizer);
+  // All that is learned lies on `device`.
+  Dlrm(DlrmConfig config, Mode mode, UpdateKind optimizer, Device device = Device::kCpu);
 
   // Records the whole model. max_ids[t]: most ids of table t in one batch. mini_batches: see
   // engine/ops/loss.h.
@@ -44,10 +45,11 @@ class Dlrm {
 
   struct Named {
     std::string name;
-    ConstTableRows value;
+    ConstTableRows value;  // on the model's device
     bool is_vector;
+    const DeviceStream* stream;
 
-    std::vector<float> floats() const;
+    std::vector<float> floats() const;  // as all steps so far leave them
   };
   // Everything that is learned, under the reference's names and in its order: tables, then MLPs.
   std::vector<Named> named_parameters();

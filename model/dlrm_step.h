@@ -14,7 +14,7 @@ namespace hotrow {
 class DlrmStep {
  public:
   // Plans for groups of `mini_batches` batches of `batch` samples of this shape. `model` must
-  // outlive the step.
+  // outlive the step, and lie on the plan's device.
   DlrmStep(Dlrm& model, const BatchShape& shape, int64_t batch, PlanOptions plan = {},
            StepOptions options = {}, int64_t mini_batches = 1);
 
@@ -33,7 +33,7 @@ class DlrmStep {
   std::span<const float> losses() const;  // the mean of each batch fed; in training only
 
   StepTimes take_times() { return step_.take_times(); }
-  std::vector<MemoryUse> memory() const { return step_.plan().memory(); }
+  std::vector<MemoryUse> memory() const { return step_.memory(); }
 
  private:
   void check_group(std::span<const Batch> group) const;

@@ -13,15 +13,16 @@
 
 namespace hotrow {
 
-Embeddings::Embeddings(const DlrmConfig& config)
-    : config_(config), dims_(config.table_rows.size(), config.dim) {
+Embeddings::Embeddings(const DlrmConfig& config, Device device)
+    : config_(config), device_(device), dims_(config.table_rows.size(), config.dim) {
   if (config.mixed_dimensions)
     dims_ = mixed_dimensions(config.table_rows, config.dim, *config.mixed_dimensions);
   for (size_t t = 0; t < config.table_rows.size(); ++t) add_feature(t);
   if (config.weighted_pooling == WeightedPooling::kNone) return;
   for (size_t t = 0; t < features_.size(); ++t) {
     features_[t].pooling_weights = add(Table(fmt::format("v_W_l.{}", t), features_[t].rows, 1,
-                                             config.weighted_pooling == WeightedPooling::kLearned));
+                                             config.weighted_pooling == WeightedPooling::kLearned,
+                                             TableType::kFloat32, {}, device_));
   }
 }
 
@@ -31,7 +32,7 @@ Table* Embeddings::add(Table table) {
 
 Table* Embeddings::add_rows(const std::string& name, int64_t rows, int64_t dim) {
   const RoundingKey rounding{config_.seed, static_cast<uint32_t>(tables_.size())};
-  return add(Table(name, rows, dim, true, config_.table_type, rounding));
+  return add(Table(name, rows, dim, true, config_.table_type, rounding, device_));
 }
 
 void Embeddings::add_feature(size_t t) {

@@ -16,8 +16,8 @@ namespace hotrow {
 
 class Embeddings {
  public:
-  // Takes memory for all tables; rows are zero.
-  explicit Embeddings(const DlrmConfig& config);
+  // Takes memory of `device` for all tables; rows are zero.
+  Embeddings(const DlrmConfig& config, Device device);
 
   // Records the lookups of all features. The parts hold them in table order, each (B, feature_dim)
   // or several of them side by side: neighbouring tables without a trick share one lookup.
@@ -42,6 +42,7 @@ class Embeddings {
   Var quotient_remainder_feature(Tape& tape, const Feature& feature, SparseVar bags);
 
   DlrmConfig config_;
+  Device device_;
   std::vector<int64_t> dims_;  // a table
   std::vector<Feature> features_;
   std::vector<std::unique_ptr<Table>> tables_;

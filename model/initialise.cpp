@@ -3,22 +3,38 @@
 #include <cmath>
 #include <vector>
 
+#include "engine/device_rows.h"
 #include "model/dlrm.h"
 
 namespace hotrow {
 namespace {
 
-void fill_uniform(const TableRows& m, double low, double high, NumpyRandom& stream) {
-  std::vector<float> row(static_cast<size_t>(m.cols()));
-  for (int64_t r = 0; r < m.rows(); ++r) {
-    for (float& x : row) x = static_cast<float>(stream.uniform(low, high));
-    write_floats(m, r * m.cols(), row);
-  }
-}
+class Filler {
+ public:
+  // Of rows of the stream's device.
+  explicit Filler(const DeviceStream& stream) : stream_(&stream) {}
 
-void fill_normal(Matrix m, double sigma, NumpyRandom& stream) {
-  for (int64_t i = 0; i < m.size(); ++i) m.data[i] = static_cast<float>(stream.normal(0.0, sigma));
-}
+  // Draws in the order of the elements; draw() gives a number.
+  template <class Draw>
+  void fill(const TableRows& rows, const Draw& draw) const {
+    write_rows(rows, *stream_, [&](const TableRows& m) {
+      std::vector<float> row(static_cast<size_t>(m.cols()));
+      for (int64_t r = 0; r < m.rows(); ++r) {
+        for (float& x : row) x = static_cast<float>(draw());
+        write_floats(m, r * m.cols(), row);
+      }
+    });
+  }
+  void uniform(const TableRows& rows, double low, double high, NumpyRandom& stream) const {
+    fill(rows, [&] { return stream.uniform(low, high); });
+  }
+  void normal(const TableRows& rows, double sigma, NumpyRandom& stream) const {
+    fill(rows, [&] { return stream.normal(0.0, sigma); });
+  }
+
+ private:
+  const DeviceStream* stream_;
+};
 
 }  // namespace
 
@@ -27,39 +43,38 @@ void fill_normal(Matrix m, double sigma, NumpyRandom& stream) {
 // papers ask for (the reference's quotient tables are U[sqrt(1/n), 1) by a slip).
 void Dlrm::initialise_tables(NumpyRandom& stream) {
   NumpyRandom own(config_.seed ^ 0x9E3779B9u);
+  const Filler filler(parameters_.stream());
   const auto bound = [](int64_t rows) { return std::sqrt(1.0 / static_cast<double>(rows)); };
   for (const Embeddings::Feature& feature : embeddings_.list()) {
     const bool split = feature.remainder != nullptr;
-    fill_uniform(feature.table->stored(), -bound(feature.rows), bound(feature.rows),
-                 split ? own : stream);
-    if (split)
-      fill_uniform(feature.remainder->stored(), -bound(feature.rows), bound(feature.rows), own);
-    if (feature.pooling_weights != nullptr) {
-      const Matrix ones = feature.pooling_weights->weights();
-      std::fill_n(ones.data, ones.size(), 1.0f);
-    }
+    const double limit = bound(feature.rows);
+    filler.uniform(feature.table->stored(), -limit, limit, split ? own : stream);
+    if (split) filler.uniform(feature.remainder->stored(), -limit, limit, own);
+    if (feature.pooling_weights != nullptr)
+      filler.fill(feature.pooling_weights->stored(), [] { return 1.0; });
   }
   for (int i = 0; i < static_cast<int>(parameters_.list().size()); ++i) {
     if (!parameters_.list()[static_cast<size_t>(i)].name.starts_with("emb_l")) continue;
     const Matrix projection = parameters_.value(i);
     const double limit =
         std::sqrt(6.0 / static_cast<double>(projection.rows() + projection.cols()));  // Xavier
-    fill_uniform({projection.data, projection.dims}, -limit, limit, own);
+    filler.uniform(rows_of(projection), -limit, limit, own);
   }
 }
 
 void Dlrm::initialise(NumpyRandom& stream, InitOrder order) {
   initialise_tables(stream);
+  const Filler filler(parameters_.stream());
   for (int i = 0; i < static_cast<int>(parameters_.list().size()); ++i) {
     const std::string& name = parameters_.list()[static_cast<size_t>(i)].name;
     const Matrix m = parameters_.value(i);
     if (name.starts_with("emb_l")) continue;
     if (order == InitOrder::kReadme) {
-      fill_uniform({m.data, m.dims}, 0.0, 1.0, stream);
+      filler.uniform(rows_of(m), 0.0, 1.0, stream);
     } else if (name.ends_with("bias")) {
-      fill_normal(m, std::sqrt(1.0 / static_cast<double>(m.rows())), stream);
+      filler.normal(rows_of(m), std::sqrt(1.0 / static_cast<double>(m.rows())), stream);
     } else {
-      fill_normal(m, std::sqrt(2.0 / static_cast<double>(m.rows() + m.cols())), stream);
+      filler.normal(rows_of(m), std::sqrt(2.0 / static_cast<double>(m.rows() + m.cols())), stream);
     }
   }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs dlrm_train on recorded flag sets and compares what it prints with what the reference printed.
 
-  reference_cases.py DLRM_TRAIN [--cases FILE] [--only NAME] [--verbose]
+  reference_cases.py DLRM_TRAIN [--cases FILE] [--only NAME] [--skip NAME] [--flags=FLAGS] [--verbose]
 
 A case in tests/golden/dlrm_s_cases.json holds flags and the numbers that facebookresearch/dlrm's
 dlrm_s_pytorch.py printed for them: training losses, test accuracies and, in debug mode, every parameter
@@ -129,10 +129,10 @@ def prepare(case, work):
         shutil.copyfile(os.path.join(folder, name), os.path.join(work, name))
 
 
-def run_case(binary, case, work):
+def run_case(binary, case, work, flags=""):
     """(differences, output) of one case."""
     prepare(case, work)
-    command = [binary, *shlex.split(case["args"].replace("{dir}", shlex.quote(work)))]
+    command = [binary, *shlex.split(case["args"].replace("{dir}", shlex.quote(work))), *shlex.split(flags)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, cwd=work,
                               stdin=subprocess.DEVNULL, check=False)
@@ -157,6 +157,8 @@ def main():
     parser.add_argument("binary")
     parser.add_argument("--cases", default=os.path.join(HERE, "golden", "dlrm_s_cases.json"))
     parser.add_argument("--only", help="run the case of this name")
+    parser.add_argument("--skip", help="leave the case of this name out")
+    parser.add_argument("--flags", default="", help="more flags for every case")
     parser.add_argument("--verbose", action="store_true", help="show the output of a failed case")
     options = parser.parse_args()
 
@@ -166,7 +168,9 @@ def main():
     for case in cases:
         with tempfile.TemporaryDirectory() as work:
             try:
-                wrong, output = run_case(os.path.abspath(options.binary), case, work)
+                if case["name"] == options.skip:
+                    raise Skipped("--skip")
+                wrong, output = run_case(os.path.abspath(options.binary), case, work, options.flags)
                 result = "failed" if wrong else "passed"
                 print(f"{result}: {case['name']}" + (f": {'; '.join(wrong)}" if wrong else ""))
                 if wrong and options.verbose:

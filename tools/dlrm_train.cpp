@@ -101,6 +101,8 @@ TrainerConfig trainer_config(const TrainOptions& o) {
   c.accuracy_threshold = t.accuracy_threshold;
   c.auc_threshold = t.auc_threshold;
   c.plan.mode = t.inference_only ? Mode::kServe : Mode::kTrain;
+  c.plan.device = t.use_gpu ? Device::kCuda : Device::kCpu;
+  c.step.strict_fp32 = t.strict_fp32;
   return c;
 }
 
@@ -126,15 +128,25 @@ void start_threads(const TrainingOptions& t) {
   set_num_threads(t.num_threads, cpus);
 }
 
+// Throws DeviceError where there is no such device, before anything is read.
+void print_device(const TrainOptions& options, const PrintLine& print) {
+  if (options.training.use_gpu) {
+    const std::string name = driver(Device::kCuda).name();
+    print("Using 1 GPU(s)...");
+    return print(name);
+  }
+  print("Using CPU...");
+  if (options.model.precision == Precision::kBfloat16 && !has_fast_bf16()) {
+    print("This CPU has no instructions for bf16: --dtype=fp32 would be faster");
+  }
+}
+
 void run(const TrainOptions& options, const std::atomic<bool>& stop) {
   start_threads(options.training);
   Report report(report_config(options));
   report.config(options.settings);
   const PrintLine print = [&](std::string_view text) { report.line(text); };
-  print("Using CPU...");
-  if (options.model.precision == Precision::kBfloat16 && !has_fast_bf16()) {
-    print("This CPU has no instructions for bf16: --dtype=fp32 would be faster");
-  }
+  print_device(options, print);
 
   NumpyRandom stream(options.training.seed);
   const auto progress = [&](std::string_view what, double fraction) {
@@ -149,7 +161,7 @@ void run(const TrainOptions& options, const std::atomic<bool>& stop) {
     print_architecture(architecture, print);
     print_data(*readers.train, options.data.num_batches, print);
   }
-  Dlrm model(architecture, config.plan.mode, config.rule.kind);
+  Dlrm model(architecture, config.plan.mode, config.rule.kind, config.plan.device);
   model.initialise(stream, options.data.readme_order ? InitOrder::kReadme : InitOrder::kDefault);
   if (options.output.debug_mode)
     print_parameters("initial", model, options.output.print_precision, print);

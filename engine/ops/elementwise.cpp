@@ -16,7 +16,7 @@ std::vector<Tensor> infer(const char* op, std::span<const Tensor> in) {
 }
 
 void forward_multiply(const Context& c) {
-  dispatch(c.device(), [&](auto stream) {
+  dispatch(c.stream(), [&](auto stream) {
     multiply(c.out().data, c.in(0).data, c.in(1).data, c.out().size(), stream);
   });
 }
@@ -24,20 +24,20 @@ void forward_multiply(const Context& c) {
 void backward_multiply(const Context& c) {
   const MultiplyBackward out{c.in_grad(0).data, c.accumulate(0), c.in_grad(1).data,
                              c.accumulate(1)};
-  dispatch(c.device(), [&](auto stream) {
+  dispatch(c.stream(), [&](auto stream) {
     multiply_backward(out, c.out_grad().data, c.in(0).data, c.in(1).data, c.out_grad().size(),
                       stream);
   });
 }
 
 void forward_add(const Context& c) {
-  dispatch(c.device(), [&](auto stream) {
+  dispatch(c.stream(), [&](auto stream) {
     add(c.out().data, c.in(0).data, c.in(1).data, c.out().size(), stream);
   });
 }
 
 void backward_add(const Context& c) {
-  dispatch(c.device(), [&](auto stream) {
+  dispatch(c.stream(), [&](auto stream) {
     for (size_t i = 0; i < 2; ++i) {
       const Matrix grad = c.in_grad(i);
       if (grad.data != nullptr)

@@ -1,8 +1,5 @@
 #include "engine/ops/embedding_bag.h"
 
-#include <algorithm>
-#include <array>
-
 #include "engine/step.h"
 #include "kernels/core/check.h"
 #include "kernels/embedding_update.h"
@@ -27,10 +24,6 @@ struct LookupAttributes {
   }
   int64_t dim() const { return tables[0]->dim(); }
 };
-
-// Kernels take lists of tables; this many are put together on the stack at a time, so that a step
-// with any number of tables allocates nothing.
-constexpr int64_t kGroup = 64;
 
 std::vector<Tensor> infer(std::span<const Tensor> in, const Attributes& attributes) {
   const auto a = attributes.as<LookupAttributes>();
@@ -61,21 +54,43 @@ Bags<Id> bags(const Context& c, const LookupAttributes& a, int64_t t) {
           weights ? c.in(*weights).data : nullptr};
 }
 
+template <class Id>
+void add_lists_of(const Context& c, const LookupAttributes& a, Lists& lists) {
+  std::vector<TableLookup<Id>> lookups;
+  std::vector<TableUpdate<Id>> updates;
+  for (int64_t t = 0; t < a.count; ++t) {
+    const Table& table = *a.tables[t];
+    require(table.device() == c.stream().device(),
+            "[embedding_bag] table '{}' lies on another device than the step: expected both on one",
+            table.name());
+    lookups.push_back({table.stored(), bags<Id>(c, a, t)});
+    updates.push_back({table.stored(), table.state(), bags<Id>(c, a, t), table.rounding()});
+  }
+  lists.add(lookups);
+  lists.add(updates);
+}
+
+void add_lists(const Context& c, Lists& lists) {
+  const auto a = c.attributes<LookupAttributes>();
+  dispatch_ids(c.tensor(a.ids_input(0)).dtype,
+               [&](auto zero) { add_lists_of<decltype(zero)>(c, a, lists); });
+}
+
+template <class Id>
+void look_up(const Context& c, const LookupAttributes& a, CpuStream stream) {
+  embedding_bag_forward<Id>(c.out(), c.list<TableLookup<Id>>(0), 0, a.pooling, stream);
+}
+
+template <class Id>
+void look_up(const Context& c, const LookupAttributes& a, CudaStream stream) {
+  embedding_bag_forward<Id>(c.out(), c.list<TableLookup<Id>>(0), 0, a.pooling, a.dim(), stream);
+}
+
 void forward(const Context& c) {
   const auto a = c.attributes<LookupAttributes>();
   dispatch_ids(c.tensor(a.ids_input(0)).dtype, [&](auto zero) {
     using Id = decltype(zero);
-    std::array<TableLookup<Id>, kGroup> group;
-    for (int64_t first = 0; first < a.count; first += kGroup) {
-      const int64_t count = std::min(kGroup, a.count - first);
-      for (int64_t t = 0; t < count; ++t) {
-        group[static_cast<size_t>(t)] = {a.tables[first + t]->stored(), bags<Id>(c, a, first + t)};
-      }
-      dispatch(c.device(), [&](auto stream) {
-        embedding_bag_forward<Id>(c.out(), std::span(group).first(static_cast<size_t>(count)),
-                                  first * a.dim(), a.pooling, stream);
-      });
-    }
+    dispatch(c.stream(), [&](auto stream) { look_up<Id>(c, a, stream); });
   });
 }
 
@@ -90,7 +105,7 @@ void weight_gradients(const Context& c, const LookupAttributes& a) {
             "[embedding_bag] weights that two lookups share are not supported: got those of '{}'",
             a.tables[t]->name());
     const TableLookup<Id> lookup{a.tables[t]->stored(), bags<Id>(c, a, t)};
-    dispatch(c.device(), [&](auto stream) {
+    dispatch(c.stream(), [&](auto stream) {
       embedding_bag_weight_grad<Id>(dweights.data, c.out_grad(), t * a.dim(), lookup, a.pooling,
                                     stream);
     });
@@ -105,39 +120,54 @@ void check_state(const Table& table, UpdateKind kind) {
           table.name(), table.state_bytes(), floats * 4);
 }
 
+// Of `batch` bags. capacity(i): rows of input i.
+template <class Capacity>
+UpdateSizes update_sizes(const LookupAttributes& a, int64_t batch, const Capacity& capacity) {
+  UpdateSizes sizes{.batch = batch, .dim = a.dim(), .weighted = a.weighted};
+  for (int64_t t = 0; t < a.count; ++t) {
+    sizes.max_ids += capacity(a.ids_input(t));
+    sizes.total_rows += a.tables[t]->rows();
+  }
+  return sizes;
+}
+
+template <class Id>
+void update(const Context& c, const LookupAttributes& a, CpuStream stream) {
+  embedding_update<Id>(c.list<TableUpdate<Id>>(1), c.out_grad(), 0, a.pooling, c.rule(),
+                       c.scratch(), stream);
+}
+
+template <class Id>
+void update(const Context& c, const LookupAttributes& a, CudaStream stream) {
+  const auto tables = c.list<TableUpdate<Id>>(1);
+  const UpdateSizes sizes =
+      update_sizes(a, c.out_grad().rows(), [&](size_t i) { return c.tensor(i).rows; });
+  embedding_update_prepare<Id>(tables, sizes, c.scratch(), stream);
+  embedding_update_apply<Id>(tables, c.out_grad(), 0, a.pooling, c.rule().kind, c.constants(),
+                             sizes, c.scratch(), stream);
+}
+
 void backward(const Context& c) {
   const auto a = c.attributes<LookupAttributes>();
   dispatch_ids(c.tensor(a.ids_input(0)).dtype, [&](auto zero) {
     using Id = decltype(zero);
     weight_gradients<Id>(c, a);
     if (!a.tables[0]->trainable()) return;
-    std::array<TableUpdate<Id>, kGroup> group;
-    for (int64_t first = 0; first < a.count; first += kGroup) {
-      const int64_t count = std::min(kGroup, a.count - first);
-      for (int64_t t = 0; t < count; ++t) {
-        const Table& table = *a.tables[first + t];
-        check_state(table, c.rule().kind);
-        group[static_cast<size_t>(t)] = {table.stored(), table.state(), bags<Id>(c, a, first + t),
-                                         table.rounding()};
-      }
-      dispatch(c.device(), [&](auto stream) {
-        embedding_update<Id>(std::span(group).first(static_cast<size_t>(count)), c.out_grad(),
-                             first * a.dim(), a.pooling, c.rule(), c.scratch(), stream);
-      });
-    }
+    for (int64_t t = 0; t < a.count; ++t) check_state(*a.tables[t], c.rule().kind);
+    dispatch(c.stream(), [&](auto stream) { update<Id>(c, a, stream); });
   });
 }
 
-size_t scratch(std::span<const Tensor> in, const Attributes& attributes) {
+ScratchBytes scratch(std::span<const Tensor> in, const Attributes& attributes, Device device) {
   const auto a = attributes.as<LookupAttributes>();
-  size_t most = 0;
-  for (int64_t first = 0; first < a.count; first += kGroup) {
-    std::vector<int64_t> max_ids;
-    for (int64_t t = first; t < std::min(a.count, first + kGroup); ++t)
-      max_ids.push_back(in[a.ids_input(t)].rows);
-    most = std::max(most, embedding_update_scratch_bytes(max_ids));
+  const auto capacity = [&](size_t i) { return in[i].rows; };
+  if (device == Device::kCuda) {
+    const UpdateSizes sizes = update_sizes(a, capacity(0), capacity);
+    return {.backward = embedding_update_scratch_bytes(a.count, sizes)};
   }
-  return most;
+  std::vector<int64_t> max_ids;
+  for (int64_t t = 0; t < a.count; ++t) max_ids.push_back(capacity(a.ids_input(t)));
+  return {.backward = embedding_update_scratch_bytes(max_ids)};
 }
 
 bool trains(const Attributes& attributes) {
@@ -150,6 +180,7 @@ constexpr Op kEmbeddingBag{.name = "embedding_bag",
                            .backward = backward,
                            .saves = {.inputs = true},
                            .scratch = scratch,
+                           .add_lists = add_lists,
                            .updates_tables = trains};
 constexpr Op kGather{.name = "gather",
                      .infer = infer,
@@ -157,6 +188,7 @@ constexpr Op kGather{.name = "gather",
                      .backward = backward,
                      .saves = {.inputs = true},
                      .scratch = scratch,
+                     .add_lists = add_lists,
                      .updates_tables = trains};
 
 }  // namespace

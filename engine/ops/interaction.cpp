@@ -35,43 +35,42 @@ std::vector<Tensor> infer_dot(std::span<const Tensor> in, const Attributes& attr
   return {{DType::kFloat32, in[0].axis, in[0].rows, a.dim + pairs}};
 }
 
-// The lists that kernels take keep their memory from step to step.
-std::span<const Feature> features(const Context& c, int64_t dim) {
-  thread_local std::vector<Feature> list;
-  list.clear();
+void add_lists_dot(const Context& c, Lists& lists) {
+  const auto a = c.attributes<DotAttributes>();
+  std::vector<Feature> features;
+  std::vector<FeatureGrad> grads;
   for (size_t i = 0; i < c.inputs(); ++i) {
     const ConstMatrix part = c.in(i);
-    for (int64_t column = 0; column < part.cols(); column += dim)
-      list.push_back({part.data + column, part.cols()});
+    for (int64_t column = 0; column < part.cols(); column += a.dim)
+      features.push_back({part.data + column, part.cols()});
+    const Matrix grad = c.in_grad(i);
+    if (!c.runs_backward() || grad.data == nullptr) continue;
+    for (int64_t column = 0; column < part.cols(); column += a.dim)
+      grads.push_back({grad.data + column, grad.cols(), c.accumulate(i)});
   }
-  return list;
+  lists.add(features);
+  lists.add(grads);
 }
 
-std::span<const FeatureGrad> feature_grads(const Context& c, int64_t dim) {
-  thread_local std::vector<FeatureGrad> list;
-  list.clear();
+void require_gradients(const char* op, const Context& c) {
   for (size_t i = 0; i < c.inputs(); ++i) {
-    const Matrix part = c.in_grad(i);
-    require(part.data != nullptr,
-            "[dot_interaction] part {} wants no gradient: expected a trainable part", i);
-    for (int64_t column = 0; column < part.cols(); column += dim) {
-      list.push_back({part.data + column, part.cols(), c.accumulate(i)});
-    }
+    require(c.in_grad(i).data != nullptr,
+            "[{}] part {} wants no gradient: expected a trainable part", op, i);
   }
-  return list;
 }
 
 void forward_dot(const Context& c) {
   const auto a = c.attributes<DotAttributes>();
-  dispatch(c.device(), [&](auto stream) {
-    interaction_forward(c.out(), features(c, a.dim), a.dim, a.self_interaction, stream);
+  dispatch(c.stream(), [&](auto stream) {
+    interaction_forward(c.out(), c.list<Feature>(0), a.dim, a.self_interaction, stream);
   });
 }
 
 void backward_dot(const Context& c) {
+  require_gradients("dot_interaction", c);
   const auto a = c.attributes<DotAttributes>();
-  dispatch(c.device(), [&](auto stream) {
-    interaction_backward(feature_grads(c, a.dim), c.out_grad(), features(c, a.dim), a.dim,
+  dispatch(c.stream(), [&](auto stream) {
+    interaction_backward(c.list<FeatureGrad>(1), c.out_grad(), c.list<Feature>(0), a.dim,
                          a.self_interaction, stream);
   });
 }
@@ -80,7 +79,8 @@ constexpr Op kDotInteraction{.name = "dot_interaction",
                              .infer = infer_dot,
                              .forward = forward_dot,
                              .backward = backward_dot,
-                             .saves = {.inputs = true}};
+                             .saves = {.inputs = true},
+                             .add_lists = add_lists_dot};
 
 std::vector<Tensor> infer_concat(std::span<const Tensor> in, const Attributes&) {
   require(!in.empty(), "[concat] got no part, expected at least one");
@@ -93,30 +93,36 @@ std::vector<Tensor> infer_concat(std::span<const Tensor> in, const Attributes&) 
   return {{DType::kFloat32, in[0].axis, in[0].rows, cols}};
 }
 
+void add_lists_concat(const Context& c, Lists& lists) {
+  std::vector<Part> parts;
+  std::vector<PartGrad> grads;
+  for (size_t i = 0; i < c.inputs(); ++i) {
+    const ConstMatrix part = c.in(i);
+    parts.push_back({part.data, part.cols(), part.cols()});
+    const Matrix grad = c.in_grad(i);
+    if (c.runs_backward() && grad.data != nullptr)
+      grads.push_back({grad.data, grad.cols(), grad.cols(), c.accumulate(i)});
+  }
+  lists.add(parts);
+  lists.add(grads);
+}
+
 void forward_concat(const Context& c) {
-  thread_local std::vector<Part> list;
-  list.clear();
-  for (size_t i = 0; i < c.inputs(); ++i)
-    list.push_back({c.in(i).data, c.in(i).cols(), c.in(i).cols()});
-  dispatch(c.device(), [&](auto stream) { concat_forward(c.out(), list, stream); });
+  dispatch(c.stream(), [&](auto stream) { concat_forward(c.out(), c.list<Part>(0), stream); });
 }
 
 void backward_concat(const Context& c) {
-  thread_local std::vector<PartGrad> list;
-  list.clear();
-  for (size_t i = 0; i < c.inputs(); ++i) {
-    require(c.in_grad(i).data != nullptr,
-            "[concat] part {} wants no gradient: expected a trainable part", i);
-    list.push_back({c.in_grad(i).data, c.in_grad(i).cols(), c.in_grad(i).cols(), c.accumulate(i)});
-  }
-  dispatch(c.device(), [&](auto stream) { concat_backward(list, c.out_grad(), stream); });
+  require_gradients("concat", c);
+  dispatch(c.stream(),
+           [&](auto stream) { concat_backward(c.list<PartGrad>(1), c.out_grad(), stream); });
 }
 
 constexpr Op kConcat{.name = "concat",
                      .infer = infer_concat,
                      .forward = forward_concat,
                      .backward = backward_concat,
-                     .saves = {}};
+                     .saves = {},
+                     .add_lists = add_lists_concat};
 
 }  // namespace
 

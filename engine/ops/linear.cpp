@@ -1,5 +1,7 @@
 #include "engine/ops/linear.h"
 
+#include <type_traits>
+
 #include "engine/step.h"
 #include "kernels/core/check.h"
 
@@ -25,14 +27,26 @@ std::vector<Tensor> infer(std::span<const Tensor> in, const Attributes&) {
   return {{DType::kFloat32, x.axis, x.rows, w.rows}};
 }
 
+// Calls body with the last arguments of a layer's kernels.
+template <class Body>
+void dispatch_layer(const Context& c, const Body& body) {
+  dispatch(c.stream(), [&](auto stream) {
+    if constexpr (std::is_same_v<decltype(stream), CudaStream>) {
+      body(c.gemms(), stream);
+    } else {
+      body(stream);
+    }
+  });
+}
+
 Vector as_vector(Matrix m) { return {m.data, {m.size()}}; }
 
 void forward(const Context& c) {
   const ConstMatrix bias = c.inputs() > 2 ? c.in(2) : ConstMatrix{};
   const auto attributes = c.attributes<LinearAttributes>();
-  dispatch(c.device(), [&](auto stream) {
+  dispatch_layer(c, [&](auto&... last) {
     linear_forward(c.out(), c.in(0), c.in(1), {bias.data, {bias.size()}}, attributes.activation,
-                   attributes.precision, stream);
+                   attributes.precision, last...);
   });
 }
 
@@ -45,12 +59,14 @@ void backward(const Context& c) {
           "[linear] a weight that two layers share is not supported: got a second gradient for it");
   const auto attributes = c.attributes<LinearAttributes>();
   const Matrix dy = c.out_grad();
-  dispatch(c.device(), [&](auto stream) {
-    float* dz = dy.data;
-    if (!attributes.feeds_linear) {
-      dz = reinterpret_cast<float*>(c.scratch().data());
+  float* dz = dy.data;
+  if (!attributes.feeds_linear) {
+    dz = reinterpret_cast<float*>(c.scratch().data());
+    dispatch(c.stream(), [&](auto stream) {
       activation_backward(dz, dy, c.saved_out(), attributes.activation, stream);
-    }
+    });
+  }
+  dispatch_layer(c, [&](auto&... last) {
     linear_backward({.dx = c.in_grad(0),
                      .accumulate_dx = c.accumulate(0),
                      .dx_is_dz = attributes.reads_relu,
@@ -60,13 +76,19 @@ void backward(const Context& c) {
                      .x = c.in(0),
                      .w = c.in(1),
                      .precision = attributes.precision},
-                    stream);
+                    last...);
   });
 }
 
-size_t scratch(std::span<const Tensor> in, const Attributes& attributes) {
-  if (attributes.as<LinearAttributes>().feeds_linear) return 0;
-  return static_cast<size_t>(linear_dz_floats(in[0].rows, in[1].rows)) * sizeof(float);
+ScratchBytes scratch(std::span<const Tensor> in, const Attributes& attributes, Device device) {
+  const auto a = attributes.as<LinearAttributes>();
+  const int64_t batch = in[0].rows, inputs = in[1].cols, outputs = in[1].rows;
+  ScratchBytes bytes;
+  if (!a.feeds_linear)
+    bytes.backward = static_cast<size_t>(linear_dz_floats(batch, outputs)) * sizeof(float);
+  if (device == Device::kCuda)
+    bytes.workspace = linear_workspace_bytes(batch, inputs, outputs, a.precision);
+  return bytes;
 }
 
 constexpr Op kLinear{.name = "linear",

@@ -1,6 +1,7 @@
 #include "engine/ops/loss.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "engine/step.h"
 #include "kernels/core/check.h"
@@ -36,11 +37,23 @@ void for_each_mini_batch(const Context& c, const Body& body) {
   }
 }
 
+ScratchBytes scratch(std::span<const Tensor> in, const Attributes& attributes, Device device) {
+  if (device == Device::kCpu) return {};
+  const int64_t parts = attributes.as<LossAttributes>().mini_batches;
+  return {.forward = loss_scratch_bytes(in[0].rows / parts)};
+}
+
 void forward(const Context& c) {
   const LossConfig config = c.attributes<LossAttributes>().config;
-  dispatch(c.device(), [&](auto stream) {
+  dispatch(c.stream(), [&](auto stream) {
     for_each_mini_batch(c, [&](int64_t m, int64_t first, int64_t rows) {
-      loss_forward(c.out().row(m), c.in(0).row(first), c.in(1).row(first), rows, config, stream);
+      float* loss = c.out().row(m);
+      const float *p = c.in(0).row(first), *target = c.in(1).row(first);
+      if constexpr (std::is_same_v<decltype(stream), CudaStream>) {
+        loss_forward(loss, p, target, rows, config, c.scratch(), stream);
+      } else {
+        loss_forward(loss, p, target, rows, config, stream);
+      }
     });
   });
 }
@@ -49,7 +62,7 @@ void backward(const Context& c) {
   require(c.in_grad(1).data == nullptr,
           "[loss] got a target that depends on parameters, expected a fixed one");
   const LossConfig config = c.attributes<LossAttributes>().config;
-  dispatch(c.device(), [&](auto stream) {
+  dispatch(c.stream(), [&](auto stream) {
     for_each_mini_batch(c, [&](int64_t, int64_t first, int64_t rows) {
       loss_backward(c.in_grad(0).row(first), c.in(0).row(first), c.in(1).row(first), rows, config,
                     stream);
@@ -62,6 +75,7 @@ constexpr Op kLoss{.name = "loss",
                    .forward = forward,
                    .backward = backward,
                    .saves = {.inputs = true},
+                   .scratch = scratch,
                    .is_loss = true};
 
 }  // namespace

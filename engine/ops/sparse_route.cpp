@@ -24,7 +24,7 @@ std::vector<Tensor> infer(std::span<const Tensor> in, const Attributes& attribut
 void forward(const Context& c) {
   dispatch_ids(c.tensor(0).dtype, [&](auto zero) {
     using Id = decltype(zero);
-    dispatch(c.device(), [&](auto stream) {
+    dispatch(c.stream(), [&](auto stream) {
       quotient_remainder(c.out_ids<Id>(0), c.out_ids<Id>(1), c.in_ids<Id>(0), c.in_rows(0),
                          static_cast<Id>(c.attributes<int64_t>()), stream);
     });

@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <numeric>
 #include <utility>
 #include <vector>
 
 #include "engine/arena.h"
 #include "engine/device.h"
+#include "engine/device_rows.h"
+#include "engine/lists.h"
+#include "engine/mirror.h"
 #include "engine/table.h"
 #include "kernels/core/check.h"
 #include "tests/support/error_text.h"
@@ -19,7 +23,8 @@ namespace {
 
 template <class T>
 std::vector<T> to_host(const void* memory, size_t count, const DeviceStream& stream) {
-  std::vector<T> host(count, T{77});
+  std::vector<T> host(count);
+  std::memset(host.data(), 77, count * sizeof(T));
   cuda_driver().copy(host.data(), memory, count * sizeof(T), stream.native());
   stream.wait();
   return host;
@@ -99,6 +104,119 @@ TEST(CudaDriver, ForgetsWhatFailsWhereNobodyCanBeTold) {
   EXPECT_EQ(cudaGetLastError(), cudaSuccess);
   cuda_driver().release_host(memory, 64);
   EXPECT_EQ(cudaGetLastError(), cudaSuccess);
+}
+
+TEST(CudaDeviceStream, WaitsForAMark) {
+  DeviceStream stream(Device::kCuda);
+  const Arena from(1000, Device::kCuda);
+  std::vector<uint8_t> host(1000, 77);
+  cuda_driver().copy(host.data(), from.data(), host.size(), stream.native());
+  const uint64_t first = stream.mark();
+  stream.wait_for(first);
+  EXPECT_EQ(host, std::vector<uint8_t>(1000));
+  EXPECT_LT(first, stream.mark());
+  cuda_driver().fill(from.data(), 1, 1000, stream.native());
+  cuda_driver().copy(host.data(), from.data(), host.size(), stream.native());
+  DeviceStream moved(std::move(stream));
+  moved.wait_for(moved.mark());
+  EXPECT_EQ(host, std::vector<uint8_t>(1000, 1));
+}
+
+TEST(DeviceGraph, DoesNothingWhileItIsRecordedAndAllOfItWhenReplayed) {
+  const DeviceStream stream(Device::kCuda);
+  const Arena a(4, Device::kCuda), b(4, Device::kCuda);
+  DeviceGraph graph;
+  EXPECT_FALSE(graph.recorded());
+  graph.record(stream, [&] {
+    cuda_driver().copy(b.data(), a.data(), 4, stream.native());
+    cuda_driver().fill(a.data(), 9, 4, stream.native());
+  });
+  EXPECT_TRUE(graph.recorded());
+  EXPECT_EQ(to_host<uint8_t>(a.data(), 4, stream), std::vector<uint8_t>(4));
+  const DeviceGraph moved(std::move(graph));
+  moved.replay(stream);
+  EXPECT_EQ(to_host<uint8_t>(b.data(), 4, stream), std::vector<uint8_t>(4));
+  moved.replay(stream);
+  EXPECT_EQ(to_host<uint8_t>(b.data(), 4, stream), std::vector<uint8_t>(4, 9));
+}
+
+TEST(DeviceGraph, LeavesTheStreamFitForUseWhenTheWorkFails) {
+  const DeviceStream stream(Device::kCuda);
+  const Arena a(4, Device::kCuda);
+  DeviceGraph graph;
+  EXPECT_EQ(test::error_text<DeviceError>([&] {
+              graph.record(stream, [&] {
+                cuda_driver().fill(a.data(), 9, 4, stream.native());
+                throw DeviceError("of the work");
+              });
+            }),
+            "of the work");
+  EXPECT_FALSE(graph.recorded());
+  EXPECT_EQ(to_host<uint8_t>(a.data(), 4, stream), std::vector<uint8_t>(4));
+}
+
+TEST(Mirror, CopiesPartsBothWays) {
+  const DeviceStream stream(Device::kCuda);
+  const Arena arena(100, Device::kCuda);
+  Mirror mirror(arena, 60, "a test");
+  EXPECT_NE(mirror.as<std::byte>(), arena.data());
+  std::fill_n(mirror.as<uint8_t>(), 60, uint8_t{5});
+  mirror.upload(10, 30, stream);
+  std::vector<uint8_t> want(100);
+  std::fill_n(want.begin() + 10, 20, uint8_t{5});
+  EXPECT_EQ(to_host<uint8_t>(arena.data(), 100, stream), want);
+  Mirror other(arena, 0, "a test");
+  other = std::move(mirror);
+  other.download(20, 60, stream);
+  stream.wait();
+  want.resize(60);
+  std::fill_n(want.begin(), 20, uint8_t{5});
+  EXPECT_EQ(std::vector<uint8_t>(other.as<uint8_t>(), other.as<uint8_t>(60)), want);
+}
+
+TEST(Lists, LieOnTheDevice) {
+  const DeviceStream stream(Device::kCuda);
+  struct Pair {
+    int64_t a;
+    float b;
+  };
+  Lists lists;
+  lists.add(std::vector<char>{'x', 'y', 'z'});
+  lists.add(std::vector<Pair>{});
+  lists.add(std::vector<Pair>{{1, 2.5f}, {3, 4.5f}});
+  EXPECT_EQ(lists.count(), 3u);
+  lists.place(Device::kCuda);
+  EXPECT_EQ(to_host<char>(lists.get<char>(0).data(), 3, stream),
+            (std::vector<char>{'x', 'y', 'z'}));
+  EXPECT_EQ(lists.get<Pair>(1).size(), 0u);
+  ASSERT_EQ(lists.get<Pair>(2).size(), 2u);
+  const std::vector<Pair> pairs = to_host<Pair>(lists.get<Pair>(2).data(), 2, stream);
+  EXPECT_EQ(pairs[1].a, 3);
+  EXPECT_EQ(pairs[1].b, 4.5f);
+}
+
+// The bits of the CPU, whatever a row is made of.
+TEST(DeviceRows, AreWrittenAndReadAsOnTheCpu) {
+  for (TableType type :
+       {TableType::kFloat32, TableType::kSplitBf16, TableType::kBf16, TableType::kFp16}) {
+    SCOPED_TRACE(table_type_name(type));
+    const auto fill = [](const TableRows& rows) {
+      for (int64_t i = 0; i < rows.size(); ++i) {
+        const float value = 1.0f / static_cast<float>(i + 3);
+        write_floats(rows, i, {&value, 1});
+      }
+    };
+    std::vector<std::vector<float>> seen;
+    for (Device device : {Device::kCpu, Device::kCuda}) {
+      const DeviceStream stream(device);
+      const Table table("t", 7, 3, true, type, {}, device);
+      write_rows(table.stored(), stream, fill);
+      seen.push_back(read_rows(table.stored(), stream));
+    }
+    EXPECT_EQ(seen[0].size(), 21u);
+    EXPECT_NE(seen[0][20], 0.0f);
+    EXPECT_EQ(seen[0], seen[1]);
+  }
 }
 
 TEST(CudaArena, MovesBetweenDevices) {

@@ -64,6 +64,15 @@ TEST(CudaDriver, WantsAGpuThatKernelsRunOn) {
                 check_compute_capability("cuda:0 (T4)", 7, 5));
 }
 
+TEST(CpuDriver, HasNoGraphs) {
+  const DeviceStream stream(Device::kCpu);
+  DeviceGraph graph;
+  EXPECT_THROWS(DeviceError, "[device] no graphs: got the CPU, expected a GPU",
+                graph.record(stream, [] {}));
+  EXPECT_FALSE(graph.recorded());
+  EXPECT_THROWS(DeviceError, "[device] no graphs", graph.replay(stream));
+}
+
 // Here runs either a build without CUDA or one with it; only a machine with a GPU has a driver.
 TEST(CudaDriver, IsADriverOrSaysWhyNot) {
   try {

@@ -65,7 +65,8 @@ void for_plans(const std::function<void(const Tape&, const Plan&)>& test) {
 
 std::vector<Slot> slots_of(const Plan& plan) {
   std::vector<Slot> all;
-  for (const std::vector<Slot>* list : {&plan.values, &plan.gradients, &plan.scratch}) {
+  for (const std::vector<Slot>* list :
+       {&plan.values, &plan.gradients, &plan.forward_scratch, &plan.backward_scratch}) {
     std::copy_if(list->begin(), list->end(), std::back_inserter(all),
                  [](const Slot& slot) { return slot.bytes > 0; });
   }
@@ -173,6 +174,32 @@ TEST(Plan, ServingKeepsNoGradientAndFreesEarly) {
   EXPECT_EQ(std::count(serve.runs_backward.begin(), serve.runs_backward.end(), true), 0);
 }
 
+// One copy carries the inputs of a step to a device, and one its results back.
+TEST(Plan, TheArenaBeginsWithInputsThenResults) {
+  for_tapes([](const Tape& tape, const std::vector<Var>& train, const std::vector<Var>&) {
+    for (bool reuse : {true, false}) {
+      const Plan plan = make_plan(tape, train, {Mode::kTrain, reuse});
+      size_t inputs = 0;
+      for (size_t v = 0; v < tape.vars().size(); ++v) {
+        const bool is_input = tape.vars()[v].kind == Tape::Kind::kInput;
+        const bool is_result = std::count(train.begin(), train.end(), Var{static_cast<int>(v)}) > 0;
+        EXPECT_EQ(plan.kept[v], is_input || is_result) << tape.vars()[v].name;
+        const size_t begin = plan.values[v].offset, end = begin + plan.values[v].bytes;
+        if (is_input) {
+          inputs += align_up(end - begin);
+          EXPECT_LE(end, plan.input_bytes);
+        }
+        if (is_result) {
+          EXPECT_GE(begin, plan.input_bytes);
+          EXPECT_LE(end, plan.kept_bytes);
+        }
+      }
+      EXPECT_EQ(plan.input_bytes, inputs);
+      EXPECT_EQ(plan.kept_bytes - inputs, align_up(4) + align_up(plan.values[at(train[1])].bytes));
+    }
+  });
+}
+
 TEST(Plan, MemorySumsToTheArena) {
   for_plans([](const Tape& tape, const Plan& plan) {
     size_t sum = 0, inputs = 0;
@@ -238,8 +265,8 @@ TEST(Plan, RunsBackwardOnlyWhereAGradientIsWanted) {
   EXPECT_FALSE(plan.has_gradient[at(square)]);
   EXPECT_TRUE(plan.has_gradient[at(learned)]);
   EXPECT_FALSE(plan.has_gradient[at(b.ids)]);
-  EXPECT_EQ(plan.scratch[1].bytes, 0u);
-  EXPECT_GT(plan.scratch[2].bytes, 0u);
+  EXPECT_EQ(plan.backward_scratch[1].bytes, 0u);
+  EXPECT_GT(plan.backward_scratch[2].bytes, 0u);
 }
 
 // An op without a backward pass, as quotient_remainder is, lets no gradient through.

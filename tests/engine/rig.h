@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/device_rows.h"
 #include "engine/ops/linear.h"
 #include "engine/ops/loss.h"
 #include "engine/step.h"
@@ -48,9 +49,10 @@ inline BagList make_bags(int64_t rows, int64_t max_ids, int64_t table_rows, uint
   return bags;
 }
 
-inline Table2d<double> block_of(ConstMatrix m) {
+inline Table2d<double> block_of(ConstMatrix m, const DeviceStream& stream) {
   Table2d<double> block(m.rows(), m.cols());
-  std::copy_n(m.data, m.size(), block.data.begin());
+  const std::vector<float> values = read_rows({m.data, m.dims}, stream);
+  std::copy(values.begin(), values.end(), block.data.begin());
   return block;
 }
 
@@ -72,8 +74,10 @@ struct Named {
 
 class Rig {
  public:
-  explicit Rig(int64_t batch, DType id_type = DType::kInt32) : tape(parameters, batch, id_type) {}
+  explicit Rig(int64_t batch, DType id_type = DType::kInt32, Device where = Device::kCpu)
+      : device(where), tape(parameters, batch, id_type) {}
 
+  Device device;
   Parameters parameters;
   Tape tape;
   std::deque<Table> tables;
@@ -82,8 +86,9 @@ class Rig {
     return inputs_.emplace_back(tape.input(name, cols));
   }
   Table& table(const std::string& name, int64_t rows, int64_t dim, bool trainable = true) {
-    Table& added = tables.emplace_back(name, rows, dim, trainable);
-    fill(added.weights(), static_cast<uint32_t>(100 + tables.size()));
+    Table& added =
+        tables.emplace_back(name, rows, dim, trainable, TableType::kFloat32, RoundingKey{}, device);
+    fill_there(added.weights(), static_cast<uint32_t>(100 + tables.size()));
     return added;
   }
   // A layer whose parameters are "`name`.w" and "`name`.b".
@@ -111,9 +116,10 @@ class Rig {
   // Memory and random values for everything; the batch is full.
   Step& finish(PlanOptions options = {}, StepOptions step_options = {},
                UpdateKind kind = UpdateKind::kSgd) {
-    parameters.allocate(options.mode == Mode::kTrain, kind);
+    options.device = device;
+    parameters.allocate(options.mode == Mode::kTrain, kind, device);
     for (int i = 0; i < static_cast<int>(parameters.list().size()); ++i) {
-      fill(parameters.value(i), static_cast<uint32_t>(i));
+      fill_there(parameters.value(i), static_cast<uint32_t>(i));
     }
     for (Table& each : tables) each.prepare_state(kind);
     const std::vector<Var> results = options.mode == Mode::kTrain
@@ -138,10 +144,14 @@ class Rig {
   }
 
   // Everything that a step changes.
-  std::vector<float> state() const {
+  std::vector<float> state() {
     std::vector<float> all = copy_of(step->value(result));
-    const auto append = [&](ConstMatrix m) { all.insert(all.end(), m.data, m.data + m.size()); };
-    append(step->value(prediction));
+    const std::vector<float> predictions = copy_of(step->value(prediction));
+    all.insert(all.end(), predictions.begin(), predictions.end());
+    const auto append = [&](ConstMatrix m) {
+      const std::vector<float> values = read_rows({m.data, m.dims}, parameters.stream());
+      all.insert(all.end(), values.begin(), values.end());
+    };
     for (int i = 0; i < static_cast<int>(parameters.list().size()); ++i) {
       append(parameters.value(i));
       append(parameters.gradient(i));
@@ -156,16 +166,18 @@ class Rig {
   void check(const Program& program, int64_t terms) {
     Blocks<double> blocks;
     std::map<std::string, size_t> index;
-    const auto put = [&](const std::string& name, ConstMatrix m) {
+    const auto put = [&](const std::string& name, Table2d<double> block) {
       index[name] = blocks.size();
-      blocks.push_back(block_of(m));
+      blocks.push_back(std::move(block));
     };
     const auto& list = parameters.list();
     for (size_t i = 0; i < list.size(); ++i) {
-      put(list[i].name, parameters.value(static_cast<int>(i)));
+      put(list[i].name, block_of(parameters.value(static_cast<int>(i)), parameters.stream()));
     }
-    for (const Table& each : tables) put(each.name(), each.weights());
-    for (Var v : inputs_) put(tape.info(v).name, step->input(v));
+    for (const Table& each : tables)
+      put(each.name(), block_of(each.weights(), parameters.stream()));
+    for (Var v : inputs_)
+      put(tape.info(v).name, block_of(step->input(v), DeviceStream(Device::kCpu)));
     const auto f = [&]<class T>(const Blocks<T>& b) { return program(Named<T>{b, index}); };
 
     step->forward();
@@ -175,9 +187,10 @@ class Rig {
     const std::vector<Exact> exact{{want.value, want.value_size}};
     EXPECT_TRUE(within_bound(copy_of(step->value(result)), exact, terms)) << "loss";
     for (size_t i = 0; i < list.size(); ++i) {
-      const Table2d<double> got = block_of(parameters.gradient(static_cast<int>(i)));
+      const Table2d<double> got =
+          block_of(parameters.gradient(static_cast<int>(i)), parameters.stream());
       EXPECT_TRUE(gradient_is(got.data, f, blocks, i, terms)) << list[i].name;
-      const std::vector<float> after = copy_of(parameters.value(static_cast<int>(i)));
+      const auto after = block_of(parameters.value(static_cast<int>(i)), parameters.stream()).data;
       for (size_t j = 0; j < after.size(); ++j) {  // the rule, with its one rounding
         EXPECT_EQ(after[j], static_cast<float>(blocks[i].data[j] - got.data[j])) << list[i].name;
       }
@@ -185,7 +198,7 @@ class Rig {
     for (const Table& each : tables) {
       const size_t at = index[each.name()];
       const std::vector<double>& before = blocks[at].data;
-      std::vector<double> got = block_of(each.weights()).data, slack;
+      std::vector<double> got = block_of(each.weights(), parameters.stream()).data, slack;
       for (size_t i = 0; i < got.size(); ++i) {
         slack.push_back(std::abs(got[i]) * std::numeric_limits<float>::epsilon());
         got[i] = before[i] - got[i];
@@ -202,6 +215,12 @@ class Rig {
   Var result, prediction;
 
  private:
+  void fill_there(Matrix m, uint32_t seed) const {
+    write_rows(rows_of(m), DeviceStream(device), [&](const TableRows& rows) {
+      fill({rows.as<float>(), rows.dims}, seed);
+    });
+  }
+
   std::vector<Var> inputs_;
   LossConfig loss_config_;
   Activation head_ = Activation::kNone;

@@ -16,7 +16,8 @@ class SmallDlrm : public Rig {
  public:
   static constexpr int64_t kDim = 5, kMaxBag = 4, kTableRows = 11, kCollisions = 4;
 
-  explicit SmallDlrm(int64_t batch, DType id_type = DType::kInt32) : Rig(batch, id_type) {
+  explicit SmallDlrm(int64_t batch, DType id_type = DType::kInt32, Device where = Device::kCpu)
+      : Rig(batch, id_type, where) {
     const Var x = layer("bottom", layer("first", input("x", 3), 7, Activation::kRelu), kDim,
                         Activation::kRelu);
     for (const char* name : {"a", "b", "weighted", "qr", "projected"}) {

@@ -32,7 +32,8 @@ TEST(StepErrors, VarsOfTheWrongKind) {
             "[step] 'gather_3' is not kept: expected numbers that are a result of the plan");
   EXPECT_EQ(error_text([&] { step.value(rig.bags[0].ids); }),
             "[step] 'a.ids' is not kept: expected numbers that are a result of the plan");
-  EXPECT_EQ(step.value(rig.tape.parameter("first.w", 7, 3)).data, rig.parameters.value(0).data);
+  EXPECT_EQ(error_text([&] { step.value(rig.tape.parameter("first.w", 7, 3)); }),
+            "[step] 'first.w' is not kept: expected numbers that are a result of the plan");
 }
 
 class Bags : public ::testing::TestWithParam<DType> {
@@ -92,11 +93,12 @@ TEST(StepErrors, ParametersWithoutMemory) {
             "[step] 'one.w' has no gradient: call Parameters::allocate() for training before");
 }
 
-TEST(StepErrors, ADeviceThatThisBuildLacks) {
-  Rig rig(kBatch);
+// Here runs either a build without CUDA or one with it; only a machine with a GPU has no error.
+TEST(StepErrors, ADeviceThatIsNotThere) {
+  Rig rig(kBatch, DType::kInt32, Device::kCuda);
   rig.head(rig.layer("one", rig.input("x", 3), 2, Activation::kNone));
-  EXPECT_EQ(error_text<DeviceError>([&] { rig.finish({}, {.device = Device::kCuda}); }),
-            "[dispatch] this build has no GPU backend: got device cuda, expected cpu");
+  const std::string text = error_text<DeviceError>([&] { rig.finish(); });
+  EXPECT_TRUE(text == "no error" || text.starts_with("[device] ")) << text;
 }
 
 TEST(StepErrors, BackwardOfAPlanForServing) {
@@ -198,8 +200,7 @@ TEST(StepErrors, IdsWhereNumbersAreExpected) {
 TEST(StepErrors, NumbersWhereIdsAreExpected) {
   Rig rig(kBatch);
   rig.prediction = gather(rig.tape, rig.table("t", 4, 3), rig.input("x", 1));
-  Step& step = rig.finish({.mode = Mode::kServe});
-  EXPECT_EQ(error_text([&] { step.forward(); }),
+  EXPECT_EQ(error_text([&] { rig.finish({.mode = Mode::kServe}); }),
             "[dispatch] wrong type for ids: got float32, expected int32 or int64");
 }
 

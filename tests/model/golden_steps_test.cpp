@@ -3,6 +3,7 @@
 //
 //   golden_steps_test                        reads every .npz of tests/golden/steps,
 //   HOTROW_GOLDEN_STEPS=FOLDER ...           or of FOLDER; a folder without one fails
+//   golden_steps_test cuda                   on a GPU
 //
 // Bound: a DLRM in double (tests/reference/dlrm_ref.h) says how far fp32 arithmetic may be off each
 // number, from eps and the conditioning of all that led to it. Both sides of a comparison are fp32
@@ -168,6 +169,7 @@ struct Worst {
 struct Variant {
   DType ids;
   int threads;
+  Device device = Device::kCpu;
 };
 
 class GoldenRun {
@@ -209,8 +211,10 @@ class GoldenRun {
 
  private:
   std::unique_ptr<DlrmHarness> make(const Variant& variant, UpdateKind optimizer) const {
-    HarnessOptions o{
-        .optimizer = optimizer, .id_type = variant.ids, .plan = {}, .step = {.poison = true}};
+    HarnessOptions o{.optimizer = optimizer,
+                     .id_type = variant.ids,
+                     .plan = {.device = variant.device},
+                     .step = {.poison = true, .strict_fp32 = true}};
     for (const Golden::Step& step : golden_.steps) {
       o.batch = std::max(o.batch, step.batch.rows);
       for (const SparseFeature& s : step.batch.sparse) {
@@ -238,21 +242,23 @@ class GoldenRun {
   Expected expected_;
 };
 
-bool check_file(const std::filesystem::path& path) {
+std::vector<Variant> variants_of(Device device) {
+  if (device == Device::kCuda) return {{DType::kInt32, 1, device}, {DType::kInt64, 1, device}};
+  return {{DType::kInt32, 1}, {DType::kInt32, 3}, {DType::kInt64, 1}, {DType::kInt64, 3}};
+}
+
+bool check_file(const std::filesystem::path& path, Device device) {
   const Golden golden = read_golden(path.string());
   const GoldenRun run(golden);
   Worst worst;
-  for (const Variant variant :
-       {Variant{DType::kInt32, 1}, {DType::kInt32, 3}, {DType::kInt64, 1}, {DType::kInt64, 3}}) {
-    run.compare(variant, worst);
-  }
+  for (const Variant& variant : variants_of(device)) run.compare(variant, worst);
   const bool ok = worst.compared > 0 && worst.used <= 1;
   fmt::print("{:4} {}: {} numbers, {:.1f} % of the bound used at {}\n", ok ? "ok" : "FAIL",
              path.filename().string(), worst.compared, 100 * worst.used, worst.place);
   return ok;
 }
 
-int check_folder(const std::filesystem::path& folder) {
+int check_folder(const std::filesystem::path& folder, Device device) {
   std::set<std::filesystem::path> files;
   require<DataError>(std::filesystem::is_directory(folder),
                      "[golden] no folder '{}' (run this from the sources' root)", folder.string());
@@ -263,7 +269,7 @@ int check_folder(const std::filesystem::path& folder) {
   int failed = 0;
   for (const auto& file : files) {
     try {
-      if (!check_file(file)) ++failed;
+      if (!check_file(file, device)) ++failed;
     } catch (const std::exception& e) {
       fmt::print("FAIL {}: {}\n", file.filename().string(), e.what());
       ++failed;
@@ -276,10 +282,12 @@ int check_folder(const std::filesystem::path& folder) {
 }  // namespace
 }  // namespace hotrow::test
 
-int main() {
+int main(int argc, char** argv) {
+  const bool on_gpu = argc > 1 && std::string(argv[1]) == "cuda";
   const char* folder = std::getenv("HOTROW_GOLDEN_STEPS");
   try {
-    return hotrow::test::check_folder(folder != nullptr ? folder : "tests/golden/steps");
+    return hotrow::test::check_folder(folder != nullptr ? folder : "tests/golden/steps",
+                                      on_gpu ? hotrow::Device::kCuda : hotrow::Device::kCpu);
   } catch (const std::exception& e) {
     fmt::print(stderr, "FAIL {}\n", e.what());
     return 1;

@@ -145,7 +145,7 @@ TEST(TableTypes, AStepIsThatOfFloatsRounded) {
             EXPECT_EQ(got.values[p], want.values[p]);
             continue;
           }
-          const Embeddings tables(typed[i]);
+          const Embeddings tables(typed[i], Device::kCpu);
           const int64_t dim = tables.tables()[table]->dim();
           EXPECT_EQ(got.values[p], rounded(want.values[p], typed[i], table, dim, kStep));
           EXPECT_NE(got.values[p], want.values[p]) << "nothing to round";

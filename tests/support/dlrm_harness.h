@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "data/batch.h"
+#include "engine/device_rows.h"
 #include "engine/step.h"
 #include "kernels/core/check.h"
 #include "model/dlrm.h"
@@ -40,7 +41,7 @@ struct HarnessOptions {
 class DlrmHarness {
  public:
   DlrmHarness(const DlrmConfig& config, const HarnessOptions& o)
-      : model_(config, Mode::kTrain, o.optimizer),
+      : model_(config, Mode::kTrain, o.optimizer, o.plan.device),
         tape_(model_.parameters(), o.batch, o.id_type),
         vars_(model_.record(tape_, std::vector<int64_t>(config.table_rows.size(),
                                                         std::max<int64_t>(o.max_ids, 1)))),
@@ -80,7 +81,9 @@ class DlrmHarness {
     const Matrix to = matrix(name);
     require(to.size() == static_cast<int64_t>(values.size()),
             "[test] size of '{}': got {}, expected {}", name, values.size(), to.size());
-    std::copy(values.begin(), values.end(), to.data);
+    write_rows(rows_of(to), model_.parameters().stream(), [&](const TableRows& rows) {
+      std::copy(values.begin(), values.end(), rows.as<float>());
+    });
   }
   // Runs the batch with SGD at rate 1: the tables' gradients are then the differences, and those of
   // the dense parameters are there to read. The parameters have moved afterwards.
@@ -89,14 +92,13 @@ class DlrmHarness {
     feed(batch);
     forward();
     backward(UpdateRule{.kind = UpdateKind::kSgd, .learning_rate = 1.0});
-    for (auto& [name, before] : gradients) {
-      const Matrix after = matrix(name);
-      for (size_t i = 0; i < before.size(); ++i) before[i] -= after.data[i];
+    for (const auto& [name, after] : values()) {
+      std::vector<float>& before = gradients[name];
+      for (size_t i = 0; i < before.size(); ++i) before[i] -= after[i];
     }
     const Parameters& dense = model_.parameters();
     for (size_t i = 0; i < dense.list().size(); ++i) {
-      const Matrix g = dense.gradient(static_cast<int>(i));
-      gradients[dense.list()[i].name].assign(g.data, g.data + g.size());
+      gradients[dense.list()[i].name] = floats(dense.gradient(static_cast<int>(i)));
     }
     return gradients;
   }
@@ -104,18 +106,18 @@ class DlrmHarness {
   reference::DlrmRef reference() {
     reference::DlrmRef ref(model_.config());
     for (const auto& table : model_.embeddings().tables()) {
-      add(ref, table->name(), table->weights(), table->trainable());
+      ref.add(table->name(), floats(table->weights()), table->dim(), table->trainable());
     }
     for (size_t i = 0; i < model_.parameters().list().size(); ++i) {
-      add(ref, model_.parameters().list()[i].name, model_.parameters().value(static_cast<int>(i)),
-          true);
+      const Parameters::Parameter& p = model_.parameters().list()[i];
+      ref.add(p.name, floats(model_.parameters().value(static_cast<int>(i))), p.cols, true);
     }
     return ref;
   }
 
  private:
-  static void add(reference::DlrmRef& ref, const std::string& name, ConstMatrix m, bool trainable) {
-    ref.add(name, {m.data, static_cast<size_t>(m.size())}, m.cols(), trainable);
+  std::vector<float> floats(ConstMatrix m) {
+    return read_rows({m.data, m.dims}, model_.parameters().stream());
   }
   Matrix matrix(const std::string& name) {
     for (const auto& table : model_.embeddings().tables()) {

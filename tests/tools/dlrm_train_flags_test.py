@@ -5,9 +5,10 @@
 
 Prints a line for each check that failed and one for each group of checks; exits 1 if any failed.
 """
+import os
 import re
 
-from program import TSV, USAGE, check, losses, main, refused, trains
+from program import TSV, USAGE, WORLD, check, losses, main, refused, trains
 
 OUT_OF_RANGE = [
     ("--mini-batch-size", "0"), ("--mini-batch-size", "-3"), ("--nepochs", "0"), ("--data-size", "0"),
@@ -36,7 +37,7 @@ WRONG_KIND = [
     ("--dtype", "fp16"),
 ]
 
-REFUSED = ["--use-gpu", "--local_rank=0", "--dist-backend=nccl", "--save-model=m.pt", "--load-model=m.pt", "--save-onnx",
+REFUSED = ["--local_rank=0", "--dist-backend=nccl", "--save-model=m.pt", "--load-model=m.pt", "--save-onnx",
            "--quantize-mlp-with-bit=8", "--quantize-emb-with-bit=4", "--dataset-multiprocessing", "--mlperf-logging", "--enable-profiling",
            "--plot-compute-graph", "--tensor-board-filename=x"]
 
@@ -79,6 +80,13 @@ def test_flags_that_do_not_fit():
     refused(USAGE, ("--hash-size", "--min-frequency"), *TSV, "--train-file=x", "--hash-size=5", "--min-frequency=2")
     refused(USAGE, ("--json-log", "overwrite"), *TSV, "--train-file=./x", "--json-log=./x")
     refused(USAGE, "--rand-data-min", "--rand-data-min=3", "--rand-data-max=2")
+
+
+def test_no_gpu():
+    """A build without CUDA, or a machine that shows it no GPU, says so before it reads anything."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    refused(WORLD, "[device] ", "--use-gpu", *TSV, "--train-file=missing.tsv")
+    refused(USAGE, ("--strict-fp32", "--use-gpu"), "--strict-fp32")
 
 
 def test_forms_of_flags():

@@ -128,6 +128,13 @@ TEST(FlagTargets, ReadsAheadAtLeastWhatAnUpdateTakes) {
   EXPECT_EQ(parse({"--mlperf-grad-accum-iter=5000"}).data.prefetch_batches, 4096);
 }
 
+TEST(FlagTargets, Gpu) {
+  const TrainingOptions t = parse({"--use-gpu", "--strict-fp32"}).training;
+  EXPECT_TRUE(t.use_gpu && t.strict_fp32);
+  EXPECT_FALSE(parse({"--use-gpu"}).training.strict_fp32);
+  EXPECT_FALSE(parse({"--use-gpu=False"}).training.use_gpu);
+}
+
 TEST(FlagTargets, TrainingAndOutput) {
   const TrainOptions o = parse({"--mini-batch-size=11",
                                 "--mlperf-grad-accum-iter=21",

@@ -81,8 +81,10 @@ TEST(Flags, HaveTheNamesAndDefaultsOfTheReference) {
       {"lr-decay-start-step", "0"},
       {"lr-num-decay-steps", "0"},
       {"pin-threads", "False"},
+      {"use-gpu", "False"},
       {"rng-order", "default"},  // from here on our own
       {"dtype", "fp32"},
+      {"strict-fp32", "False"},
       {"table-dtype", "fp32"},
       {"json-log", ""},
       {"train-file", ""},
@@ -305,6 +307,11 @@ TEST(Flags, FlagsThatDoNotGoTogether) {
       {{"--lr-num-warmup-steps=5", "--lr-decay-start-step=4"},
        "[--lr-decay-start-step] Learning rate warmup must finish before the decay starts: got 4, "
        "expected at least the 5 steps of --lr-num-warmup-steps (also where nothing decays)"},
+      {{"--strict-fp32"},
+       "[--strict-fp32] does not go alone: got no --use-gpu, expected both (the CPU multiplies "
+       "floats in fp32 anyway)"},
+      {{"--use-gpu", "--strict-fp32", "--dtype=bf16"},
+       "[--strict-fp32] does not go with --dtype=bf16: got both, expected one of them"},
       {{"--rand-data-min=2"},
        "[--rand-data-min] is above --rand-data-max: got 2, expected at most 1"},
       {{"--rng-order=readme", "--data-generation=synthetic"},
@@ -318,10 +325,10 @@ TEST(Flags, FlagsThatDoNotGoTogether) {
 
 TEST(Flags, WhatThisReleaseDoesNotDoIsRefused) {
   for (const char* flag :
-       {"--use-gpu", "--local_rank=0", "--dist-backend=gloo", "--save-model=f", "--load-model=f",
-        "--save-onnx", "--quantize-mlp-with-bit=8", "--quantize-emb-with-bit=4",
-        "--dataset-multiprocessing", "--mlperf-logging", "--enable-profiling",
-        "--plot-compute-graph", "--tensor-board-filename=f"}) {
+       {"--local_rank=0", "--dist-backend=gloo", "--save-model=f", "--load-model=f", "--save-onnx",
+        "--quantize-mlp-with-bit=8", "--quantize-emb-with-bit=4", "--dataset-multiprocessing",
+        "--mlperf-logging", "--enable-profiling", "--plot-compute-graph",
+        "--tensor-board-filename=f"}) {
     const std::string name = std::string(flag).substr(0, std::string(flag).find('='));
     const std::string start = "[" + name + "] is not in this release: got ";
     const std::string error = error_of({flag});
@@ -333,8 +340,8 @@ TEST(Flags, WhatThisReleaseDoesNotDoIsRefused) {
       "[--save-model] is not in this release: got 'm.pt', expected a run that keeps no model: "
       "leave the flag out");
   // The values that mean "off".
-  for (const char* flag : {"--local_rank=-1", "--quantize-mlp-with-bit=32",
-                           "--quantize-emb-with-bit=32", "--use-gpu=False"}) {
+  for (const char* flag :
+       {"--local_rank=-1", "--quantize-mlp-with-bit=32", "--quantize-emb-with-bit=32"}) {
     EXPECT_EQ(error_of({flag}), "no error") << flag;
   }
 }

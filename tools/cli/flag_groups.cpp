@@ -224,6 +224,8 @@ void add_training_flags(FlagSet& flags, TrainingOptions& t) {
   flags.integer("--num-threads", t.num_threads, {.min = 1, .max = 4096}, "CPU threads");
   flags.boolean("--pin-threads", t.pin_threads,
                 "Keep each on a physical core of its own; for a run alone on its cores");
+  flags.boolean("--use-gpu", t.use_gpu, "Train on the first GPU of CUDA_VISIBLE_DEVICES");
+  flags.boolean("--strict-fp32", t.strict_fp32, "Multiply in fp32 on a GPU, not in TF32");
   flags.boolean("--inference-only", t.inference_only, "Test, do not train");
   flags.integer("--test-freq", t.test_freq, {.min = -1}, "Iterations between tests; -1: no tests");
   flags.integer("--test-mini-batch-size", t.test_mini_batch_size,
@@ -259,11 +261,9 @@ void add_other_flags(FlagSet& flags) {
   add_accepted_integer(flags, "--num-workers", "0", kAtLeast0);
   add_accepted_integer(flags, "--test-num-workers", "-1", {.min = -1});
 
-  const std::string cpu = "a run on the CPU: leave the flag out";
   const std::string one = "a run of one process: leave the flag out";
   const std::string fp32 = "32: parameters stay float";
   const std::string preprocess = "preprocessing in one process: leave the flag out";
-  flags.refused("--use-gpu", "false", cpu);
   flags.refused("--local_rank", "-1", one);
   flags.refused("--dist-backend", "", one);
   flags.refused("--save-model", "", "a run that keeps no model: leave the flag out");

@@ -214,6 +214,14 @@ void check_update(const TrainingOptions& t) {
       t.accumulate, t.mini_batch_size, kMaxBatch);
 }
 
+void check_gpu(const TrainingOptions& t, const ModelOptions& m) {
+  require(t.use_gpu || !t.strict_fp32,
+          "[--strict-fp32] does not go alone: got no --use-gpu, expected both (the CPU multiplies "
+          "floats in fp32 anyway)");
+  require(!t.strict_fp32 || m.precision == Precision::kFloat32,
+          "[--strict-fp32] does not go with --dtype=bf16: got both, expected one of them");
+}
+
 // Where a flag stands for "as another one".
 void resolve(TrainingOptions& t, DataOptions& d) {
   if (t.test_mini_batch_size < 0) t.test_mini_batch_size = t.mini_batch_size;
@@ -247,6 +255,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   check_model(options.model);
   check_log(options.output, options.data);
   check_update(options.training);
+  check_gpu(options.training, options.model);
   resolve(options.training, options.data);
   options.settings = flags.settings();
   return options;

@@ -121,6 +121,8 @@ struct TrainingOptions {
   double auc_threshold = 0;               // --mlperf-auc-threshold in [0, 1], 0: off
   int num_threads = 1;       // --num-threads; unset: the physical cores that we may use
   bool pin_threads = false;  // --pin-threads
+  bool use_gpu = false;      // --use-gpu
+  bool strict_fp32 = false;  // --strict-fp32, with use_gpu alone
 };
 
 struct OutputOptions {

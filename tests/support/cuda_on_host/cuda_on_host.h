@@ -36,4 +36,12 @@ namespace hotrow::cuda_on_host {
 // the calls since this one.
 void set_schedule_seed(uint64_t seed);
 
+// Calls of the runtime since the start.
+struct RuntimeCalls {
+  int64_t allocations = 0;  // of device memory and of pinned memory
+  int64_t launches = 0;     // of kernels by the host; those of a replayed graph do not count
+  int64_t graphs = 0;       // launched
+};
+RuntimeCalls runtime_calls();
+
 }  // namespace hotrow::cuda_on_host

@@ -106,6 +106,7 @@ cudaError_t allocate(Allocations& from, void** p, size_t bytes) {
   *p = nullptr;
   if (is_capturing()) return report(cudaErrorStreamCaptureUnsupported);
   if (bytes == 0) return cudaSuccess;
+  ++counted_calls().allocations;
   *p = from.allocate(bytes, kDeviceBytes);
   return report(*p == nullptr ? cudaErrorMemoryAllocation : cudaSuccess);
 }
@@ -118,6 +119,12 @@ cudaError_t release(Allocations& from, void* p) {
 }
 
 }  // namespace
+
+RuntimeCalls& counted_calls() {
+  static RuntimeCalls calls;
+  return calls;
+}
+RuntimeCalls runtime_calls() { return counted_calls(); }
 
 cudaError_t report(cudaError_t error) {
   if (error != cudaSuccess) last_error = error;

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "tests/support/cuda_on_host/cuda_on_host.h"
 #include "tests/support/cuda_on_host/runtime_api.h"
 
 namespace hotrow::cuda_on_host {
@@ -11,6 +12,9 @@ namespace hotrow::cuda_on_host {
 cudaError_t report(cudaError_t error);
 // The same for what a kernel did, which cudaGetErrorString then says in the words of `text`.
 cudaError_t report(cudaError_t error, const std::string& text);
+
+// Those of the thread that drives the device.
+RuntimeCalls& counted_calls();
 
 // Whether some stream is being captured, so that calls that would wait, or would change memory
 // outside of the graph, are refused.

@@ -131,6 +131,7 @@ bool is_capturing() { return refusing_captures > 0; }
 cudaError_t launch_kernel(const cudaLaunchConfig_t& config, const void* kernel,
                           std::function<void()> thread) {
   if (const cudaError_t error = check_launch(config, kernel)) return error;
+  ++counted_calls().launches;
   return enqueue(config.stream,
                  make_task([blocks = config.gridDim.x, threads = config.blockDim.x,
                             bytes = config.dynamicSmemBytes, thread = std::move(thread)] {
@@ -291,6 +292,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsig
   return cudaSuccess;
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
+  ++counted_calls().graphs;
   if (const cudaError_t error = refuse_captured(stream)) return error;
   const TaskPtr begin = make_task(), end = make_task();
   if (const cudaError_t error = enqueue(stream, begin)) return error;

@@ -1,0 +1,87 @@
+// What a step asks of CUDA once it runs: nothing is allocated, and full batches are graphs.
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "model/dlrm_step.h"
+#include "tests/support/cuda_on_host/cuda_on_host.h"
+#include "tests/support/dlrm_harness.h"
+
+namespace hotrow::test {
+namespace {
+using cuda_on_host::runtime_calls;
+using cuda_on_host::RuntimeCalls;
+
+constexpr int64_t kBatch = 9;
+constexpr int64_t kMaxIdsPerBag = 3;
+
+class Training {
+ public:
+  Training(const DlrmConfig& c, const StepOptions& options)
+      : config_(c),
+        model_(c, Mode::kTrain, UpdateKind::kSgd, Device::kCuda),
+        step_(model_, shape(c), kBatch, {.device = Device::kCuda}, options) {}
+
+  // The calls of a step whose ids were never seen.
+  RuntimeCalls step(int64_t rows) {
+    const Batch batch = random_batch(config_, rows, kMaxIdsPerBag, ++seed_);
+    const RuntimeCalls before = runtime_calls();
+    step_.feed(batch);
+    step_.forward();
+    EXPECT_GT(step_.losses()[0], 0.0f);
+    step_.backward({.learning_rate = 0.1, .step = seed_});
+    RuntimeCalls now = runtime_calls();
+    now.allocations -= before.allocations;
+    now.launches -= before.launches;
+    now.graphs -= before.graphs;
+    return now;
+  }
+
+ private:
+  static BatchShape shape(const DlrmConfig& c) {
+    BatchShape s{.num_dense = c.bottom.front(), .categorical = {}};
+    for (int64_t rows : c.table_rows) s.categorical.push_back({"", rows, kMaxIdsPerBag});
+    return s;
+  }
+
+  DlrmConfig config_;
+  Dlrm model_;
+  DlrmStep step_;
+  uint32_t seed_ = 0;
+};
+
+TEST(CudaCalls, FullBatchesAreTwoGraphsFromTheThirdOn) {
+  Training training(small_config(), {});
+  const RuntimeCalls first = training.step(kBatch);
+  EXPECT_GT(first.launches, 10);
+  EXPECT_EQ(first.graphs, 0);
+  training.step(kBatch);
+  for (int i = 0; i < 3; ++i) {
+    const RuntimeCalls calls = training.step(kBatch);
+    EXPECT_EQ(calls.allocations, 0);
+    EXPECT_EQ(calls.launches, 0);
+    EXPECT_EQ(calls.graphs, 2);
+    const RuntimeCalls of_short = training.step(kBatch - 1 - i);
+    EXPECT_EQ(of_short.allocations, 0);
+    EXPECT_EQ(of_short.launches, first.launches);
+    EXPECT_EQ(of_short.graphs, 0);
+  }
+}
+
+TEST(CudaCalls, NoGraphWhereItIsSwitchedOffOrAnOpCountsIds) {
+  DlrmConfig split = small_config();
+  split.qr = QrConfig{.threshold = 20, .collisions = 4, .operation = QrOperation::kMultiply};
+  for (const auto& [config, options] :
+       {std::pair{small_config(), StepOptions{.graph = false}}, std::pair{split, StepOptions{}}}) {
+    Training training(config, options);
+    for (int i = 0; i < 4; ++i) {
+      const RuntimeCalls calls = training.step(kBatch);
+      EXPECT_GT(calls.launches, 10);
+      EXPECT_EQ(calls.graphs, 0);
+      EXPECT_TRUE(i < 2 || calls.allocations == 0) << calls.allocations;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hotrow::test
