@@ -12,8 +12,9 @@ set -euo pipefail
 parts=("$@")
 [ $# -gt 0 ] || parts=(format cuda release plain asan tsan clang)
 unit_tests=(kernels_test engine_test data_test formats_test text_test encode_test model_test tools_test
-            cuda_on_host_test cuda_kernels_test)
-sanitized_programs=("${unit_tests[@]}" golden_steps make_native dlrm_train dlrm_data)
+            cuda_on_host_test cuda_kernels_test cuda_model_test)
+sanitized_programs=("${unit_tests[@]}" golden_steps golden_steps_on_host make_native dlrm_train dlrm_train_on_host
+                    dlrm_data)
 threaded_tests=(kernels_test engine_test text_test encode_test model_test)
 
 if [ -z "${HOTROW_SHARED:-}" ] && [ -d ../shared ]; then
