@@ -59,6 +59,8 @@ class Step {
 
   // A result of the plan as the last forward() made it, in memory of the host.
   ConstMatrix value(Var v) const;
+  // Returns when all that was queued is done. Throws DeviceError for what went wrong in it.
+  void wait() const { stream_->wait(); }
   StepTimes take_times();
   const Plan& plan() const { return plan_; }
   // All that the step takes on its device, but for short lists.

@@ -43,6 +43,9 @@ Matrix Table::weights() const {
 
 void Table::prepare_state(UpdateKind kind) {
   if (!trainable_) return;
+  require(state_.size() == 0,
+          "[table {}] has an optimizer's state: got another call of prepare_state, expected one",
+          name_);
   const auto floats = static_cast<size_t>(embedding_state_size(kind, rows_, dim_));
   state_ = Arena(floats * sizeof(float), device(),
                  fmt::format("the optimizer's state of table {}", name_));

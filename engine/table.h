@@ -35,7 +35,7 @@ class Table {
   const RoundingKey& rounding() const { return rounding_; }
 
   // Takes zeroed optimizer state: (R, D) for Adagrad, (R) row-wise, (2, R, D) for Adam, none for
-  // SGD.
+  // SGD. Throws InvalidArgument where there is some already: steps hold its address.
   void prepare_state(UpdateKind kind);
   float* state() const { return state_.as<float>(); }
 

@@ -32,6 +32,7 @@ class DlrmStep {
   std::span<const float> predictions() const;
   std::span<const float> losses() const;  // the mean of each batch fed; in training only
 
+  void wait() const { step_.wait(); }  // for all that was queued
   StepTimes take_times() { return step_.take_times(); }
   std::vector<MemoryUse> memory() const { return step_.memory(); }
 

@@ -55,8 +55,9 @@ int64_t Trainer::iterations() const {
 void Trainer::train() {
   report_->started();
   for (int64_t k = 0; k < config_.epochs; ++k) {
-    if (!epoch(k)) return;
+    if (!epoch(k)) break;
   }
+  train_step_->wait();  // the last update is queued: what goes wrong in it must not go unnoticed
 }
 
 // False: training is over before its last epoch.

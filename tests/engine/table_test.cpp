@@ -83,6 +83,15 @@ TEST(Table, AFixedTableKeepsNoState) {
   EXPECT_EQ(table.state_bytes(), 0u);
 }
 
+TEST(Table, TakesItsStateOnce) {
+  Table table("t", 7, 3);
+  table.prepare_state(UpdateKind::kAdagrad);
+  const float* state = table.state();
+  EXPECT_EQ(error_text([&] { table.prepare_state(UpdateKind::kAdagrad); }),
+            "[table t] has an optimizer's state: got another call of prepare_state, expected one");
+  EXPECT_EQ(table.state(), state);
+}
+
 TEST(Table, RejectsNoRowsAndNoColumns) {
   EXPECT_EQ(error_text([] { Table("t", 0, 3); }),
             "[table t] empty: got 0 rows of 3, expected at least 1 of 1");
