@@ -19,13 +19,6 @@ using reference::Value;
 
 constexpr int64_t kBatch = 5, kMiniBatches = 3, kMaxIdsPerBag = 4;
 
-BatchShape shape() {
-  BatchShape s{.num_dense = 5, .categorical = {}};
-  for (int64_t rows : small_config().table_rows)
-    s.categorical.push_back({"C", rows, kMaxIdsPerBag});
-  return s;
-}
-
 std::vector<Batch> make_group(std::vector<int64_t> rows, uint32_t seed) {
   std::vector<Batch> group;
   for (int64_t n : rows) {
@@ -68,7 +61,8 @@ struct Comparison {
 void check(UpdateKind kind) {
   Dlrm model(small_config(), Mode::kTrain, kind);
   initialise(model);
-  DlrmStep step(model, shape(), kBatch, {}, {.poison = true}, kMiniBatches);
+  DlrmStep step(model, batch_shape(small_config(), kMaxIdsPerBag), kBatch, {}, {.poison = true},
+                kMiniBatches);
   DlrmRef ref = make_reference();
   const UpdateRule rule{.kind = kind, .learning_rate = 0.03};
   Comparison comparison;
@@ -120,7 +114,7 @@ TEST(Accumulation, EqualsOneLargeBatchAtAHigherRate) {
   const auto train = [](std::span<const Batch> fed, int64_t batch, int64_t parts, double rate) {
     Dlrm model(small_config(), Mode::kTrain, UpdateKind::kSgd);
     initialise(model);
-    DlrmStep step(model, shape(), batch, {}, {}, parts);
+    DlrmStep step(model, batch_shape(small_config(), kMaxIdsPerBag), batch, {}, {}, parts);
     step.feed(fed);
     step.forward();
     step.backward(UpdateRule{.learning_rate = rate});
@@ -139,7 +133,7 @@ class GroupErrors : public ::testing::Test {
   GroupErrors() { initialise(model_); }
 
   Dlrm model_{small_config(), Mode::kTrain, UpdateKind::kSgd};
-  DlrmStep step_{model_, shape(), kBatch, {}, {}, kMiniBatches};
+  DlrmStep step_{model_, batch_shape(small_config(), kMaxIdsPerBag), kBatch, {}, {}, kMiniBatches};
 };
 
 TEST_F(GroupErrors, BatchesThatAreNotFull) {

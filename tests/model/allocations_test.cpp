@@ -29,7 +29,8 @@ DlrmConfig config() {
 class Training {
  public:
   Training(const DlrmConfig& c, UpdateKind kind, int64_t mini_batches = 1)
-      : model_(c, Mode::kTrain, kind), step_(model_, shape(c), kBatch, {}, {}, mini_batches) {
+      : model_(c, Mode::kTrain, kind),
+        step_(model_, batch_shape(c, kMaxIdsPerBag), kBatch, {}, {}, mini_batches) {
     rule_.kind = kind;
     NumpyRandom stream(1);
     model_.initialise(stream, InitOrder::kDefault);
@@ -45,12 +46,6 @@ class Training {
   }
 
  private:
-  static BatchShape shape(const DlrmConfig& c) {
-    BatchShape s{.num_dense = c.bottom.front(), .categorical = {}};
-    for (int64_t rows : c.table_rows) s.categorical.push_back({"", rows, kMaxIdsPerBag});
-    return s;
-  }
-
   Dlrm model_;
   DlrmStep step_;
   UpdateRule rule_;

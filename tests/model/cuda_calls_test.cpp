@@ -20,7 +20,7 @@ class Training {
   Training(const DlrmConfig& c, const StepOptions& options)
       : config_(c),
         model_(c, Mode::kTrain, UpdateKind::kSgd, Device::kCuda),
-        step_(model_, shape(c), kBatch, {.device = Device::kCuda}, options) {}
+        step_(model_, batch_shape(c, kMaxIdsPerBag), kBatch, {.device = Device::kCuda}, options) {}
 
   // The calls of a step whose ids were never seen.
   RuntimeCalls step(int64_t rows) {
@@ -38,12 +38,6 @@ class Training {
   }
 
  private:
-  static BatchShape shape(const DlrmConfig& c) {
-    BatchShape s{.num_dense = c.bottom.front(), .categorical = {}};
-    for (int64_t rows : c.table_rows) s.categorical.push_back({"", rows, kMaxIdsPerBag});
-    return s;
-  }
-
   DlrmConfig config_;
   Dlrm model_;
   DlrmStep step_;

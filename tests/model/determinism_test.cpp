@@ -30,12 +30,6 @@ DlrmConfig config() {
   return c;
 }
 
-BatchShape shape(const DlrmConfig& c) {
-  BatchShape s{.num_dense = c.bottom.front(), .categorical = {}};
-  for (int64_t rows : c.table_rows) s.categorical.push_back({"", rows, kMaxIdsPerBag});
-  return s;
-}
-
 struct Run {
   int threads = 1;
   PlanOptions plan = {};
@@ -48,7 +42,7 @@ std::vector<uint32_t> train(const DlrmConfig& c, UpdateKind kind, const Run& run
   Dlrm model(c, Mode::kTrain, kind);
   NumpyRandom stream(7);
   model.initialise(stream, InitOrder::kDefault);
-  DlrmStep step(model, shape(c), kBatch, run.plan, run.step);
+  DlrmStep step(model, batch_shape(c, kMaxIdsPerBag), kBatch, run.plan, run.step);
   std::vector<uint32_t> bits;
   const auto keep = [&](const float* data, int64_t n) {
     const size_t first = bits.size();

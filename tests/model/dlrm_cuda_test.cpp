@@ -24,12 +24,6 @@ DlrmConfig config() {
   return c;
 }
 
-BatchShape shape() {
-  BatchShape s{.num_dense = 5, .categorical = {}};
-  for (int64_t rows : config().table_rows) s.categorical.push_back({"C", rows, kMaxIdsPerBag});
-  return s;
-}
-
 std::vector<float> all_values(Dlrm& model) {
   std::vector<float> all;
   for (const Dlrm::Named& p : model.named_parameters()) {
@@ -47,7 +41,8 @@ Trained train(const DlrmConfig& c, Device device, int64_t mini_batches = 1) {
   Dlrm model(c, Mode::kTrain, UpdateKind::kAdagrad, device);
   NumpyRandom stream(3);
   model.initialise(stream, InitOrder::kDefault);
-  DlrmStep step(model, shape(), kBatch, {.device = device}, kExact, mini_batches);
+  DlrmStep step(model, batch_shape(config(), kMaxIdsPerBag), kBatch, {.device = device}, kExact,
+                mini_batches);
   Trained result;
   for (uint32_t i = 0; i < 6; ++i) {
     std::vector<Batch> group;
@@ -116,7 +111,8 @@ TEST(CudaDlrm, RefusesBadInputAndGoesOn) {
   Dlrm model(config(), Mode::kTrain, UpdateKind::kSgd, Device::kCuda);
   NumpyRandom stream(3);
   model.initialise(stream, InitOrder::kDefault);
-  DlrmStep step(model, shape(), kBatch, {.device = Device::kCuda}, kExact);
+  DlrmStep step(model, batch_shape(config(), kMaxIdsPerBag), kBatch, {.device = Device::kCuda},
+                kExact);
   const auto run = [&](const Batch& batch) {
     step.feed(batch);
     step.forward();
@@ -149,8 +145,10 @@ TEST(CudaDlrm, ServesWhatItHasLearned) {
   Dlrm model(config(), Mode::kTrain, UpdateKind::kSgd, Device::kCuda);
   NumpyRandom stream(3);
   model.initialise(stream, InitOrder::kDefault);
-  DlrmStep train(model, shape(), kBatch, {.device = Device::kCuda}, kExact);
-  DlrmStep serve(model, shape(), kBatch, {.mode = Mode::kServe, .device = Device::kCuda}, kExact);
+  DlrmStep train(model, batch_shape(config(), kMaxIdsPerBag), kBatch, {.device = Device::kCuda},
+                 kExact);
+  DlrmStep serve(model, batch_shape(config(), kMaxIdsPerBag), kBatch,
+                 {.mode = Mode::kServe, .device = Device::kCuda}, kExact);
   for (uint32_t i = 0; i < 4; ++i) {
     const Batch batch = random_batch(config(), i == 2 ? 3 : kBatch, kMaxIdsPerBag, i);
     for (DlrmStep* step : {&train, &serve}) {

@@ -29,6 +29,13 @@ inline DlrmConfig small_config() {
   return c;
 }
 
+// What batches for a model of this configuration promise, at most max_ids a bag.
+inline BatchShape batch_shape(const DlrmConfig& c, int64_t max_ids) {
+  BatchShape shape{.num_dense = c.bottom.front(), .categorical = {}};
+  for (int64_t rows : c.table_rows) shape.categorical.push_back({"C", rows, max_ids});
+  return shape;
+}
+
 struct HarnessOptions {
   UpdateKind optimizer = UpdateKind::kSgd;
   int64_t batch = 1;
