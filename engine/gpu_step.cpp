@@ -1,12 +1,6 @@
 #include "engine/gpu_step.h"
 
 namespace hotrow {
-namespace {
-
-// What cuBLAS takes by itself on Hopper.
-constexpr size_t kLibraryBytes = size_t{32} << 20;
-
-}  // namespace
 
 void RepeatedWork::queue(const DeviceStream& stream, const std::function<void()>& work) {
   if (!graph_.recorded()) {
@@ -21,8 +15,7 @@ void RepeatedWork::queue(const DeviceStream& stream, const std::function<void()>
 }
 
 GpuStep::GpuStep(const Options& options)
-    : workspace_(align_up(options.workspace_bytes) + kLibraryBytes, Device::kCuda,
-                 "what matrix products work in"),
+    : workspace_(options.workspace_bytes, Device::kCuda, "what matrix products work in"),
       constants_(sizeof(UpdateConstants), Device::kCuda, "the constants of an update"),
       host_constants_(constants_, sizeof(UpdateConstants), "the constants of an update"),
       gemms_({.workspace = {workspace_.data(), workspace_.size()},

@@ -26,7 +26,7 @@ class RepeatedWork {
 class GpuStep {
  public:
   struct Options {
-    size_t workspace_bytes;  // that kernels need; the library gets more
+    size_t workspace_bytes;  // of matrix products
     bool strict_fp32;
   };
   explicit GpuStep(const Options& options);

@@ -207,10 +207,10 @@ class LayerProducts {
         bf16_(precision == Precision::kBfloat16),
         gemms_(gemms),
         stream_(stream) {
-    const size_t got = gemms.workspace().size();
-    require(got >= scratch_.bytes,
-            "[linear] workspace too small: got {} bytes, expected at least {}", got,
-            scratch_.bytes);
+    const size_t got = gemms.workspace().size(),
+                 needed = linear_workspace_bytes(x.rows(), x.cols(), w.rows(), precision);
+    require(got >= needed, "[linear] workspace too small: got {} bytes, expected at least {}", got,
+            needed);
   }
   const LayerScratch& scratch() const { return scratch_; }
 
@@ -286,7 +286,7 @@ void activation_backward(float* dz, ConstMatrix dy, ConstMatrix y, Activation ac
 }
 
 size_t linear_workspace_bytes(int64_t B, int64_t K, int64_t N, Precision precision) {
-  return LayerScratch(nullptr, B, K, N, precision).bytes;
+  return GemmContext::workspace_bytes(LayerScratch(nullptr, B, K, N, precision).bytes);
 }
 
 void linear_backward(const LinearBackward& a, GemmContext& gemms, CudaStream stream) {

@@ -1,9 +1,7 @@
 #include <cublasLt.h>
 
-#include <algorithm>
 #include <compare>
 #include <map>
-#include <span>
 #include <utility>
 
 #include "kernels/core/check.h"
@@ -21,9 +19,11 @@ void check(cublasStatus_t status, const char* statement) {
 // Of every matrix, at least; more would let bits depend on where a matrix happens to lie.
 constexpr uint32_t kAlignment = 16;
 
-// The part of the workspace that is the library's, which wants it aligned to 256.
-std::span<std::byte> left_over(std::span<std::byte> workspace, size_t taken) {
-  return workspace.subspan(std::min((taken + 255) / 256 * 256, workspace.size()));
+// The library's workspace: as much as it takes by itself on Hopper, where it begins at a multiple
+// of what it asks for.
+constexpr size_t kLibraryBytes = size_t{32} << 20, kLibraryAlignment = 256;
+constexpr size_t library_begin(size_t taken) {
+  return (taken + kLibraryAlignment - 1) / kLibraryAlignment * kLibraryAlignment;
 }
 
 // All that the choice of an algorithm depends on.
@@ -31,7 +31,6 @@ struct Shape {
   int64_t m, n, k, a_stride, b_stride, c_stride;
   GemmLayout a_layout, b_layout;
   bool bf16;
-  size_t workspace_bytes;
   auto operator<=>(const Shape&) const = default;
 };
 
@@ -88,7 +87,7 @@ void describe(Plan& plan, const CudaGemm& g, bool strict_fp32) {
 void choose_algorithm(Plan& plan, const Shape& shape, cublasLtHandle_t handle) {
   cublasLtMatmulPreferenceOpaque_t preference;
   check(cublasLtMatmulPreferenceInit(&preference), "describing a workspace");
-  set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, shape.workspace_bytes);
+  set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kLibraryBytes);
   set(preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
       uint32_t{CUBLASLT_REDUCTION_SCHEME_NONE | CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE});
   for (const auto matrix :
@@ -103,8 +102,7 @@ void choose_algorithm(Plan& plan, const Shape& shape, cublasLtHandle_t handle) {
   require<DeviceError>(status == CUBLAS_STATUS_SUCCESS && found > 0,
                        "[gemm] no algorithm for m = {}, n = {}, k = {}: got {}, expected one that "
                        "needs at most {} bytes of workspace",
-                       shape.m, shape.n, shape.k, cublasLtGetStatusString(status),
-                       shape.workspace_bytes);
+                       shape.m, shape.n, shape.k, cublasLtGetStatusString(status), kLibraryBytes);
   plan.algorithm = choice.algo;
 }
 
@@ -119,9 +117,9 @@ struct GemmContext::Library {
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
 
-  Plan& plan(const CudaGemm& g, size_t workspace_bytes, bool strict_fp32) {
+  Plan& plan(const CudaGemm& g, bool strict_fp32) {
     const Shape shape{g.m,        g.n,        g.k,        g.a.stride, g.b.stride,
-                      g.c_stride, g.a.layout, g.b.layout, g.bf16,     workspace_bytes};
+                      g.c_stride, g.a.layout, g.b.layout, g.bf16};
     if (const auto at = plans.find(shape); at != plans.end()) return at->second;
     Plan plan;
     describe(plan, g, strict_fp32);
@@ -135,16 +133,17 @@ GemmContext::GemmContext(const Options& options)
 
 GemmContext::~GemmContext() = default;
 
+size_t GemmContext::workspace_bytes(size_t taken) { return library_begin(taken) + kLibraryBytes; }
+
 void GemmContext::run(const CudaGemm& g, CudaStream stream) {
   check_gemm(g);
-  const std::span<std::byte> workspace = left_over(options_.workspace, g.taken);
-  Plan& plan = library_->plan(g, workspace.size(), options_.strict_fp32);
+  Plan& plan = library_->plan(g, options_.strict_fp32);
   const float alpha = 1, beta = g.accumulate ? 1 : 0;
-  check(
-      cublasLtMatmul(library_->handle, &plan.product, &alpha, g.b.data, &plan.b, g.a.data, &plan.a,
-                     &beta, g.c, &plan.c, g.c, &plan.c, &plan.algorithm, workspace.data(),
-                     workspace.size(), static_cast<cudaStream_t>(stream.native)),
-      "cublasLtMatmul");
+  check(cublasLtMatmul(library_->handle, &plan.product, &alpha, g.b.data, &plan.b, g.a.data,
+                       &plan.a, &beta, g.c, &plan.c, g.c, &plan.c, &plan.algorithm,
+                       options_.workspace.data() + library_begin(g.taken), kLibraryBytes,
+                       static_cast<cudaStream_t>(stream.native)),
+        "cublasLtMatmul");
 }
 
 }  // namespace hotrow

@@ -5,10 +5,9 @@
 // C is fp32; the factors are both fp32, multiplied as GemmContext says, or both bf16, whose
 // products are exact. Sums are fp32. C overlaps no input. All matrices are aligned to 16 bytes; the
 // library is at least twice as fast where rows (of kColumns columns) are whole 16 bytes too.
-// Determinism: the same product with the same workspace on the same kind of GPU has the same bits,
-// wherever its matrices lie.
-// Errors: InvalidArgument for a matrix that is not aligned; DeviceError where the library fails or
-// knows no way to compute the product.
+// Determinism: the same product on the same kind of GPU has the same bits, wherever matrices lie.
+// Errors: InvalidArgument for a matrix that is not aligned; DeviceError where the library cannot be
+// opened, fails, or knows no way to compute the product.
 // Source: cuBLASLt; on a host that stands in for a GPU, a plain loop.
 #pragma once
 
@@ -36,7 +35,7 @@ struct CudaGemm {
   CudaFactor a, b;
   bool bf16 = false;  // what the factors are
   bool accumulate = false;
-  size_t taken = 0;  // bytes at the start of the workspace that the product leaves alone
+  size_t taken = 0;  // bytes at the start of the workspace that are the caller's
 };
 
 inline void check_gemm(const CudaGemm& g) {
@@ -54,7 +53,8 @@ inline void check_gemm(const CudaGemm& g) {
 class GemmContext {
  public:
   struct Options {
-    std::span<std::byte> workspace;  // device memory, aligned to 256
+    // Device memory, aligned to 256: workspace_bytes() of each product at least.
+    std::span<std::byte> workspace;
     // fp32 factors are multiplied in fp32; else in TF32, which keeps 11 significant bits of a
     // factor and is several times as fast.
     bool strict_fp32 = false;
@@ -64,6 +64,9 @@ class GemmContext {
   GemmContext(const GemmContext&) = delete;
   GemmContext& operator=(const GemmContext&) = delete;
 
+  // Bytes of workspace with which the product can run after `taken`: what the library may use is
+  // always the same, so that its choice, and with it the bits, depends on the product alone.
+  static size_t workspace_bytes(size_t taken);
   // Between products others of the stream may use it.
   std::span<std::byte> workspace() const { return options_.workspace; }
   void run(const CudaGemm& product, CudaStream stream);

@@ -7,7 +7,9 @@ Prints a line for each check that failed and one for each group of checks; exits
 """
 import os
 import re
+import subprocess
 
+import program
 from program import TSV, USAGE, WORLD, check, losses, main, refused, trains
 
 OUT_OF_RANGE = [
@@ -99,6 +101,13 @@ def test_forms_of_flags():
     for flag, _ in OUT_OF_RANGE + WRONG_KIND:
         check(flag in help_text, f"--help does not name {flag}")
     check(re.fullmatch(r"dlrm_train .*\d+\.\d+\.\d+\n", trains("--version")) is not None, "--version")
+
+
+def test_that_starting_takes_no_library_of_a_gpu():
+    child = subprocess.Popen([program.binary, "--version"], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    check(status == 0 and usage.ru_maxrss < 100_000, f"--version: status {status}, {usage.ru_maxrss} KB at its peak, "
+          "expected less than 100,000: cuBLASLt would take 200,000")
 
 
 if __name__ == "__main__":

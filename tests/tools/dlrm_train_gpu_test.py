@@ -68,7 +68,7 @@ def test_memory():
     with open(path("memory.json")) as f:
         memory = next(e for e in map(json.loads, f) if e["event"] == "memory")["bytes"]
     check(memory.get("embedding tables") == 153 * 8 * 4, f"memory of tables: {memory}")
-    check(memory.get("training: workspace of matrix products", 0) > 1 << 20, f"memory of the workspace: {memory}")
+    check(memory.get("training: workspace of matrix products", 0) > 1000, f"memory of the workspace: {memory}")
     refused(WORLD, ("[device] out of memory on cuda:0: got ", "for the rows of table emb_l.0.weight"), *EXACT,
             "--arch-embedding-size=2000000000", "--arch-sparse-feature-size=512", "--arch-mlp-bot=4-512")
 

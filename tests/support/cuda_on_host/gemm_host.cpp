@@ -1,5 +1,4 @@
 // kernels/core/gemm_cuda.h without a GPU: sums in double, rounded once.
-#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -43,21 +42,23 @@ __global__ void multiply(CudaGemm g, Reader read) {
 
 }  // namespace
 
+// Little, as it is spoiled with every product.
+constexpr size_t kLibraryBytes = 1024;
+
 struct GemmContext::Library {};
 
 GemmContext::GemmContext(const Options& options) : options_(options) {}
 
 GemmContext::~GemmContext() = default;
 
+size_t GemmContext::workspace_bytes(size_t taken) { return taken + kLibraryBytes; }
+
 void GemmContext::run(const CudaGemm& g, CudaStream stream) {
   check_gemm(g);
   // The library may write there.
-  if (const auto left = options_.workspace.subspan(std::min(g.taken, options_.workspace.size()));
-      !left.empty()) {
-    check_cuda(
-        cudaMemsetAsync(left.data(), 0xFF, left.size(), static_cast<cudaStream_t>(stream.native)),
-        "gemm", "spoiling the workspace");
-  }
+  check_cuda(cudaMemsetAsync(options_.workspace.data() + g.taken, 0xFF, kLibraryBytes,
+                             static_cast<cudaStream_t>(stream.native)),
+             "gemm", "spoiling the workspace");
   launch("gemm", multiply, {1, 32}, stream, g, Reader{g.bf16, options_.strict_fp32});
 }
 
