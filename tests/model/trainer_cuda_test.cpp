@@ -1,7 +1,7 @@
 // Training on a GPU, as far as it differs from training on the CPU.
+#include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <vector>
 
 #include "tests/model/trainer_fixture.h"
@@ -10,11 +10,12 @@
 namespace hotrow::test {
 namespace {
 
-// The bytes of a table on the device as they lie there at this moment: the stand-in's device memory
-// can be read by the host, and the work of streams may not be done yet.
+// What a table holds at this moment: this copy waits for no stream.
 std::vector<float> rows_now(const Dlrm::Named& table) {
   std::vector<float> rows(static_cast<size_t>(table.value.size()));
-  std::memcpy(rows.data(), table.value.data, rows.size() * sizeof(float));
+  EXPECT_EQ(cudaMemcpy(rows.data(), table.value.data, rows.size() * sizeof(float),
+                       cudaMemcpyDeviceToHost),
+            cudaSuccess);
   return rows;
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "kernels/core/launch.cuh"
@@ -25,8 +26,10 @@ TEST(CudaOnHostRuntime, MemoryIsCountedAndBounded) {
   EXPECT_EQ(reinterpret_cast<uintptr_t>(p) % 256, 0u);
   ok(cudaMemGetInfo(&free_later, &total));
   EXPECT_EQ(free - free_later, 1000u);
-  EXPECT_EQ(p[999], '\xFF');
   char host[1001] = {};
+  ok(cudaMemcpy(host, p, 1000, cudaMemcpyDeviceToHost));
+  EXPECT_EQ(host[0], '\xFF');
+  EXPECT_EQ(host[999], '\xFF');
   EXPECT_EQ(cudaMemcpy(host, p, 1001, cudaMemcpyDeviceToHost), cudaErrorInvalidValue);
   EXPECT_EQ(cudaMemcpy(p + 1, host, 1000, cudaMemcpyHostToDevice), cudaErrorInvalidValue);
   EXPECT_EQ(cudaMemset(p + 999, 0, 2), cudaErrorInvalidValue);
@@ -41,6 +44,29 @@ TEST(CudaOnHostRuntime, MemoryIsCountedAndBounded) {
   EXPECT_EQ(cudaGetLastError(), cudaSuccess);
   ok(cudaMallocHost(&p, 10));
   ok(cudaFreeHost(p));
+}
+
+__global__ void add_one(int* p) {
+  if (threadIdx.x == 0) ++*p;
+}
+
+TEST(CudaOnHostRuntime, TheHostCannotTouchDeviceMemory) {
+  const char* kStop = "the host reads or writes device memory";
+  const DeviceVector<int> vector({3, 1, 4});
+  int* p = const_cast<int*>(vector.data());
+  EXPECT_DEATH(std::memset(p + 2, 0, sizeof(int)), kStop);
+  const TestStream stream;
+  for (int i = 0; i < 20; ++i) {  // open for the kernel alone, whenever it runs
+    launch("add_one", add_one, {1, 32}, stream.stream(), p);
+    launch("add_one", add_one, {1, 32}, {}, p + 1);
+  }
+  EXPECT_DEATH(static_cast<void>(*static_cast<volatile int*>(p)), kStop);
+  EXPECT_EQ(vector.get(), (std::vector<int>{23, 21, 4}));
+  EXPECT_DEATH(static_cast<void>(*static_cast<volatile int*>(p)), kStop);
+  int* pinned = nullptr;
+  ok(cudaMallocHost(&pinned, sizeof(int)));
+  EXPECT_EQ(*pinned, -1);
+  ok(cudaFreeHost(pinned));
 }
 
 TEST(CudaOnHostRuntime, HasOneDevice) {

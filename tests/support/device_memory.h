@@ -1,5 +1,5 @@
 // DeviceVector<T>: device memory that comes from a std::vector and goes back into one. Kernels get
-// data(); on cuda_on_host it is the host's memory, between guard zones. TestStream: a stream.
+// data(); on cuda_on_host it lies between guard zones. TestStream: a stream.
 #pragma once
 
 #include <cuda_runtime.h>

@@ -9,7 +9,11 @@
 // A kernel's blocks run one after the other, in an order that the seed shuffles; so do the threads
 // of a block between two meetings (barriers, shuffles, votes, matrix products). Nothing runs in
 // parallel, so that a missing barrier shows as another result under another seed, never as a torn
-// number. Device memory is the host's: kernels may be given ordinary pointers.
+// number.
+//
+// The host cannot touch device memory: its pages are open while kernels and copies run, and where
+// anything else reads or writes them the process ends with a word on stderr and SIGSEGV. The other
+// way round nothing stops a kernel: ordinary pointers work here and not on a GPU.
 //
 // What a real device leaves undefined is made to show: fresh device memory and every block's shared
 // memory hold 0xFF bytes (NaN as floats, -1 as integers); asynchronous copies land between their

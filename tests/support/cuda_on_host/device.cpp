@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 
+#include "tests/support/cuda_on_host/device_range.h"
 #include "tests/support/cuda_on_host/guarded_memory.h"
 #include "tests/support/cuda_on_host/runtime.h"
 #include "tests/support/cuda_on_host/tasks.h"
@@ -56,11 +57,14 @@ thread_local std::string fault_text;
 
 class Allocations {
  public:
+  explicit Allocations(const MemorySource& source) : source_(source) {}
+
   // Null where fewer than `bytes` of `most` are left.
   void* allocate(size_t bytes, size_t most) {
     const std::scoped_lock lock(mutex_);
     if (bytes > most - used_) return nullptr;
-    auto memory = std::make_unique<GuardedMemory>(bytes);
+    const DeviceAccess access;
+    auto memory = std::make_unique<GuardedMemory>(bytes, source_);
     char* p = memory->data();
     blocks_[p] = std::move(memory);
     used_ += bytes;
@@ -96,11 +100,13 @@ class Allocations {
   }
 
  private:
+  const MemorySource& source_;
   std::mutex mutex_;
   std::map<char*, std::unique_ptr<GuardedMemory>> blocks_;
   size_t used_ = 0;
 };
-Allocations device_memory, pinned_memory;
+constexpr MemorySource kDevicePages{allocate_pages, release_pages};
+Allocations device_memory(kDevicePages), pinned_memory(kHostMemory);
 
 cudaError_t allocate(Allocations& from, void** p, size_t bytes) {
   *p = nullptr;
@@ -214,12 +220,14 @@ cudaError_t cudaFreeHost(void* p) { return release(pinned_memory, p); }
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
   if (is_capturing()) return report(cudaErrorStreamCaptureImplicit);
   if (!is_whole(to, bytes) || !is_whole(from, bytes)) return report(cudaErrorInvalidValue);
+  const DeviceAccess access;
   if (bytes > 0) std::memcpy(to, from, bytes);
   return cudaSuccess;
 }
 cudaError_t cudaMemset(void* p, int value, size_t bytes) {
   if (is_capturing()) return report(cudaErrorStreamCaptureImplicit);
   if (!is_whole(p, bytes)) return report(cudaErrorInvalidValue);
+  const DeviceAccess access;
   if (bytes > 0) std::memset(p, value, bytes);
   return cudaSuccess;
 }

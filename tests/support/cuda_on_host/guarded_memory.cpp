@@ -42,10 +42,13 @@ bool holds_pattern(const char* p, size_t bytes) {
 
 }  // namespace
 
-GuardedMemory::GuardedMemory(size_t bytes)
-    : bytes_(bytes), back_zone_(kZone + (kZone - bytes % kZone) % kZone) {
-  memory_ =
-      static_cast<char*>(::operator new (kZone + bytes_ + back_zone_, std::align_val_t{kZone}));
+const MemorySource kHostMemory{
+    [](size_t bytes) { return ::operator new (bytes, std::align_val_t{256}); },
+    [](void* memory, size_t) { ::operator delete (memory, std::align_val_t{256}); }};
+
+GuardedMemory::GuardedMemory(size_t bytes, const MemorySource& source)
+    : source_(&source), bytes_(bytes), back_zone_(kZone + (kZone - bytes % kZone) % kZone) {
+  memory_ = static_cast<char*>(source_->allocate(all_bytes()));
   std::memset(data(), 0xFF, bytes_);
   fill(memory_, kZone);
   fill(data() + bytes_, back_zone_);
@@ -54,7 +57,7 @@ GuardedMemory::GuardedMemory(size_t bytes)
 GuardedMemory::~GuardedMemory() {
   allow(memory_, kZone);
   allow(data() + bytes_, back_zone_);
-  ::operator delete (memory_, std::align_val_t{kZone});
+  source_->release(memory_, all_bytes());
 }
 
 bool GuardedMemory::intact() const {

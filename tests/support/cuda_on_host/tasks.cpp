@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <iterator>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "tests/support/cuda_on_host/block.h"
+#include "tests/support/cuda_on_host/device_range.h"
 #include "tests/support/cuda_on_host/runtime.h"
 
 namespace hotrow::cuda_on_host {
@@ -17,8 +19,9 @@ bool is_ready(const TaskPtr& task) {
 
 class Queue {
  public:
-  std::mutex mutex;  // held by whoever calls
+  std::mutex mutex;  // held by whoever calls: see Turn
 
+  void end_turn() { access_.reset(); }
   void add(const TaskPtr& task) { pending_.push_back(task); }
   // Runs one task; false where none is left.
   bool step();
@@ -35,6 +38,7 @@ class Queue {
   std::vector<TaskPtr> pending_;  // in the order of their coming
   TaskPtr last_;                  // that has ended
   Outcome failure_;
+  std::optional<DeviceAccess> access_;  // from the first task of a turn to the turn's end
 };
 
 // Mostly what follows the task before, so that some streams get far ahead of others.
@@ -58,6 +62,7 @@ void Queue::end(Task& task) {
 
 bool Queue::step() {
   if (pending_.empty()) return false;
+  if (!access_) access_.emplace();
   last_ = pick();
   pending_.erase(std::ranges::find(pending_, last_));
   Outcome outcome = last_->work ? last_->work() : Outcome{};
@@ -74,6 +79,18 @@ Queue& queue() {
   return one;
 }
 
+// A thread's turn at the queue.
+class Turn {
+ public:
+  Turn() : lock_(queue().mutex) {}
+  ~Turn() { queue().end_turn(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  std::scoped_lock<std::mutex> lock_;
+};
+
 }  // namespace
 
 TaskPtr make_task(Work work, const TaskPtr& after) {
@@ -84,12 +101,12 @@ TaskPtr make_task(Work work, const TaskPtr& after) {
 }
 
 void submit(const TaskPtr& task) {
-  const std::scoped_lock lock(queue().mutex);
+  const Turn turn;
   queue().add(task);
 }
 
 cudaError_t make_progress() {
-  const std::scoped_lock lock(queue().mutex);
+  const Turn turn;
   if (random_bits() % 4 == 0) {
     for (uint64_t steps = random_bits() % 8; steps > 0 && queue().step(); --steps) {
     }
@@ -98,13 +115,13 @@ cudaError_t make_progress() {
 }
 
 cudaError_t finish(const TaskPtr& task) {
-  const std::scoped_lock lock(queue().mutex);
+  const Turn turn;
   while (task != nullptr && !task->ended) queue().step();
   return queue().take_failure();
 }
 
 void finish_all_quietly() {
-  const std::scoped_lock lock(queue().mutex);
+  const Turn turn;
   while (queue().step()) {
   }
 }
@@ -115,7 +132,7 @@ cudaError_t finish_all() {
 }
 
 cudaError_t query(const TaskPtr& task) {
-  const std::scoped_lock lock(queue().mutex);
+  const Turn turn;
   if (task != nullptr && !task->ended) queue().step();
   if (const cudaError_t error = queue().take_failure()) return error;
   return task == nullptr || task->ended ? cudaSuccess : cudaErrorNotReady;
