@@ -44,6 +44,7 @@ class Arena {
 struct MemoryUse {
   std::string purpose;
   size_t bytes = 0;
+  Device device = Device::kCpu;  // of kCpu too: pinned memory of the host
 };
 
 }  // namespace hotrow

@@ -61,7 +61,7 @@ class CudaDriver final : public DeviceDriver {
       forget(error);
       throw DeviceError(fmt::format(
           "[device] out of pinned memory: got no room for {:.0f} MiB for {}, expected that the "
-          "system has it (ulimit -l)",
+          "system has it",
           mebibytes(bytes), purpose));
     }
     check_cuda(error, kOp, "cudaMallocHost");

@@ -16,10 +16,14 @@ namespace hotrow {
 // All elements as floats, exactly; of kSplitBf16 both halves.
 std::vector<float> read_rows(const ConstTableRows& rows, const DeviceStream& stream);
 
-// Calls fill(r), which writes all elements of r: of `rows` on the CPU, else of rows of the host
-// that are like them and are then copied to the device.
+// Calls fill(r, first) for rows [first, first + r.rows()) of `rows`, in ascending order; it writes
+// all elements of r. On the CPU that is all rows at once, where they lie; for a GPU a block of the
+// host's memory, which is then copied.
 void write_rows(const TableRows& rows, const DeviceStream& stream,
-                const std::function<void(const TableRows&)>& fill);
+                const std::function<void(const TableRows& r, int64_t first)>& fill);
+
+// Bytes of the host's memory that rows on their way to or from a GPU take, but for a longer row.
+constexpr size_t kBlockBytes = size_t{64} << 20;
 
 inline TableRows rows_of(Matrix m) { return {m.data, m.dims}; }
 

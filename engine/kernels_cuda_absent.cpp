@@ -1,5 +1,7 @@
-// Stands in for the kernels of a GPU where the build has no CUDA. No step gets here, since it asks
-// for the driver first; who calls a kernel without one is told what the driver says.
+// Stands in for the kernels of a GPU where the build has no CUDA: whoever asks one for its scratch,
+// as a plan does, or calls it is told what the driver says.
+#include <cstdlib>
+
 #include "engine/device.h"
 #include "kernels/concat.h"
 #include "kernels/core/gemm_cuda.h"
@@ -15,8 +17,10 @@
 namespace hotrow {
 namespace {
 
-// Throws.
-size_t refuse() { return cuda_driver().memory().free; }
+[[noreturn]] void refuse() {
+  cuda_driver();  // throws
+  std::abort();
+}
 
 }  // namespace
 
@@ -47,7 +51,7 @@ void linear_forward(Matrix, ConstMatrix, ConstMatrix, ConstVector, Activation, P
 }
 void activation_backward(float*, ConstMatrix, ConstMatrix, Activation, CudaStream) { refuse(); }
 void linear_backward(const LinearBackward&, GemmContext&, CudaStream) { refuse(); }
-size_t linear_workspace_bytes(int64_t, int64_t, int64_t, Precision) { return refuse(); }
+size_t linear_workspace_bytes(int64_t, int64_t, int64_t, Precision) { refuse(); }
 
 void loss_forward(float*, const float*, const float*, int64_t, const LossConfig&,
                   std::span<std::byte>, CudaStream) {
@@ -56,14 +60,14 @@ void loss_forward(float*, const float*, const float*, int64_t, const LossConfig&
 void loss_backward(float*, const float*, const float*, int64_t, const LossConfig&, CudaStream) {
   refuse();
 }
-size_t loss_scratch_bytes(int64_t) { return refuse(); }
+size_t loss_scratch_bytes(int64_t) { refuse(); }
 
 void dense_update(float*, float*, const float*, int64_t, UpdateKind, const UpdateConstants*,
                   CudaStream) {
   refuse();
 }
 
-size_t embedding_update_scratch_bytes(int64_t, const UpdateSizes&) { return refuse(); }
+size_t embedding_update_scratch_bytes(int64_t, const UpdateSizes&) { refuse(); }
 
 template <class Id>
 void embedding_bag_forward(Matrix, std::span<const TableLookup<Id>>, int64_t, Pooling, int64_t,

@@ -45,7 +45,9 @@ Matrix Parameters::matrix(const Arena& block, int i) const {
   return {data, {p.rows, p.cols}};
 }
 
-void Parameters::check_state(UpdateKind kind) const {
+void Parameters::check_update(UpdateKind kind, Device rule_device) const {
+  require(device() == rule_device,
+          "[parameters] update: got a rule for another device than that of allocate()");
   const size_t state_bytes =
       static_cast<size_t>(dense_update_state_size(kind, floats_)) * sizeof(float);
   require(gradients_.size() == values_.size() && state_.size() == state_bytes,
@@ -55,13 +57,13 @@ void Parameters::check_state(UpdateKind kind) const {
 }
 
 void Parameters::update(const UpdateRule& rule) {
-  check_state(rule.kind);
+  check_update(rule.kind, Device::kCpu);
   dense_update(values_.as<float>(), state_.as<float>(), gradients_.as<const float>(), floats_, rule,
                CpuStream{});
 }
 
 void Parameters::update(UpdateKind kind, const UpdateConstants* constants, CudaStream stream) {
-  check_state(kind);
+  check_update(kind, Device::kCuda);
   dense_update(values_.as<float>(), state_.as<float>(), gradients_.as<const float>(), floats_, kind,
                constants, stream);
 }
@@ -73,9 +75,9 @@ int64_t Parameters::count() const {
 }
 
 std::vector<MemoryUse> Parameters::memory() const {
-  return {{"MLP parameters", values_.size()},
-          {"MLP gradients", gradients_.size()},
-          {"MLP optimizer state", state_.size()}};
+  return {{"MLP parameters", values_.size(), device()},
+          {"MLP gradients", gradients_.size(), device()},
+          {"MLP optimizer state", state_.size(), device()}};
 }
 
 }  // namespace hotrow

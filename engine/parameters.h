@@ -34,6 +34,7 @@ class Parameters {
   // On which all work on them is queued, and on the tables beside them: in its order, whichever
   // step it is of. Its device is that of allocate().
   DeviceStream& stream() { return stream_; }
+  Device device() const { return stream_.device(); }
   Matrix value(int i) const { return matrix(values_, i); }
   // As the last backward pass left it. Null data without `for_training`.
   Matrix gradient(int i) const { return matrix(gradients_, i); }
@@ -47,7 +48,7 @@ class Parameters {
 
  private:
   Matrix matrix(const Arena& block, int i) const;
-  void check_state(UpdateKind kind) const;
+  void check_update(UpdateKind kind, Device rule_device) const;
 
   std::vector<Parameter> list_;
   int64_t floats_ = 0;

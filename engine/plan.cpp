@@ -216,7 +216,8 @@ Plan make_plan(const Tape& tape, const std::vector<Var>& results, PlanOptions op
 std::vector<MemoryUse> Plan::memory() const {
   const char* rest =
       options.mode == Mode::kTrain ? "activations, their gradients, scratch" : "activations";
-  return {{"batch", input_bytes}, {rest, arena_bytes - input_bytes}};
+  return {{"batch", input_bytes, options.device},
+          {rest, arena_bytes - input_bytes, options.device}};
 }
 
 }  // namespace hotrow

@@ -208,7 +208,9 @@ ConstMatrix Step::value(Var v) const {
 
 std::vector<MemoryUse> Step::memory() const {
   std::vector<MemoryUse> all = plan_.memory();
-  if (gpu_ != nullptr) all.push_back({"workspace of matrix products", gpu_->workspace_bytes()});
+  if (gpu_ == nullptr) return all;
+  all.push_back({"workspace of matrix products", gpu_->workspace_bytes(), Device::kCuda});
+  all.push_back({"batch and results, pinned", plan_.kept_bytes});
   return all;
 }
 

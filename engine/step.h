@@ -37,7 +37,8 @@ struct StepTimes {
 
 // On a GPU work is queued: forward() and backward() return before it is done, value() waits for
 // what it shows. Steps that share parameters may follow each other in any way, but not run on two
-// threads. `tape` and what it refers to, on the plan's device, must outlive the step.
+// threads. `tape` and what it refers to, on the plan's device, must outlive the step; tables have
+// their optimizer's state before it is made.
 class Step {
  public:
   Step(const Tape& tape, Plan plan, StepOptions options = {});
@@ -63,7 +64,7 @@ class Step {
   void wait() const { stream_->wait(); }
   StepTimes take_times();
   const Plan& plan() const { return plan_; }
-  // All that the step takes on its device, but for short lists.
+  // All that the step takes on its device and the host, but for short lists.
   std::vector<MemoryUse> memory() const;
 
  private:

@@ -46,6 +46,11 @@ void Table::prepare_state(UpdateKind kind) {
   require(state_.size() == 0,
           "[table {}] has an optimizer's state: got another call of prepare_state, expected one",
           name_);
+  require(
+      !pinned_,
+      "[table {}] gets its optimizer's state too late: got prepare_state after a step was made, "
+      "expected before",
+      name_);
   const auto floats = static_cast<size_t>(embedding_state_size(kind, rows_, dim_));
   state_ = Arena(floats * sizeof(float), device(),
                  fmt::format("the optimizer's state of table {}", name_));

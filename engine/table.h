@@ -35,8 +35,11 @@ class Table {
   const RoundingKey& rounding() const { return rounding_; }
 
   // Takes zeroed optimizer state: (R, D) for Adagrad, (R) row-wise, (2, R, D) for Adam, none for
-  // SGD. Throws InvalidArgument where there is some already: steps hold its address.
+  // SGD. Throws InvalidArgument where there is some already, and once a step has the address of the
+  // state.
   void prepare_state(UpdateKind kind);
+  // No address changes any more: whoever keeps one calls this.
+  void pin() { pinned_ = true; }
   float* state() const { return state_.as<float>(); }
 
   size_t weight_bytes() const { return weights_.size(); }
@@ -48,6 +51,7 @@ class Table {
   bool trainable_;
   TableType type_;
   RoundingKey rounding_;
+  bool pinned_ = false;
   Arena weights_, state_;
 };
 

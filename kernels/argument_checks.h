@@ -32,4 +32,10 @@ inline void check_bag_columns(const char* op, int64_t cols, int64_t first_column
           first_column, first_column + width, cols);
 }
 
+// That rows of a table which updates change have numbers of 32 bits.
+inline void check_updated_rows(const char* op, int64_t rows) {
+  constexpr int64_t kMost = std::numeric_limits<uint32_t>::max();
+  require(rows <= kMost, "[{}] table too large: got {} rows, expected at most {}", op, rows, kMost);
+}
+
 }  // namespace hotrow

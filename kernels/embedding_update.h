@@ -99,8 +99,8 @@ void embedding_update(std::span<const TableUpdate<Id>> tables, ConstMatrix dout,
 // occurrence of lists, 8 D for each chunk of a run of several. Rows are wide loads where D, W and
 // the address of dout are multiples of 4 floats. Row-wise Adagrad sums rows of more than 256
 // columns twice. Prepare moves about 100 bytes an id.
-// Errors: InvalidArgument for max_ids >= 2^31, 2^23 tables, columns or scratch that do not fit;
-// DeviceError where a launch fails.
+// Errors: InvalidArgument for max_ids >= 2^31, 2^32 rows, 2^23 tables, columns or scratch that do
+// not fit; DeviceError where a launch fails.
 
 // What the host must know of descriptors that lie on the device.
 struct UpdateSizes {
@@ -108,9 +108,11 @@ struct UpdateSizes {
   int64_t dim = 0;         // D, at least 1
   int64_t max_ids = 0;     // at least the ids of all tables together
   int64_t total_rows = 0;  // of all tables together
+  int64_t most_rows = 0;   // of one of them
   bool weighted = false;   // some table has weights
 };
 
+// Throws as the two calls do for sizes that no scratch fits.
 size_t embedding_update_scratch_bytes(int64_t num_tables, const UpdateSizes& sizes);
 
 template <class Id>

@@ -138,8 +138,7 @@ void check_arguments(std::span<const TableUpdate<Id>> tables, ConstMatrix dout,
     const int64_t num_ids = table.bags.begin(dout.rows());
     require(table.rows.cols() == dim, "[{}] tables of different width: got {}, expected {}", kOp,
             table.rows.cols(), dim);
-    require(table.rows.rows() <= kMax32, "[{}] table too large: got {} rows, expected at most {}",
-            kOp, table.rows.rows(), kMax32);
+    check_updated_rows(kOp, table.rows.rows());
     require(num_ids <= kMax32, "[{}] too many ids for one table: got {}, expected at most {}", kOp,
             num_ids, kMax32);
     require(table.state != nullptr || kind == UpdateKind::kSgd || table.rows.size() == 0,

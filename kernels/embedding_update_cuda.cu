@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "kernels/argument_checks.h"
 #include "kernels/core/carver.h"
 #include "kernels/core/check.h"
 #include "kernels/core/device_sort.h"
@@ -156,6 +157,15 @@ UpdateScratch lay_out(const void* scratch, int64_t num_tables, const UpdateSizes
   return s;
 }
 
+void check_sizes(const char* op, int64_t num_tables, const UpdateSizes& sizes) {
+  constexpr int64_t kMaxIds = int64_t{1} << 31, kMaxTables = int64_t{1} << 23;
+  require(num_tables < kMaxTables, "[{}] too many tables: got {}, expected at most {}", op,
+          num_tables, kMaxTables - 1);
+  require(sizes.max_ids < kMaxIds, "[{}] too many ids for one call: got {}, expected at most {}",
+          op, sizes.max_ids, kMaxIds - 1);
+  check_updated_rows(op, sizes.most_rows);
+}
+
 template <class Id, class Key>
 void sort_and_mark(std::span<const TableUpdate<Id>> tables, const UpdateSizes& sizes,
                    const UpdateScratch& s, CudaStream stream) {
@@ -175,11 +185,7 @@ void sort_and_mark(std::span<const TableUpdate<Id>> tables, const UpdateSizes& s
 
 UpdateScratch carve_scratch(const char* op, std::span<std::byte> scratch, int64_t num_tables,
                             const UpdateSizes& sizes) {
-  constexpr int64_t kMaxIds = int64_t{1} << 31, kMaxTables = int64_t{1} << 23;
-  require(num_tables < kMaxTables, "[{}] too many tables: got {}, expected at most {}", op,
-          num_tables, kMaxTables - 1);
-  require(sizes.max_ids < kMaxIds, "[{}] too many ids for one call: got {}, expected at most {}",
-          op, sizes.max_ids, kMaxIds - 1);
+  check_sizes(op, num_tables, sizes);
   const UpdateScratch s = lay_out(scratch.data(), num_tables, sizes);
   require(scratch.size() >= s.bytes, "[{}] scratch too small: got {} bytes, expected at least {}",
           op, scratch.size(), s.bytes);
@@ -187,6 +193,7 @@ UpdateScratch carve_scratch(const char* op, std::span<std::byte> scratch, int64_
 }
 
 size_t embedding_update_scratch_bytes(int64_t num_tables, const UpdateSizes& sizes) {
+  check_sizes("embedding_update", num_tables, sizes);
   return lay_out(nullptr, num_tables, sizes).bytes;
 }
 

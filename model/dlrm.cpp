@@ -71,7 +71,9 @@ std::vector<Dlrm::Named> Dlrm::named_parameters() {
 }
 
 std::vector<MemoryUse> Dlrm::memory() const {
-  MemoryUse weights{"embedding tables"}, state{"embedding optimizer state"};
+  const Device device = parameters_.device();
+  MemoryUse weights{"embedding tables", 0, device};
+  MemoryUse state{"embedding optimizer state", 0, device};
   for (const std::unique_ptr<Table>& table : embeddings_.tables()) {
     weights.bytes += table->weight_bytes();
     state.bytes += table->state_bytes();

@@ -17,7 +17,7 @@ class Filler {
   // Draws in the order of the elements; draw() gives a number.
   template <class Draw>
   void fill(const TableRows& rows, const Draw& draw) const {
-    write_rows(rows, *stream_, [&](const TableRows& m) {
+    write_rows(rows, *stream_, [&](const TableRows& m, int64_t) {
       std::vector<float> row(static_cast<size_t>(m.cols()));
       for (int64_t r = 0; r < m.rows(); ++r) {
         for (float& x : row) x = static_cast<float>(draw());

@@ -75,18 +75,25 @@ std::string metrics_line(const Metrics& m) {
 
 std::string memory_table(std::span<const MemoryUse> items) {
   std::string text = "\nmemory by purpose:";
-  size_t width = std::string_view("total").size();
-  size_t total = 0;
+  const bool gpu =
+      std::ranges::any_of(items, [](const MemoryUse& m) { return m.device != Device::kCpu; });
+  size_t width = std::string_view(gpu ? "total on the host" : "total").size();
   for (const MemoryUse& item : items) width = std::max(width, item.purpose.size());
   const auto row = [&](std::string_view purpose, size_t bytes) {
     text +=
         fmt::format("\n  {:<{}}  {:>10}", purpose, width, human_bytes(static_cast<int64_t>(bytes)));
   };
-  for (const MemoryUse& item : items) {
-    row(item.purpose, item.bytes);
-    total += item.bytes;
-  }
-  row("total", total);
+  const auto rows_of = [&](Device device, std::string_view total) {
+    size_t sum = 0;
+    for (const MemoryUse& item : items) {
+      if (item.device != device) continue;
+      row(item.purpose, item.bytes);
+      sum += item.bytes;
+    }
+    row(total, sum);
+  };
+  if (gpu) rows_of(Device::kCuda, "total on the GPU");
+  rows_of(Device::kCpu, gpu ? "total on the host" : "total");
   return text;
 }
 

@@ -39,7 +39,8 @@ inline constexpr std::string_view kConstantScores =
     "single "
     "samples (a learning rate out of scale?)";
 
-// Purposes, bytes and their sum, a line each, after a blank line; no newline at the end.
+// Purposes, bytes and their sum, a line each, after a blank line; no newline at the end. Memory of
+// a GPU and of the host apart, with a sum each.
 std::string memory_table(std::span<const MemoryUse> items);
 // Seconds and percent of the total, a line each, newline at the end of each.
 std::string time_table(const PhaseSeconds& seconds, double total);

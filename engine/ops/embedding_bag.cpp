@@ -1,5 +1,7 @@
 #include "engine/ops/embedding_bag.h"
 
+#include <algorithm>
+
 #include "engine/step.h"
 #include "kernels/core/check.h"
 #include "kernels/embedding_update.h"
@@ -59,10 +61,11 @@ void add_lists_of(const Context& c, const LookupAttributes& a, Lists& lists) {
   std::vector<TableLookup<Id>> lookups;
   std::vector<TableUpdate<Id>> updates;
   for (int64_t t = 0; t < a.count; ++t) {
-    const Table& table = *a.tables[t];
+    Table& table = *a.tables[t];
     require(table.device() == c.stream().device(),
             "[embedding_bag] table '{}' lies on another device than the step: expected both on one",
             table.name());
+    table.pin();
     lookups.push_back({table.stored(), bags<Id>(c, a, t)});
     updates.push_back({table.stored(), table.state(), bags<Id>(c, a, t), table.rounding()});
   }
@@ -127,6 +130,7 @@ UpdateSizes update_sizes(const LookupAttributes& a, int64_t batch, const Capacit
   for (int64_t t = 0; t < a.count; ++t) {
     sizes.max_ids += capacity(a.ids_input(t));
     sizes.total_rows += a.tables[t]->rows();
+    sizes.most_rows = std::max(sizes.most_rows, a.tables[t]->rows());
   }
   return sizes;
 }
@@ -158,7 +162,12 @@ void backward(const Context& c) {
   });
 }
 
+bool trains(const Attributes& attributes) {
+  return attributes.as<LookupAttributes>().tables[0]->trainable();
+}
+
 ScratchBytes scratch(std::span<const Tensor> in, const Attributes& attributes, Device device) {
+  if (!trains(attributes)) return {};
   const auto a = attributes.as<LookupAttributes>();
   const auto capacity = [&](size_t i) { return in[i].rows; };
   if (device == Device::kCuda) {
@@ -168,10 +177,6 @@ ScratchBytes scratch(std::span<const Tensor> in, const Attributes& attributes, D
   std::vector<int64_t> max_ids;
   for (int64_t t = 0; t < a.count; ++t) max_ids.push_back(capacity(a.ids_input(t)));
   return {.backward = embedding_update_scratch_bytes(max_ids)};
-}
-
-bool trains(const Attributes& attributes) {
-  return attributes.as<LookupAttributes>().tables[0]->trainable();
 }
 
 constexpr Op kEmbeddingBag{.name = "embedding_bag",

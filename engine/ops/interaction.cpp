@@ -35,6 +35,13 @@ std::vector<Tensor> infer_dot(std::span<const Tensor> in, const Attributes& attr
   return {{DType::kFloat32, in[0].axis, in[0].rows, a.dim + pairs}};
 }
 
+// The gradient of part i of a record that runs backward.
+Matrix part_gradient(const char* op, const Context& c, size_t i) {
+  const Matrix grad = c.in_grad(i);
+  require(grad.data != nullptr, "[{}] part {} wants no gradient: expected a trainable part", op, i);
+  return grad;
+}
+
 void add_lists_dot(const Context& c, Lists& lists) {
   const auto a = c.attributes<DotAttributes>();
   std::vector<Feature> features;
@@ -43,20 +50,13 @@ void add_lists_dot(const Context& c, Lists& lists) {
     const ConstMatrix part = c.in(i);
     for (int64_t column = 0; column < part.cols(); column += a.dim)
       features.push_back({part.data + column, part.cols()});
-    const Matrix grad = c.in_grad(i);
-    if (!c.runs_backward() || grad.data == nullptr) continue;
+    if (!c.runs_backward()) continue;
+    const Matrix grad = part_gradient("dot_interaction", c, i);
     for (int64_t column = 0; column < part.cols(); column += a.dim)
       grads.push_back({grad.data + column, grad.cols(), c.accumulate(i)});
   }
   lists.add(features);
   lists.add(grads);
-}
-
-void require_gradients(const char* op, const Context& c) {
-  for (size_t i = 0; i < c.inputs(); ++i) {
-    require(c.in_grad(i).data != nullptr,
-            "[{}] part {} wants no gradient: expected a trainable part", op, i);
-  }
 }
 
 void forward_dot(const Context& c) {
@@ -67,7 +67,6 @@ void forward_dot(const Context& c) {
 }
 
 void backward_dot(const Context& c) {
-  require_gradients("dot_interaction", c);
   const auto a = c.attributes<DotAttributes>();
   dispatch(c.stream(), [&](auto stream) {
     interaction_backward(c.list<FeatureGrad>(1), c.out_grad(), c.list<Feature>(0), a.dim,
@@ -99,9 +98,9 @@ void add_lists_concat(const Context& c, Lists& lists) {
   for (size_t i = 0; i < c.inputs(); ++i) {
     const ConstMatrix part = c.in(i);
     parts.push_back({part.data, part.cols(), part.cols()});
-    const Matrix grad = c.in_grad(i);
-    if (c.runs_backward() && grad.data != nullptr)
-      grads.push_back({grad.data, grad.cols(), grad.cols(), c.accumulate(i)});
+    if (!c.runs_backward()) continue;
+    const Matrix grad = part_gradient("concat", c, i);
+    grads.push_back({grad.data, grad.cols(), grad.cols(), c.accumulate(i)});
   }
   lists.add(parts);
   lists.add(grads);
@@ -112,7 +111,6 @@ void forward_concat(const Context& c) {
 }
 
 void backward_concat(const Context& c) {
-  require_gradients("concat", c);
   dispatch(c.stream(),
            [&](auto stream) { concat_backward(c.list<PartGrad>(1), c.out_grad(), stream); });
 }

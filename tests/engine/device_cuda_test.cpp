@@ -200,7 +200,7 @@ TEST(DeviceRows, AreWrittenAndReadAsOnTheCpu) {
   for (TableType type :
        {TableType::kFloat32, TableType::kSplitBf16, TableType::kBf16, TableType::kFp16}) {
     SCOPED_TRACE(table_type_name(type));
-    const auto fill = [](const TableRows& rows) {
+    const auto fill = [](const TableRows& rows, int64_t) {
       for (int64_t i = 0; i < rows.size(); ++i) {
         const float value = 1.0f / static_cast<float>(i + 3);
         write_floats(rows, i, {&value, 1});
@@ -217,6 +217,35 @@ TEST(DeviceRows, AreWrittenAndReadAsOnTheCpu) {
     EXPECT_NE(seen[0][20], 0.0f);
     EXPECT_EQ(seen[0], seen[1]);
   }
+}
+
+// 23 rows of 3 MiB a part: a block has 21 of them.
+TEST(DeviceRows, TakeBlocksOfTheHost) {
+  constexpr int64_t kRows = 23, kWidth = 3 << 19;
+  const DeviceStream stream(Device::kCuda);
+  const Table table("t", kRows, kWidth, true, TableType::kSplitBf16, {}, Device::kCuda);
+  const auto value = [](int64_t row, int64_t column) {
+    return static_cast<float>(row * kWidth + column) * 1.25f;
+  };
+  std::vector<std::pair<int64_t, int64_t>> blocks;
+  write_rows(table.stored(), stream, [&](const TableRows& rows, int64_t first) {
+    EXPECT_LE(static_cast<size_t>(rows.size()) * sizeof(uint16_t), kBlockBytes);
+    blocks.emplace_back(first, rows.rows());
+    std::vector<float> row(kWidth);
+    for (int64_t r = 0; r < rows.rows(); ++r) {
+      for (int64_t c = 0; c < kWidth; ++c) row[static_cast<size_t>(c)] = value(first + r, c);
+      write_floats(rows, r * kWidth, row);
+    }
+  });
+  EXPECT_EQ(blocks, (std::vector<std::pair<int64_t, int64_t>>{{0, 21}, {21, 2}}));
+  const std::vector<float> read = read_rows(table.stored(), stream);
+  ASSERT_EQ(read.size(), size_t{kRows * kWidth});
+  int64_t wrong = 0;
+  for (int64_t r = 0; r < kRows; ++r) {
+    for (int64_t c = 0; c < kWidth; ++c)
+      wrong += read[static_cast<size_t>(r * kWidth + c)] != value(r, c);
+  }
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST(CudaArena, MovesBetweenDevices) {

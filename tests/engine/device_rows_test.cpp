@@ -11,7 +11,8 @@ namespace {
 TEST(DeviceRows, OfTheCpuAreTheRowsThemselves) {
   const DeviceStream stream(Device::kCpu);
   const Table table("t", 5, 3);
-  write_rows(table.stored(), stream, [&](const TableRows& rows) {
+  write_rows(table.stored(), stream, [&](const TableRows& rows, int64_t first) {
+    EXPECT_EQ(first, 0);
     EXPECT_EQ(rows.data, table.stored().data);
     test::fill({rows.as<float>(), rows.dims}, 1);
   });

@@ -216,7 +216,7 @@ class Rig {
 
  private:
   void fill_there(Matrix m, uint32_t seed) const {
-    write_rows(rows_of(m), DeviceStream(device), [&](const TableRows& rows) {
+    write_rows(rows_of(m), DeviceStream(device), [&](const TableRows& rows, int64_t) {
       fill({rows.as<float>(), rows.dims}, seed);
     });
   }

@@ -220,9 +220,14 @@ TEST(CudaStep, NamesTheMemoryThatItTakes) {
   PlainDlrm rig(kBatch, Device::kCuda);
   rig.finish();
   const std::vector<MemoryUse> memory = rig.step->memory();
-  ASSERT_EQ(memory.size(), 3u);
+  ASSERT_EQ(memory.size(), 4u);
   EXPECT_EQ(memory[2].purpose, "workspace of matrix products");
   EXPECT_GE(memory[2].bytes, GemmContext::workspace_bytes(0));
+  EXPECT_EQ(memory[3].purpose, "batch and results, pinned");
+  EXPECT_GT(memory[3].bytes, memory[0].bytes);
+  for (size_t i = 0; i < 4; ++i)
+    EXPECT_EQ(memory[i].device, i < 3 ? Device::kCuda : Device::kCpu) << i;
+  for (const MemoryUse& use : rig.parameters.memory()) EXPECT_EQ(use.device, Device::kCuda);
 }
 
 TEST(CudaStep, NeedsParametersAndTablesOfItsDevice) {
@@ -235,6 +240,34 @@ TEST(CudaStep, NeedsParametersAndTablesOfItsDevice) {
   other.device = Device::kCuda;  // of all but the tables, which are there already
   EXPECT_EQ(error_text([&] { other.finish(); }),
             "[embedding_bag] table 'a' lies on another device than the step: expected both on one");
+}
+
+TEST(CudaStep, ParametersAreUpdatedWhereTheyLie) {
+  Parameters on_cpu, on_gpu;
+  const UpdateConstants constants{};
+  for (Parameters* p : {&on_cpu, &on_gpu}) p->add("a", 4, 5);
+  on_cpu.allocate(true, UpdateKind::kSgd, Device::kCpu);
+  on_gpu.allocate(true, UpdateKind::kSgd, Device::kCuda);
+  const std::string text =
+      "[parameters] update: got a rule for another device than that of allocate()";
+  EXPECT_EQ(error_text([&] { on_gpu.update({.learning_rate = 1}); }), text);
+  EXPECT_EQ(error_text([&] { on_cpu.update(UpdateKind::kSgd, &constants, {}); }), text);
+}
+
+// All tables together: each alone would do.
+TEST(CudaStep, RefusesMoreIdsThanAnUpdateTakes) {
+  const auto error = [](int64_t max_ids) {
+    Rig rig(4, DType::kInt64, Device::kCuda);
+    std::vector<Lookup> lookups;
+    for (const char* name : {"a", "b"})
+      lookups.push_back({&rig.table(name, 5, 1), rig.tape.sparse_input(name, max_ids)});
+    rig.head(embedding_bag(rig.tape, lookups, Pooling::kSum));
+    return error_text([&] { make_plan(rig.tape, {rig.result}, {.device = Device::kCuda}); });
+  };
+  EXPECT_EQ(error(int64_t{1} << 30),
+            "[embedding_update] too many ids for one call: got 2147483648, expected at most "
+            "2147483647");
+  EXPECT_EQ(error((int64_t{1} << 30) - 1), "no error");
 }
 
 TEST(CudaStep, RefusesARuleOutOfRangeAndAnotherOptimizer) {

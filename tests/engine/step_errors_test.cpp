@@ -110,13 +110,14 @@ TEST(StepErrors, BackwardOfAPlanForServing) {
             "[step] backward: got a plan for serving, expected one for training");
 }
 
-// What `record` puts on the tape is refused by the backward pass with this text.
+// What `record` puts on the tape is refused with this text: when the step is made, or by its
+// backward pass.
 template <class Record>
 std::string backward_error(const Record& record, UpdateKind kind = UpdateKind::kSgd) {
   Rig rig(kBatch);
   rig.head(record(rig));
-  Step& step = rig.finish();
   return error_text([&] {
+    Step& step = rig.finish();
     step.forward();
     step.backward({.kind = kind});
   });
@@ -187,6 +188,18 @@ TEST(StepErrors, AnotherOptimizerThanPrepared) {
                 UpdateKind::kAdagrad),
             "[embedding_bag] optimizer state of 't' does not fit: got 0 bytes, expected 48 (see "
             "Table::prepare_state)");
+}
+
+TEST(StepErrors, StateThatComesAfterTheStep) {
+  Rig rig(kBatch);
+  Table& table = rig.table("t", 4, 3);
+  const SparseVar a = rig.tape.sparse_input("a", 9);
+  rig.head(embedding_bag(rig.tape, {{&table, a}}, Pooling::kSum));
+  rig.parameters.allocate(true, UpdateKind::kAdagrad);
+  const Step step(rig.tape, make_plan(rig.tape, {rig.result}));
+  EXPECT_EQ(error_text([&] { table.prepare_state(UpdateKind::kAdagrad); }),
+            "[table t] gets its optimizer's state too late: got prepare_state after a step was "
+            "made, expected before");
 }
 
 TEST(StepErrors, IdsWhereNumbersAreExpected) {

@@ -92,6 +92,14 @@ TEST(Table, TakesItsStateOnce) {
   EXPECT_EQ(table.state(), state);
 }
 
+TEST(Table, TakesNoStateOnceItsAddressesAreKept) {
+  Table table("t", 7, 3);
+  table.pin();
+  EXPECT_EQ(error_text([&] { table.prepare_state(UpdateKind::kAdagrad); }),
+            "[table t] gets its optimizer's state too late: got prepare_state after a step was "
+            "made, expected before");
+}
+
 TEST(Table, RejectsNoRowsAndNoColumns) {
   EXPECT_EQ(error_text([] { Table("t", 0, 3); }),
             "[table t] empty: got 0 rows of 3, expected at least 1 of 1");

@@ -295,6 +295,13 @@ TYPED_TEST(EmbeddingUpdateCuda, RejectsWhatDoesNotFit) {
   many.max_ids = int64_t{1} << 31;
   EXPECT_THAT([&] { prepare(two, many); },
               message("too many ids for one call: got 2147483648, expected at most 2147483647"));
+  EXPECT_THAT([&] { embedding_update_scratch_bytes(2, many); },
+              message("[embedding_update] too many ids for one call: got 2147483648, expected at"));
+  UpdateSizes long_table = sizes;
+  long_table.most_rows = int64_t{1} << 32;
+  EXPECT_THAT([&] { embedding_update_scratch_bytes(2, long_table); },
+              message("[embedding_update] table too large: got 4294967296 rows, expected at most "
+                      "4294967295"));
   EXPECT_THAT(
       [&] {
         prepare({two.data(), size_t{1} << 23}, sizes);

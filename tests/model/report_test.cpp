@@ -239,6 +239,22 @@ TEST_F(ReportTest, MemoryTable) {
             "  total           3.0 MiB\n");
 }
 
+TEST_F(ReportTest, MemoryTableOfAGpu) {
+  Report report(config_);
+  report.memory(std::vector<MemoryUse>{{"tables", 3 << 20, Device::kCuda},
+                                       {"batch, pinned", 1536},
+                                       {"activations", 1 << 20, Device::kCuda},
+                                       {"batches", 512}});
+  EXPECT_EQ(text(),
+            "\nmemory by purpose:\n"
+            "  tables                3.0 MiB\n"
+            "  activations           1.0 MiB\n"
+            "  total on the GPU      4.0 MiB\n"
+            "  batch, pinned         1.5 KiB\n"
+            "  batches                 512 B\n"
+            "  total on the host     2.0 KiB\n");
+}
+
 TEST_F(ReportTest, Summary) {
   Report report(config_);
   report.started();

@@ -64,7 +64,11 @@ def test_inference():
 
 
 def test_memory():
-    trains(*SMALL, *EXACT, f"--json-log={path('memory.json')}")
+    lines = trains(*SMALL, *EXACT, f"--json-log={path('memory.json')}").splitlines()
+    rows = [line.split("  ")[1] for line in lines[lines.index("memory by purpose:") + 1:]
+            if line.startswith("  ") and line.endswith("B")]
+    of_host = rows[rows.index("total on the GPU") + 1:rows.index("total on the host")]
+    check(sorted(of_host) == ["batches read ahead, at most", "training: batch and results, pinned"], f"memory: {rows}")
     with open(path("memory.json")) as f:
         memory = next(e for e in map(json.loads, f) if e["event"] == "memory")["bytes"]
     check(memory.get("embedding tables") == 153 * 8 * 4, f"memory of tables: {memory}")
