@@ -6,7 +6,12 @@ import unittest
 
 import script_on_tree
 
-KERNELS = {"kernels/a_cuda.cu": "a", "kernels/b_cuda.cu": "b", "kernels/core/warp.cuh": "w"}
+TREE = {"kernels/a_cuda.cu": "a", "kernels/core/gemm_cublaslt.cpp": "g", "kernels/core/warp.cuh": "w",
+        "engine/step.cpp": '#include "kernels/a.h"\n#include "engine/step.h"\n', "engine/step.h": "s",
+        "kernels/a.h": '  #  include "kernels/core/view.h"\n', "kernels/core/view.h": "v", "cmake/cuda.cmake": "c"}
+OTHERS = {"kernels/a_cpu.cpp": '#include "kernels/core/parallel.h"', "kernels/core/parallel.h": "p",
+          "engine/kernels_cuda_absent.cpp": '#include "engine/refuse.h"', "engine/refuse.h": "r",
+          "tests/kernels/x.cu": "x", "model/dlrm.cpp": "m", "cmake/compiler.cmake": "o"}
 
 
 def run(tree):
@@ -20,20 +25,26 @@ def record(tree):
 
 class GpuPassed(unittest.TestCase):
     def test_without_a_record_nothing_has_passed(self):
-        others = {path: "" for path in ("kernels/a_cpu.cpp", "kernels/core/view.h", "tests/kernels/x.cu")}
-        self.assertEqual(run({**KERNELS, **others, "kernels/core/gemm_cublaslt.cpp": ""}),
-                         "never passed on a GPU: kernels/a_cuda.cu kernels/b_cuda.cu "
-                         "kernels/core/gemm_cublaslt.cpp kernels/core/warp.cuh\n")
+        self.assertEqual(run({**TREE, **OTHERS}), f"never passed on a GPU: all {len(TREE)} files\n")
 
     def test_all_passed(self):
-        self.assertEqual(run({**KERNELS, **record({**KERNELS, "kernels/gone_cuda.cu": "g"})}),
-                         "passed on a GPU as they stand: all 3 files of the kernels for one\n")
+        self.assertEqual(run({**TREE, **OTHERS, **record({**TREE, "kernels/gone_cuda.cu": "g"})}),
+                         f"passed on a GPU as they stand: all {len(TREE)} files behind the engine on one\n")
 
     def test_new_and_changed_files(self):
-        tree = {**KERNELS, "kernels/new_cuda.cu": "n", "kernels/core/warp.cuh": "other"}
-        self.assertEqual(run({**tree, **record(KERNELS)}),
+        tree = {**TREE, "kernels/new_cuda.cu": "n", "kernels/core/view.h": "other"}
+        self.assertEqual(run({**tree, **record(TREE)}),
                          "never passed on a GPU: kernels/new_cuda.cu\n"
-                         "changed since they passed on a GPU: kernels/core/warp.cuh\n")
+                         "changed since they passed on a GPU: kernels/core/view.h\n")
+
+    def test_what_does_not_count_may_change(self):
+        changed = {path: text + "2" for path, text in OTHERS.items()}
+        self.assertIn("passed on a GPU as they stand", run({**TREE, **changed, **record(TREE)}))
+
+    def test_each_file_that_counts(self):
+        for path, text in TREE.items():
+            self.assertEqual(run({**TREE, path: text + "\n2", **record(TREE)}),
+                             f"changed since they passed on a GPU: {path}\n")
 
 
 if __name__ == "__main__":
