@@ -62,8 +62,8 @@ part_release() {
 part_plain() {
   say "plain: build without oneDNN and CUDA"
   configure plain release -DHOTROW_ONEDNN=OFF -DHOTROW_CUDA=OFF
-  build plain dlrm_bench
-  say "plain: the benchmark program"
+  build plain dlrm_bench dlrm_bench_on_host
+  say "plain: the benchmark program, on the stand-in for CUDA too"
   quietly ctest-plain ctest --test-dir build/plain --output-on-failure --no-tests=error -j "$JOBS" -L bench
   grep 'tests passed' "$LOGS/ctest-plain.log"
 }

@@ -43,12 +43,19 @@ struct BenchOptions {
   Precision precision = Precision::kFloat32;
   int64_t max_rows = -1;
   TableType table_type = TableType::kFloat32;
+  bool use_gpu = false;
+  bool strict_fp32 = false;
+  int64_t probe_side = GpuProbe{}.side;
   std::string json;
 };
 
+Device device(const BenchOptions& o) { return o.use_gpu ? Device::kCuda : Device::kCpu; }
+GpuProbe probe(const BenchOptions& o) {
+  return {.strict_fp32 = o.strict_fp32, .side = o.probe_side};
+}
+
 // Flags of one model's run; a suite has its own idea of them.
-constexpr const char* kSingleFlags[] = {"--mode",  "--optimizer", "--batch",
-                                        "--iters", "--warmup",    "--zipf"};
+constexpr const char* kSingleFlags[] = {"--mode", "--optimizer", "--iters", "--warmup", "--zipf"};
 
 void add_flags(FlagSet& flags, BenchOptions& o) {
   flags.group("One model, one line of JSON");
@@ -60,13 +67,13 @@ void add_flags(FlagSet& flags, BenchOptions& o) {
                             {"adagrad", UpdateKind::kAdagrad},
                             {"rwsadagrad", UpdateKind::kRowwiseAdagrad}},
                            "Of tables and layers; rwsadagrad: row-wise on tables");
-  flags.integer("--batch", o.batch, {.min = 1, .max = kMaxBatch, .unset = -1},
-                "Samples a step; -1: the model's own");
   flags.integer("--iters", o.iters, {.min = 1, .max = kMaxIters}, "Steps that count");
   flags.integer("--warmup", o.warmup, {.min = 0, .max = kMaxIters}, "Steps before them");
   flags.real("--zipf", o.zipf, {.min = 0, .max = 10},
              "Exponent of a power law that ids follow; 0: uniform");
   flags.group("General");
+  flags.integer("--batch", o.batch, {.min = 1, .max = kMaxBatch, .unset = -1},
+                "Samples a step; -1: the model's own");
   flags.choice<Precision>("--dtype", o.precision,
                           {{"fp32", Precision::kFloat32}, {"bf16", Precision::kBfloat16}},
                           "Factors of the layers' matrix products");
@@ -74,6 +81,11 @@ void add_flags(FlagSet& flags, BenchOptions& o) {
   flags.integer("--max-rows", o.max_rows, {.min = 1, .unset = -1},
                 "Cut larger tables to so many rows; -1: none");
   flags.choice<TableType>("--table-dtype", o.table_type, table_types(), "Rows of the tables");
+  flags.boolean("--use-gpu", o.use_gpu,
+                "Kernels and models on the first GPU of CUDA_VISIBLE_DEVICES");
+  flags.boolean("--strict-fp32", o.strict_fp32, "... products in fp32, not in TF32");
+  flags.integer("--probe-side", o.probe_side, {.min = 16, .max = 1 << 15},
+                "... side of the matrices that it is measured with");
   flags.text("--json", o.json, "Also write the results to this file");
 }
 
@@ -102,7 +114,10 @@ std::unique_ptr<PendingFile> open_json(const BenchOptions& o) {
 
 void run_one(const BenchOptions& o) {
   SingleRun run{
-      {bench_config(o.config, o.max_rows), o.mode, o.optimizer, o.zipf}, o.iters, o.warmup};
+      {bench_config(o.config, o.max_rows), o.mode, o.optimizer, o.zipf, device(o), o.strict_fp32},
+      o.iters,
+      o.warmup,
+      o.probe_side};
   run.workload.config.model.precision = o.precision;
   if (o.batch > 0) run.workload.config.batch = o.batch;
   run.workload.config.model.table_type = o.table_type;
@@ -130,13 +145,17 @@ void run_suite(const BenchOptions& o, std::vector<std::string> words) {
   require(argc == 1, "[{}] is not a flag of Google Benchmark, expected one of those of --help",
           argv[1]);
 
-  Suite suite{.machine = measure_machine(o.precision),
+  Suite suite{.machine = measure_for(device(o), o.precision, probe(o)),
               .max_rows = o.max_rows,
               .precision = o.precision,
-              .table_type = o.table_type};
+              .table_type = o.table_type,
+              .batch = o.batch,
+              .strict_fp32 = o.strict_fp32,
+              .stream = DeviceStream(device(o))};
   benchmark::AddCustomContext("engine", "hotrow " HOTROW_VERSION);
-  benchmark::AddCustomContext("floor_of", onednn_version());
-  benchmark::AddCustomContext("dtype", precision_name(o.precision));
+  if (o.use_gpu) benchmark::AddCustomContext("device", driver(device(o)).name());
+  if (!o.use_gpu) benchmark::AddCustomContext("floor_of", onednn_version());
+  benchmark::AddCustomContext("dtype", arithmetic_name(o.precision, device(o), o.strict_fp32));
   benchmark::AddCustomContext("table_dtype", table_type_name(o.table_type));
   benchmark::AddCustomContext("threads", std::to_string(suite.machine.threads));
   for (const auto& [name, rate] : describe_rates(suite.machine)) {
@@ -172,6 +191,12 @@ void run(int argc, const char* const* argv) {
   add_flags(flags, options);
   if (show_info(flags.parse(static_cast<int>(own.size()), own.data()))) return;
   if (options.max_rows < 0) options.max_rows = kAllRows;
+  for (const char* flag : {"--strict-fp32", "--probe-side"}) {
+    require(options.use_gpu || !flags.given(flag),
+            "[{}] is for a GPU: got no --use-gpu, expected both", flag);
+  }
+  require(!options.strict_fp32 || options.precision == Precision::kFloat32,
+          "[--strict-fp32] does not go with --dtype=bf16: got both, expected one of them");
   set_num_threads(options.threads);
   if (flags.given("--config")) {
     require(passed.size() == 1, "[{}] is for the suite: got --config too, expected one of the two",

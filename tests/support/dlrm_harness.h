@@ -88,9 +88,10 @@ class DlrmHarness {
     const Matrix to = matrix(name);
     require(to.size() == static_cast<int64_t>(values.size()),
             "[test] size of '{}': got {}, expected {}", name, values.size(), to.size());
-    write_rows(rows_of(to), model_.parameters().stream(), [&](const TableRows& rows, int64_t first) {
-      std::copy_n(values.begin() + first * rows.cols(), rows.size(), rows.as<float>());
-    });
+    write_rows(rows_of(to), model_.parameters().stream(),
+               [&](const TableRows& rows, int64_t first) {
+                 std::copy_n(values.begin() + first * rows.cols(), rows.size(), rows.as<float>());
+               });
   }
   // Runs the batch with SGD at rate 1: the tables' gradients are then the differences, and those of
   // the dense parameters are there to read. The parameters have moved afterwards.

@@ -189,6 +189,15 @@ class Suite(unittest.TestCase):
         self.assertEqual(rows, {"embedding_bag_forward": 4 * ids + 6 * 128 * TABLES * DIM,
                                 "embedding_update": 4 * ids + 4 * 128 * TABLES * DIM + 4 * TABLES * DIM})
 
+    def test_batch(self):
+        found = self.run_suite("linear_forward/kaggle/", "--batch=7")
+        self.assertTrue(all("/7x" in b["name"] for b in found["benchmarks"]), found)
+        self.assertGreater(len(found["benchmarks"]), 3)
+
+    def test_what_needs_a_gpu_is_left_out(self):
+        code, out, err = run("--benchmark_list_tests", *FAST)
+        self.assertEqual((code, "mlperf/" in out, "step/terabyte" in out), (0, False, True), err)
+
     def test_cat(self):
         found = self.run_suite("interaction.*gaudi-cat")
         self.assertEqual([b["bytes"] for b in found["benchmarks"]], [2 * 4 * 512 * 2 * 64] * 2)

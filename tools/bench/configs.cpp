@@ -16,6 +16,11 @@ const Sizes kKaggleRows{1460,  583,  10131227, 2202608, 305, 24,     12517,   63
                         93145, 5683, 8351593,  3194,    27,  14992,  5461306, 10,    5652,
                         2173,  4,    7046547,  18,      15,  286181, 105,     142572};
 
+// Those of Criteo Terabyte, no id above 40,000,000: 96 GB of rows of 128 floats.
+const Sizes kTerabyteRows{39884406, 39043,    17289,    7420,     20263,  3,     7120, 1543, 63,
+                          38532951, 2953546,  403346,   10,       2208,   11938, 155,  4,    976,
+                          14,       39979771, 25641295, 39664984, 585935, 12972, 108,  36};
+
 Sizes capped(Sizes rows, int64_t max_rows) {
   for (int64_t& r : rows) r = std::min(r, max_rows);
   return rows;
@@ -48,6 +53,7 @@ std::vector<BenchConfig> make_configs() {
       {"multihot", model(large_bottom, large_top, Sizes(26, 200'000), 128, dot), 20, 1024},
       {"gaudi-cat", model({1024, 1024, 1024, 64}, cat_top, {3'000'000}, 64, Interaction::kCat), 38,
        512},
+      {"mlperf", model(large_bottom, large_top, kTerabyteRows, 128, dot), 1, 65536, true},
   };
 }
 

@@ -15,8 +15,9 @@ namespace hotrow {
 struct BenchConfig {
   std::string name;
   DlrmConfig model;
-  int64_t lookups = 1;  // ids a bag, every bag alike
-  int64_t batch = 128;  // B where nobody asks for another
+  int64_t lookups = 1;     // ids a bag, every bag alike
+  int64_t batch = 128;     // B where nobody asks for another
+  bool needs_gpu = false;  // the suite of a CPU leaves it out
 };
 
 inline constexpr int64_t kAllRows = std::numeric_limits<int64_t>::max();

@@ -125,6 +125,10 @@ Cost embedding_update_cost(UpdateKind kind, int64_t B, int64_t T, int64_t D, Tab
   return cost;
 }
 
+Cost update_prepare_cost(int64_t B, int64_t T, const RowUse& use) {
+  return {.flops = 0, .read = id_bytes(B, T, use), .written = 2 * kId * use.ids, .rows = {}};
+}
+
 Cost interaction_forward_cost(int64_t B, int64_t F, int64_t D) {
   const int64_t P = interaction_pairs(F, false);
   return {.flops = 2 * product({B, P, D}),

@@ -60,6 +60,9 @@ Cost embedding_bag_forward_cost(int64_t B, int64_t T, int64_t D, TableType type,
 // `reuse` rows fit: one batch after its forward pass.
 Cost embedding_update_cost(UpdateKind kind, int64_t B, int64_t T, int64_t D, TableType type,
                            const RowUse& use, double reuse);
+// The part of it that a GPU does ahead of time: offsets and ids read, a sorted id and its place
+// written, 8 bytes.
+Cost update_prepare_cost(int64_t B, int64_t T, const RowUse& use);
 
 // P = F (F - 1) / 2 pairs. Forward 2 B P D flop, F D floats read and D + P written a sample;
 // backward 2 B F^2 D flop, F D + D + P read and F D written.

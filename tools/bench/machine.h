@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/device.h"
 #include "kernels/core/precision.h"
 
 namespace hotrow {
@@ -27,8 +28,10 @@ struct MemoryRates {
 };
 
 struct Machine {
+  Device device = Device::kCpu;
   int threads = 1;
   double gemm = 0;                  // flop a second in a large product, oneDNN's or ours: fp32
+                                    // factors, on a GPU in the arithmetic that is asked for
   double gemm_bf16 = 0;             // ... with factors in bf16; 0: not measured
   std::vector<MemoryRates> memory;  // by footprint, ascending: from 1 MiB to far beyond the caches
   // Seconds that a cache line takes from the first thread to the second and back; 0 with one
@@ -49,5 +52,15 @@ struct Machine {
 // The rates that products with factors of `precision`, and all else, need. Takes about two seconds
 // and 512 MiB of memory that it gives back.
 Machine measure_machine(Precision precision);
+
+struct GpuProbe {
+  bool strict_fp32 = false;  // fp32 factors are multiplied in fp32, not in TF32
+  int64_t side = 8192;       // of the square matrices that are multiplied and copied
+};
+// The same of the first GPU: products of the library that layers use, and copies within the
+// device's memory, whose rate stands for all its traffic, rows at random among it. Memory within
+// the second cache is the smaller of two footprints. Takes a second and 5 matrices of the probe's
+// side.
+Machine measure_gpu(Precision precision, const GpuProbe& probe);
 
 }  // namespace hotrow

@@ -82,7 +82,7 @@ void time_read(benchmark::State& state, const Suite& suite, const Format& format
   std::vector<Batch> batches(loaders.size());
   Cost cost;
   cost.read = static_cast<double>(folder.bytes());
-  const double seconds = time_op(state, sum_floor(cost, suite.machine), [&] {
+  const double seconds = time_calls(state, sum_floor(cost, suite.machine), [&] {
     parallel_for(std::ssize(loaders), [&](int64_t rank) {
       const auto p = static_cast<size_t>(rank);
       loaders[p]->rewind();

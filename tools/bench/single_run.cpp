@@ -27,6 +27,7 @@ std::vector<double> time_steps(Workload& workload, int warmup, int iters) {
     const std::chrono::duration<double, std::milli> time = Clock::now() - start;
     if (i >= warmup) ms.push_back(time.count());
   }
+  workload.wait();
   return ms;
 }
 
@@ -47,6 +48,12 @@ double rounded(double value, int digits) {
 
 std::vector<std::pair<std::string, double>> describe_rates(const Machine& machine) {
   const MemoryRates& memory = machine.memory.back();
+  if (machine.device == Device::kCuda) {
+    return {{"gemm_gflop_s", machine.gemm / 1e9},
+            {"gemm_bf16_gflop_s", machine.gemm_bf16 / 1e9},
+            {"copy_gb_s", memory.copy / 1e9},
+            {"copy_in_cache_gb_s", machine.memory.front().copy / 1e9}};
+  }
   std::vector<std::pair<std::string, double>> rates{{"gemm_gflop_s", machine.gemm / 1e9},
                                                     {"read_gb_s", memory.read / 1e9},
                                                     {"copy_gb_s", memory.copy / 1e9}};
@@ -60,9 +67,19 @@ std::vector<std::pair<std::string, double>> describe_rates(const Machine& machin
   return rates;
 }
 
+Machine measure_for(Device device, Precision precision, const GpuProbe& probe) {
+  return device == Device::kCpu ? measure_machine(precision) : measure_gpu(precision, probe);
+}
+
+const char* arithmetic_name(Precision precision, Device device, bool strict_fp32) {
+  const bool tf32 = precision == Precision::kFloat32 && device == Device::kCuda && !strict_fp32;
+  return tf32 ? "tf32" : precision_name(precision);
+}
+
 std::string run_single(const SingleRun& run) {
   const Workload::Options& options = run.workload;
-  const Machine machine = measure_machine(options.config.model.precision);
+  const Machine machine = measure_for(options.device, options.config.model.precision,
+                                      {.strict_fp32 = options.strict_fp32, .side = run.probe_side});
   Workload workload(options);
   std::vector<double> times = time_steps(workload, run.warmup, run.iters);
   std::sort(times.begin(), times.end());
@@ -71,7 +88,9 @@ std::string run_single(const SingleRun& run) {
   nlohmann::ordered_json line;
   line["engine"] = "hotrow " HOTROW_VERSION;
   line["config"] = options.config.name;
-  line["dtype"] = precision_name(options.config.model.precision);
+  if (options.device == Device::kCuda) line["device"] = driver(options.device).name();
+  line["dtype"] =
+      arithmetic_name(options.config.model.precision, options.device, options.strict_fp32);
   line["mode"] = options.mode == Mode::kTrain ? "train" : "inference";
   line["optimizer"] = optimizer_name(options.optimizer);
   line["table_dtype"] = table_type_name(options.config.model.table_type);
@@ -86,7 +105,7 @@ std::string run_single(const SingleRun& run) {
   line["percent_of_floor"] = rounded(1e5 * floor.seconds / ms, 1);
   line["bytes"] = std::llround(floor.bytes);
   line["flops"] = std::llround(floor.flops);
-  line["floor_of"] = onednn_version();
+  if (options.device == Device::kCpu) line["floor_of"] = onednn_version();
   for (const auto& [name, rate] : describe_rates(machine)) line["machine"][name] = rounded(rate, 1);
   return line.dump();
 }

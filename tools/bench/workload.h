@@ -30,20 +30,23 @@ class Workload {
     Mode mode = Mode::kTrain;
     UpdateKind optimizer = UpdateKind::kSgd;
     double zipf = 0;  // exponent of the ids; 0: uniform
+    Device device = Device::kCpu;
+    bool strict_fp32 = false;  // StepOptions::strict_fp32
     bool operator==(const Options& other) const;
   };
 
   explicit Workload(Options options);
 
-  // Feeds the next batch (copy and checks), then runs forward and in training backward with all
-  // updates.
+  // Feeds the next batch (copy and checks), then runs forward, reads the result as training and
+  // testing do, and in training runs backward with all updates. On a GPU those are queued.
   void run_step();
+  void wait() const { step_.wait(); }
 
   const Options& options() const { return options_; }
   const std::vector<Batch>& batches() const { return batches_; }
   const RowUse& row_use() const { return row_use_; }
   std::vector<OpCost> costs() const;
-  Dlrm& model() { return model_; }
+  const Dlrm& model() const { return model_; }
 
  private:
   Options options_;
