@@ -18,7 +18,7 @@ import re
 import sys
 
 RECORD = "docs/benchmarks/gpu.json"
-FILES = ("kernels/**/*.cu", "kernels/**/*.cuh", "kernels/**/*_cublaslt.cpp", "engine/**/*.cpp", "cmake/cuda.cmake")
+FILES = ("kernels/**/*.cu", "kernels/**/*.cuh", "kernels/**/*cublaslt*.cpp", "engine/**/*.cpp", "cmake/cuda.cmake")
 ABSENT = "_absent.cpp"
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"((?:kernels|engine)/[^"]+)"', re.M)
 

@@ -6,7 +6,8 @@ import unittest
 
 import script_on_tree
 
-TREE = {"kernels/a_cuda.cu": "a", "kernels/core/gemm_cublaslt.cpp": "g", "kernels/core/warp.cuh": "w",
+TREE = {"kernels/a_cuda.cu": "a", "kernels/core/gemm_cublaslt.cpp": "g", "kernels/core/cublaslt_open.cpp": "o",
+        "kernels/core/warp.cuh": "w",
         "engine/step.cpp": '#include "kernels/a.h"\n#include "engine/step.h"\n', "engine/step.h": "s",
         "kernels/a.h": '  #  include "kernels/core/view.h"\n', "kernels/core/view.h": "v", "cmake/cuda.cmake": "c"}
 OTHERS = {"kernels/a_cpu.cpp": '#include "kernels/core/parallel.h"', "kernels/core/parallel.h": "p",

@@ -38,7 +38,8 @@ MemoryRates measure_copy(const Arena& memory, size_t footprint, const DeviceStre
 
 double measure_products(const Arena& memory, Precision precision, const GpuProbe& probe,
                         const DeviceStream& stream) {
-  GpuStep gpu({.workspace_bytes = 0, .strict_fp32 = probe.strict_fp32});
+  GpuStep gpu(
+      {.workspace_bytes = GemmContext::workspace_bytes(0), .strict_fp32 = probe.strict_fp32});
   const int64_t n = probe.side;
   const size_t bytes = static_cast<size_t>(n * n) * sizeof(float);
   const bool bf16 = precision == Precision::kBfloat16;
