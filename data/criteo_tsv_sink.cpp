@@ -38,11 +38,13 @@ class CriteoTsvSink : public RowSink {
     file_.write(text_);
   }
 
-  void finish() override {
+  std::vector<const PendingFile*> close() override {
     file_.close();
-    file_.publish();
-    if (zeros_ == 0) return;
-    losses_.push_back(fmt::format("{} categories that were missing or 0 became 00000000", zeros_));
+    if (zeros_ > 0) {
+      losses_.push_back(
+          fmt::format("{} categories that were missing or 0 became 00000000", zeros_));
+    }
+    return {&file_.pending()};
   }
 
  private:

@@ -36,6 +36,11 @@ int64_t RowSource::fill(Batch& batch, int64_t at, int64_t max_rows, Rows& scratc
   return scratch.rows;
 }
 
+void RowSink::finish() {
+  publish_all(close());
+  published();
+}
+
 void RawRows::start(const Schema& schema) {
   start_block(*this, schema);
   for (RawFeature& feature : sparse) feature.keys.clear();

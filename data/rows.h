@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "data/batch.h"
+#include "data/pending_file.h"
 #include "data/schema.h"
 
 namespace hotrow {
@@ -69,10 +70,16 @@ class RowSink {
   virtual const std::vector<std::string>& losses() const = 0;
   // Appends. DataError that names row and column for a value that the format cannot hold.
   virtual void write(const Rows& rows) = 0;
-  // Makes the files appear under their names, whole; without it none does. Once, last.
-  virtual void finish() = 0;
   // The folder that holds what another run goes on with if this one ends here; empty without any.
   virtual std::string kept() const { return ""; }
+  // Makes the files appear under their names, whole, as publish_all() does; without it none does.
+  // Once, last.
+  void finish();
+  // The first half of finish(), for what belongs together with other files: all is written, and
+  // these are the files that are to get their names, in this order. published() is the second one.
+  virtual std::vector<const PendingFile*> close() = 0;
+  // The files have their names.
+  virtual void published() {}
 };
 
 }  // namespace hotrow

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "data/encode/count_column.h"
@@ -294,7 +295,8 @@ class Encoder {
     result.rows = segments_->rows();
     result.schema = output_schema();
     const std::string vocabulary = name_ + ".vocabulary";
-    const FileFacts facts = write_vocabulary(output.path_of(vocabulary), vocabulary_);
+    HashedFileWriter vocabulary_file(output.path_of(vocabulary));
+    const FileFacts facts = write_vocabulary(vocabulary_file, vocabulary_);
     const std::unique_ptr<RowSink> sink = open_sink_(result.schema);
     write_rows({.segments = &*segments_,
                 .ids = &ids_,
@@ -302,8 +304,12 @@ class Encoder {
                 .dense = config_.dense,
                 .sink = sink.get()},
                progress_);
+    std::vector<const PendingFile*> all = sink->close();
     result.losses = sink->losses();
-    sink->finish();
+    // The one that was given stays: it is the same, and nobody may have another.
+    if (!is_given(vocabulary_file.path())) all.push_back(&vocabulary_file.pending());
+    publish_all(all);
+    sink->published();
     const std::vector<std::string> files = output_files();
     if (files.empty()) return result;  // under names of the format's own: nothing to compare with
     output.add(vocabulary, facts);
@@ -315,6 +321,11 @@ class Encoder {
     for (size_t i = 0; i < files.size(); ++i) output.add(files[i], found[i]);
     output.finish();
     return result;
+  }
+
+  bool is_given(const std::string& path) const {
+    std::error_code missing;
+    return !config_.vocabulary.empty() && fs::equivalent(config_.vocabulary, path, missing);
   }
 
   // The memory of the columns, which is work for the system.

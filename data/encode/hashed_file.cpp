@@ -22,8 +22,13 @@ void HashedFileWriter::write(const void* data, size_t bytes) {
 }
 
 FileFacts HashedFileWriter::publish() {
-  file_.close();
+  const FileFacts facts = close();
   file_.publish();
+  return facts;
+}
+
+FileFacts HashedFileWriter::close() {
+  file_.close();
   return {bytes_, XXH3_64bits_digest(hash_.get())};
 }
 

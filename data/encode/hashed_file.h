@@ -38,6 +38,9 @@ class HashedFileWriter {
   const std::string& path() const { return file_.path(); }
   // Closes the file and gives it its name. Once, last.
   FileFacts publish();
+  // The same without the name, which publish_all() gives pending().
+  FileFacts close();
+  const PendingFile& pending() const { return file_.pending(); }
 
  private:
   BinaryOutput file_;

@@ -145,13 +145,12 @@ VocabularyFile open_vocabulary(const std::string& path) {
   return result;
 }
 
-FileFacts write_vocabulary(const std::string& path, const VocabularyFile& vocabulary) {
+FileFacts write_vocabulary(HashedFileWriter& out, const VocabularyFile& vocabulary) {
   const std::string head = head_of(vocabulary);
   Preamble preamble{};
   kMagic.copy(preamble.magic, kMagic.size());
   preamble.head_bytes = head.size();
   preamble.head_xxh3 = XXH3_64bits(head.data(), head.size());
-  HashedFileWriter out(path);
   out.write(&preamble, sizeof(preamble));
   out.write(head.data(), head.size());
   for (const VocabularyColumn& column : vocabulary.columns) {
@@ -160,7 +159,7 @@ FileFacts write_vocabulary(const std::string& path, const VocabularyFile& vocabu
     for_each_part(BinaryInput(slice.path), slice.at, end_of(slice),
                   [&out](std::span<const std::byte> part) { out.write(part.data(), part.size()); });
   }
-  return out.publish();
+  return out.close();
 }
 
 void check_vocabulary_fits(const VocabularyFile& vocabulary, const Schema& schema,

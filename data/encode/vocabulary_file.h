@@ -44,8 +44,9 @@ struct VocabularyFile {
 // it says, entries or a head that do not have their XXH3.
 VocabularyFile open_vocabulary(const std::string& path);
 
-// Writes vocabulary.columns' entries, each from its slice, under `path`; gives the file's facts.
-FileFacts write_vocabulary(const std::string& path, const VocabularyFile& vocabulary);
+// Writes vocabulary.columns' entries, each from its slice, and closes the file, which has no name
+// yet; gives its facts.
+FileFacts write_vocabulary(HashedFileWriter& out, const VocabularyFile& vocabulary);
 
 // Checks that the vocabulary has the schema's categorical columns; DataError with the first
 // difference and `path`.

@@ -3,6 +3,7 @@
 // The file wants ids column after column, and samples come row after row.
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -59,7 +60,7 @@ class CriteoNpzSink : public RowSink {
 
   void write(const Rows& rows) override { spill_.put(packer_.pack(rows)); }
 
-  void finish() override {
+  std::vector<const PendingFile*> close() override {
     const int64_t rows = spill_.rows(), dense = layout_.num_dense,
                   tables = std::ssize(layout_.hotness);
     const std::vector<int64_t> sizes = packer_.table_sizes();
@@ -68,8 +69,8 @@ class CriteoNpzSink : public RowSink {
     NpyHeader by_column = npy_header<double>({rows, tables});
     by_column.fortran_order = true;
 
-    NpzWriter npz(path_, options_.compress ? NpzWriter::Compression::kDeflate
-                                           : NpzWriter::Compression::kStored);
+    NpzWriter& npz = npz_.emplace(path_, options_.compress ? NpzWriter::Compression::kDeflate
+                                                           : NpzWriter::Compression::kStored);
     npz.add_values("X_cat", by_column,
                    [&](int64_t first, std::span<std::byte> out) { give_ids(first, out); });
     npz.add_values("X_int", npy_header<int32_t>({rows, dense}),
@@ -78,9 +79,11 @@ class CriteoNpzSink : public RowSink {
                    [&](int64_t first, std::span<std::byte> out) { give(0, first, out); });
     npz.add("counts", counts, {tables});
     npz.add("total_per_file", days, {std::ssize(days)});
-    npz.finish(options_.progress);
+    npz.write(options_.progress);
     for (std::string& loss : packer_.losses()) losses_.push_back(std::move(loss));
     write_day_counts(days);
+    if (!day_counts_) return {&npz.pending()};
+    return {&day_counts_->pending(), &npz.pending()};
   }
 
  private:
@@ -125,9 +128,9 @@ class CriteoNpzSink : public RowSink {
           "{} was there, with other counts: facebookresearch/dlrm would split by them", path));
       return;
     }
-    NpzWriter npz(path);
-    npz.add("total_per_file", days, {std::ssize(days)});
-    npz.finish();
+    day_counts_.emplace(path);
+    day_counts_->add("total_per_file", days, {std::ssize(days)});
+    day_counts_->write();
   }
 
   const std::string path_;
@@ -138,6 +141,7 @@ class CriteoNpzSink : public RowSink {
   std::vector<std::string> losses_;
   SegmentSpill spill_;
   std::vector<uint32_t> ids_;
+  std::optional<NpzWriter> npz_, day_counts_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "data/formats/criteo_shuffle.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <numeric>
 #include <span>
@@ -204,7 +205,7 @@ void write_mlperf_bins(const CriteoFiles& files, const std::string& output,
     }
   }
   for (BinaryOutput* file : {&train, &test, &val}) file->close();
-  for (BinaryOutput* file : {&train, &test, &val}) file->publish();
+  publish_all(std::array{&train.pending(), &test.pending(), &val.pending()});
 }
 
 }  // namespace hotrow

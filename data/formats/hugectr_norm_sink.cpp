@@ -5,6 +5,7 @@
 #include <deque>
 #include <filesystem>
 #include <limits>
+#include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -84,29 +85,29 @@ class NormSink : public RowSink {
     }
   }
 
-  void finish() override {
+  std::vector<const PendingFile*> close() override {
     if (records_ > 0 || files_.empty()) close_file();
     std::string list = fmt::format("{}\n", files_.size());
     for (const BinaryOutput& file : files_) {
       list += std::filesystem::path(file.path()).filename().string() + "\n";
     }
-    BinaryOutput list_file(path_);
-    list_file.write(std::as_bytes(std::span(list)));
-    list_file.close();
+    list_file_.emplace(path_);
+    list_file_->write(list);
+    list_file_->close();
     for (size_t t = 0; t < facts_.counts.size(); ++t) {
       if (facts_.counts[t] == 0) facts_.counts[t] = std::max<int64_t>(largest_[t], 0) + 1;
     }
     facts_.dense_type = ColumnType::kFloat32;
-    const NpzWriter facts_file = write_column_facts(path_, facts_);
-    std::vector<const PendingFile*> all = {&facts_file.pending()};
-    for (const BinaryOutput& file : files_) all.push_back(&file.pending());
-    all.push_back(&list_file.pending());
-    publish_all(all);
+    facts_file_.emplace(write_column_facts(path_, facts_));
     if (missing_ > 0)
       losses_.push_back(fmt::format("{} missing numerical values became 0", missing_));
     if (rounded_ > 0) {
       losses_.push_back(fmt::format("{} numerical values were rounded to float32", rounded_));
     }
+    std::vector<const PendingFile*> all = {&facts_file_->pending()};
+    for (const BinaryOutput& file : files_) all.push_back(&file.pending());
+    all.push_back(&list_file_->pending());
+    return all;
   }
 
  private:
@@ -179,6 +180,8 @@ class NormSink : public RowSink {
   std::vector<int64_t> largest_;  // id, -1: none yet
   bool wide_ = false;             // keys of 8 bytes
   std::deque<BinaryOutput> files_;
+  std::optional<BinaryOutput> list_file_;
+  std::optional<NpzWriter> facts_file_;
   std::vector<std::byte> bytes_;  // of samples that wait for their file
   int64_t records_ = 0, missing_ = 0, rounded_ = 0;
 };

@@ -194,7 +194,8 @@ class NativePart : public RowSink {
 
   const std::vector<std::string>& losses() const override { return file_->losses(); }
   void write(const Rows& rows) override { file_->write(rows); }
-  void finish() override { file_->finish(); }
+  std::vector<const PendingFile*> close() override { return file_->close(); }
+  void published() override { file_->published(); }
   std::string kept() const override { return file_->kept(); }
 
  private:

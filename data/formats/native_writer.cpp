@@ -226,7 +226,7 @@ void NativeWriter::write_bytes(const void* bytes, size_t size) {
   written_ += size;
 }
 
-void NativeWriter::finish() {
+std::vector<const PendingFile*> NativeWriter::close() {
   if (block_.rows > 0) end_block();
   write_encoded();
   if (blocks_.size() < kept_.size()) refuse_other_rows();
@@ -245,7 +245,10 @@ void NativeWriter::finish() {
   write_bytes(blocks_.data(), blocks_.size() * sizeof(native::BlockEntry));
   write_bytes(&trailer, sizeof trailer);
   file_.close();
-  file_.publish();
+  return {&file_.pending()};
+}
+
+void NativeWriter::published() {
   if (!journal_) return;
   journal_->remove();
   journal_.reset();

@@ -41,7 +41,8 @@ class NativeWriter : public RowSink {
   // after which the journal keeps nothing. InvalidArgument: vectors that do not fit the schema or
   // each other.
   void write(const Rows& rows) override;
-  void finish() override;
+  std::vector<const PendingFile*> close() override;
+  void published() override;
   std::string kept() const override {
     return journal_ && journal_->has_blocks() ? journal_->folder() : "";
   }

@@ -1,9 +1,9 @@
 // Samples into records of 32-bit words.
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -212,15 +212,15 @@ class RecordSink : public RowSink {
     packer_.pack(rows, [this] { file_.write(std::as_bytes(std::span(packed_))); });
     packer_.swap(packed_);
   }
-  void finish() override {
+  std::vector<const PendingFile*> close() override {
     file_.write(std::as_bytes(std::span(packed_)));
     ColumnFacts facts = ColumnFacts::of(packer_.schema());
     facts.counts = packer_.table_sizes();
     facts.dense_type = layout_.dense_type;
     file_.close();
-    const NpzWriter facts_file = write_column_facts(file_.path(), facts);
-    publish_all(std::array{&facts_file.pending(), &file_.pending()});
+    facts_file_.emplace(write_column_facts(file_.path(), facts));
     for (std::string& loss : packer_.losses()) losses_.push_back(std::move(loss));
+    return {&facts_file_->pending(), &file_.pending()};
   }
 
  private:
@@ -228,6 +228,7 @@ class RecordSink : public RowSink {
   RecordPacker packer_;
   std::vector<std::string> losses_;
   BinaryOutput file_;
+  std::optional<NpzWriter> facts_file_;
   std::vector<uint32_t> packed_;  // records that are not written yet
 };
 

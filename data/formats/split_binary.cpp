@@ -254,16 +254,16 @@ class SplitBinarySink : public RowSink {
     }
   }
 
-  void finish() override {
-    BinaryOutput description((folder_ / kFeatureSpecName).string());
-    description.write(feature_spec_text(spec_));
-    description.close();
-    std::vector<const PendingFile*> all = {&description.pending()};
+  std::vector<const PendingFile*> close() override {
+    description_.emplace((folder_ / kFeatureSpecName).string());
+    description_->write(feature_spec_text(spec_));
+    description_->close();
+    std::vector<const PendingFile*> all = {&description_->pending()};
     for (File& file : files_) {
       file.output.close();
       all.push_back(&file.output.pending());
     }
-    publish_all(all);
+    return all;
   }
 
  private:
@@ -345,6 +345,7 @@ class SplitBinarySink : public RowSink {
   std::vector<Transformer> transforms_;  // one a numerical
   std::optional<MadeFolder> made_;       // outlives the files in it
   std::deque<File> files_;
+  std::optional<BinaryOutput> description_;
   std::vector<std::string> losses_;
   std::vector<std::byte> bytes_;
 };

@@ -31,6 +31,8 @@ std::unique_ptr<RowSource> open_feature_spec(const std::string& path, const std:
 // The description speaks of train and test, so parts written later must agree with one that is
 // there: DataError otherwise. InvalidArgument: an unknown cardinality or one from 2^31 - 1 on,
 // names that repeat, a column that may have several ids.
+//
+// The first file of its close() is the description.
 std::unique_ptr<RowSink> create_split_binary(const std::string& folder, const Schema& schema,
                                              const std::string& part);
 

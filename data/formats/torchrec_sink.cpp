@@ -1,6 +1,5 @@
 // Samples into TorchRec's NumPy files.
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <filesystem>
 #include <optional>
@@ -121,7 +120,7 @@ class TorchrecSink : public RowSink {
     spill_->put({reinterpret_cast<const uint32_t*>(ids.data()), ids.size() / 4});
   }
 
-  void finish() override {
+  std::vector<const PendingFile*> close() override {
     for (std::optional<NpyWriter>* file : {&dense_, &labels_, &ids_}) {
       if (*file) (*file)->close();
     }
@@ -129,13 +128,13 @@ class TorchrecSink : public RowSink {
     facts.counts = packer_.table_sizes();
     facts.dense_type = ColumnType::kFloat32;
     if (spill_) write_multi_hot();
-    const NpzWriter facts_file = write_column_facts(folder_ + "/day", facts);
-    publish_all(std::array{&facts_file.pending(), &dense_->pending(),
-                           spill_ ? &bags_->pending() : &ids_->pending(), &labels_->pending()});
+    facts_file_.emplace(write_column_facts(folder_ + "/day", facts));
     const bool logs = transform_ != Transform::kNone;  // which say of missing values what is lost
     for (std::string& loss : packer_.losses()) {
       if (!logs) losses_.push_back(std::move(loss));
     }
+    return {&facts_file_->pending(), &dense_->pending(),
+            spill_ ? &bags_->pending() : &ids_->pending(), &labels_->pending()};
   }
 
  private:
@@ -175,7 +174,7 @@ class TorchrecSink : public RowSink {
   std::optional<MadeFolder> made_;  // outlives the files in it
   std::optional<NpyWriter> dense_, labels_, ids_;
   std::optional<SegmentSpill> spill_;  // of multi-hot ids, until they go into
-  std::optional<NpzWriter> bags_;
+  std::optional<NpzWriter> bags_, facts_file_;
   std::vector<uint32_t> cut_;
 };
 

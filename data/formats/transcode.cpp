@@ -119,8 +119,9 @@ TranscodeResult transcode(const TranscodeConfig& config, const RowProgress& prog
   const auto test_sink = create_split_binary(config.output, result.schema, "test");
   result.train_rows = copy_rows(*train_sink, *train, config.chunk_rows, "train", progress);
   result.test_rows = copy_rows(*test_sink, *test, config.chunk_rows, "test", progress);
-  train_sink->finish();
-  test_sink->finish();
+  std::vector<const PendingFile*> all = train_sink->close(), of_test = test_sink->close();
+  all.insert(all.end(), of_test.begin() + 1, of_test.end());  // the description is one of both
+  publish_all(all);
   return result;
 }
 

@@ -120,16 +120,55 @@ class Encode(MadeTest):
         self.assertIn("is up to date: nothing to do", self.encodes(self.train, self.out))
         self.assertIn("wrote", self.encodes(self.train, self.out, "--min-frequency=2"))
 
+    def assert_of_one(self, got, *wholes):
+        """Data and vocabulary are of one run, unless the vocabulary is not there."""
+        pair = ("out", "out.vocabulary")
+        if "out.vocabulary" in got:
+            self.assertIn([got[name] for name in pair], [[whole[name] for name in pair] for whole in wholes])
+
+    def test_a_vocabulary_is_never_of_other_data(self):
+        """As if it were killed before each of the renames."""
+        other = self.folder / "other"
+        other.mkdir()
+        self.encodes("--convention=nvidia", self.train, other / "out")
+        self.encodes(self.train, self.out)
+        old, new = digest(other, "out"), digest(self.folder, "out")
+        for name in new:
+            folder = self.folder / f"killed_{name}"
+            shutil.copytree(other, folder)
+            (folder / name).rename(folder / "kept")
+            (folder / name / "in the way").mkdir(parents=True)
+            code, _, err = run("encode", TO, self.train, folder / "out")
+            self.assertEqual((code, err.count("\n")), (1, 1), err)
+            shutil.rmtree(folder / name)
+            (folder / "kept").rename(folder / name)
+            self.assert_of_one(digest(folder, "out"), old, new)
+            self.assertEqual((folder / "out.vocabulary").exists(), name == "out.vocabulary")
+            self.encodes(self.train, folder / "out")
+            self.assertEqual(digest(folder, "out"), new)
+
+    def test_a_vocabulary_that_is_given_stays(self):
+        vocabulary = self.folder / "out.vocabulary"
+        self.encodes(self.train, self.out)
+        was = vocabulary.stat().st_ino
+        self.encodes(f"--vocabulary={vocabulary}", self.test, self.out)
+        self.assertEqual(vocabulary.stat().st_ino, was)
+        self.assertIn("is up to date", self.encodes(f"--vocabulary={vocabulary}", self.test, self.out))
+
     def test_killed_it_goes_on(self):
         source = self.train
         begin = time.monotonic()
         self.encodes(source, self.out, "--num-threads=2", "--max-memory=64M")
         took = time.monotonic() - begin
         expected = digest(self.folder, "out")
+        other = self.folder / "other"
+        other.mkdir()
+        self.encodes("--convention=nvidia", source, other / "out")
+        old = digest(other, "out")
         draw = random.Random(11)
         for kill in range(data_program.kills):
             folder = self.folder / f"kill{kill}"
-            folder.mkdir()
+            shutil.copytree(other, folder)
             out = folder / "out"
             for _ in range(draw.randint(1, 4)):
                 memory = draw.choice(("64M", "2G"))  # with 64M all that is parsed goes to files
@@ -137,6 +176,7 @@ class Encode(MadeTest):
                 time.sleep(draw.uniform(0, 1.1 * took))
                 process.send_signal(signal.SIGKILL)
                 process.wait()
+                self.assert_of_one(digest(folder, "out"), old, expected)
             self.encodes(source, out, f"--num-threads={draw.randint(1, 3)}",
                          f"--max-memory={draw.choice(('64M', '2G'))}")
             got = {f"{name}": value for name, value in digest(folder, "out").items()}
@@ -192,8 +232,7 @@ class Encode(MadeTest):
                 code, _, err = run("encode", TO, f"--max-memory={memory}", source, self.out, **limit_to(limit))
                 self.assertEqual((code, err.count("\n")), (1, 1), err)
                 self.assertIn("cannot be written: got 'File too large'", err)
-                self.assertEqual([f.name for f in self.folder.iterdir() if not f.name.startswith("out.encode")
-                                  and f.name != "out.vocabulary"], [])
+                self.assertEqual([f.name for f in self.folder.iterdir() if not f.name.startswith("out.encode")], [])
             shutil.rmtree(self.folder / "out.encode", ignore_errors=True)
         self.encodes(source, self.out)
         self.assertTrue(self.out.exists())

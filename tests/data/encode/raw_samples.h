@@ -134,7 +134,7 @@ class KeepingSink : public RowSink {
       }
     }
   }
-  void finish() override {}
+  std::vector<const PendingFile*> close() override { return {}; }
 
  private:
   Encoded& kept_;

@@ -32,7 +32,14 @@ class VocabularyFileTest : public test::FolderTest {
         {"A", ColumnType::kHex32, {path("entries"), 0, 5}, slice_hash(0, 5)},
         {"B", ColumnType::kText, {path("entries"), 0, 0}, slice_hash(0, 0)},
         {"C", ColumnType::kInt64, {path("entries"), 5 * 16, 4}, slice_hash(5, 4)}};
-    write_vocabulary(path("v"), vocabulary_);
+    write_as("v", vocabulary_);
+  }
+
+  void write_as(const std::string& name, const VocabularyFile& vocabulary) const {
+    HashedFileWriter out(path(name));
+    const FileFacts facts = write_vocabulary(out, vocabulary);
+    out.pending().publish();
+    EXPECT_EQ(facts, facts_of(path(name)));
   }
 
   VocabularyFile vocabulary_;
@@ -56,7 +63,7 @@ TEST_F(VocabularyFileTest, GivesBackWhatWasWritten) {
     EXPECT_EQ(c.id(mix64(i)), i < 5 ? 1 : static_cast<int64_t>(2 + i - 5));
   }
   // Its own entries can be written again.
-  write_vocabulary(path("again"), file);
+  write_as("again", file);
   EXPECT_EQ(read("again"), read("v"));
 }
 
@@ -66,7 +73,7 @@ TEST_F(VocabularyFileTest, Hashed) {
     column.slice = {};
     column.xxh3 = XXH3_64bits("", 0);
   }
-  write_vocabulary(path("v"), vocabulary_);
+  write_as("v", vocabulary_);
   const VocabularyFile file = open_vocabulary(path("v"));
   EXPECT_EQ(file.rows(1), 97);
   EXPECT_EQ(ColumnIds(file, 1).id(12345), hashed_id(12345, 1, 97));
