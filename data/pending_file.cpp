@@ -15,6 +15,8 @@
 
 namespace hotrow {
 
+namespace fs = std::filesystem;
+
 void check_written(bool ok, const std::string& path) {
   require<DataError>(ok,
                      "[{}] cannot be written: got '{}', expected a folder with room to write in",
@@ -27,16 +29,36 @@ std::string PendingFile::process_suffix() {
   return fmt::format(".{}-{:08x}.partial", getpid(), word);
 }
 
+namespace {
+
+void require_replaceable(const std::string& path) {
+  std::error_code ignored;
+  const fs::file_type type = fs::symlink_status(path, ignored).type();
+  const bool file = type == fs::file_type::regular || type == fs::file_type::not_found ||
+                    type == fs::file_type::none;  // unknown: writing will tell why
+  require<DataError>(file, "[{}] cannot be replaced: got {}, expected a file or nothing there",
+                     path,
+                     type == fs::file_type::directory ? "a folder"
+                     : type == fs::file_type::symlink ? "a link (give the path that it leads to)"
+                                                      : "a device or a pipe");
+}
+
+}  // namespace
+
 PendingFile::PendingFile(std::string path)
-    : path_(std::move(path)), partial_(path_ + process_suffix()) {}
+    : path_(std::move(path)), partial_(path_ + process_suffix()) {
+  require_replaceable(path_);
+}
 
 PendingFile::PendingFile(std::string path, std::string partial)
-    : path_(std::move(path)), partial_(std::move(partial)), stays_(true) {}
+    : path_(std::move(path)), partial_(std::move(partial)), stays_(true) {
+  require_replaceable(path_);
+}
 
 PendingFile::~PendingFile() {
   if (stays_) return;
   std::error_code ignored;
-  std::filesystem::remove(partial_, ignored);
+  fs::remove(partial_, ignored);
 }
 
 void PendingFile::publish() const { check(std::rename(partial_.c_str(), path_.c_str()) == 0); }

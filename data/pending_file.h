@@ -15,8 +15,9 @@ void check_written(bool ok, const std::string& path);
 
 class PendingFile {
  public:
-  // Touches no disk. Two processes, of one machine or of two that share a folder, may write the
-  // same path at once: the later publish() wins.
+  // Writes nothing. Two processes, of one machine or of two that share a folder, may write the same
+  // path at once: the later publish() wins. DataError where something else than a file is there: a
+  // folder could not be replaced, and a device, a pipe or a link should not be.
   explicit PendingFile(std::string path);
   // Under a name of the caller's, in a folder of the same file system, where it stays if it is not
   // published.

@@ -72,7 +72,8 @@ class Encoder {
         open_sink_(open_sink),
         progress_(progress),
         columns_(source.schema().num_tables()) {
-    const fs::path output = fs::absolute(config_.output).lexically_normal();
+    std::error_code none;  // of an empty name
+    const fs::path output = fs::absolute(config_.output, none).lexically_normal();
     require(output.has_filename(), "[output] got '{}', expected the name of a file or folder",
             config_.output);
     folder_ = output.parent_path().string();
@@ -306,12 +307,12 @@ class Encoder {
                progress_);
     std::vector<const PendingFile*> all = sink->close();
     result.losses = sink->losses();
+    const std::vector<std::string> files = names_of(all);
     // The one that was given stays: it is the same, and nobody may have another.
     if (!is_given(vocabulary_file.path())) all.push_back(&vocabulary_file.pending());
     publish_all(all);
     sink->published();
-    const std::vector<std::string> files = output_files();
-    if (files.empty()) return result;  // under names of the format's own: nothing to compare with
+    if (files.empty()) return result;  // nothing to compare with
     output.add(vocabulary, facts);
     std::vector<FileFacts> found(files.size());
     parallel_for(std::ssize(files) + 1, [&](int64_t i) {
@@ -323,6 +324,16 @@ class Encoder {
     return result;
   }
 
+  // From folder_ on.
+  std::vector<std::string> names_of(const std::vector<const PendingFile*>& files) const {
+    std::vector<std::string> names;
+    for (const PendingFile* file : files) {
+      const fs::path path = fs::absolute(file->path()).lexically_normal();
+      names.push_back(path.lexically_relative(folder_).generic_string());
+    }
+    return names;
+  }
+
   bool is_given(const std::string& path) const {
     std::error_code missing;
     return !config_.vocabulary.empty() && fs::equivalent(config_.vocabulary, path, missing);
@@ -332,21 +343,6 @@ class Encoder {
   void give_back() {
     segments_.reset();
     ids_.clear();
-  }
-
-  // The regular files of the output, by their names from folder_ on.
-  std::vector<std::string> output_files() const {
-    const fs::path output = fs::path(folder_) / name_;
-    if (fs::is_regular_file(output)) return {name_};
-    std::vector<std::string> files;
-    if (!fs::is_directory(output)) return files;
-    for (const auto& item : fs::recursive_directory_iterator(output)) {
-      if (item.is_regular_file()) {
-        files.push_back(item.path().lexically_relative(folder_).generic_string());
-      }
-    }
-    std::sort(files.begin(), files.end());
-    return files;
   }
 
   RawSource& source_;

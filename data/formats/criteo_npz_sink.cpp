@@ -54,7 +54,9 @@ class CriteoNpzSink : public RowSink {
         layout_(layout_of(schema, path_)),
         packer_(schema, layout_, path_),
         losses_(schema_losses(schema, read_back(schema))),
-        spill_(folder_of(path_), widths(layout_)) {}
+        spill_(folder_of(path_), widths(layout_)),
+        npz_(path_, options_.compress ? NpzWriter::Compression::kDeflate
+                                      : NpzWriter::Compression::kStored) {}
 
   const std::vector<std::string>& losses() const override { return losses_; }
 
@@ -69,21 +71,19 @@ class CriteoNpzSink : public RowSink {
     NpyHeader by_column = npy_header<double>({rows, tables});
     by_column.fortran_order = true;
 
-    NpzWriter& npz = npz_.emplace(path_, options_.compress ? NpzWriter::Compression::kDeflate
-                                                           : NpzWriter::Compression::kStored);
-    npz.add_values("X_cat", by_column,
-                   [&](int64_t first, std::span<std::byte> out) { give_ids(first, out); });
-    npz.add_values("X_int", npy_header<int32_t>({rows, dense}),
-                   [&](int64_t first, std::span<std::byte> out) { give(1, first, out); });
-    npz.add_values("y", npy_header<int32_t>({rows}),
-                   [&](int64_t first, std::span<std::byte> out) { give(0, first, out); });
-    npz.add("counts", counts, {tables});
-    npz.add("total_per_file", days, {std::ssize(days)});
-    npz.write(options_.progress);
+    npz_.add_values("X_cat", by_column,
+                    [&](int64_t first, std::span<std::byte> out) { give_ids(first, out); });
+    npz_.add_values("X_int", npy_header<int32_t>({rows, dense}),
+                    [&](int64_t first, std::span<std::byte> out) { give(1, first, out); });
+    npz_.add_values("y", npy_header<int32_t>({rows}),
+                    [&](int64_t first, std::span<std::byte> out) { give(0, first, out); });
+    npz_.add("counts", counts, {tables});
+    npz_.add("total_per_file", days, {std::ssize(days)});
+    npz_.write(options_.progress);
     for (std::string& loss : packer_.losses()) losses_.push_back(std::move(loss));
     write_day_counts(days);
-    if (!day_counts_) return {&npz.pending()};
-    return {&day_counts_->pending(), &npz.pending()};
+    if (!day_counts_) return {&npz_.pending()};
+    return {&day_counts_->pending(), &npz_.pending()};
   }
 
  private:
@@ -141,7 +141,8 @@ class CriteoNpzSink : public RowSink {
   std::vector<std::string> losses_;
   SegmentSpill spill_;
   std::vector<uint32_t> ids_;
-  std::optional<NpzWriter> npz_, day_counts_;
+  NpzWriter npz_;
+  std::optional<NpzWriter> day_counts_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "data/pending_file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,6 +65,24 @@ TEST_F(PendingFileTest, AnotherProcessHasAnotherName) {
   int status = -1;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
+}
+
+TEST_F(PendingFileTest, ReplacesNothingButFiles) {
+  const auto refusal = [&] { return error_text<DataError>([&] { PendingFile file(path("x")); }); };
+  const auto expected = [&](const std::string& got) {
+    return "[" + path("x") + "] cannot be replaced: got " + got +
+           ", expected a file or nothing there";
+  };
+  fs::create_directory(path("x"));
+  EXPECT_EQ(refusal(), expected("a folder"));
+  fs::remove(path("x"));
+  ASSERT_EQ(mkfifo(path("x").c_str(), 0666), 0);
+  EXPECT_EQ(refusal(), expected("a device or a pipe"));
+  EXPECT_EQ(error_text<DataError>([&] { PendingFile(path("x"), path("mine")); }),
+            expected("a device or a pipe"));
+  fs::remove(path("x"));
+  fs::create_symlink("/dev/null", path("x"));
+  EXPECT_EQ(refusal(), expected("a link (give the path that it leads to)"));
 }
 
 TEST_F(PendingFileTest, ErrorsNameTheFileAndTheReason) {

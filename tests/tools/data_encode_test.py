@@ -118,6 +118,12 @@ class Encode(MadeTest):
     def test_nothing_is_done_twice(self):
         self.encodes(self.train, self.out)
         self.assertIn("is up to date: nothing to do", self.encodes(self.train, self.out))
+        made = digest(self.folder, "out")
+        self.assertEqual(set(made), {"out", "out.vocabulary", "out_fea_count.npz"})
+        for name in made:  # any of them
+            (self.folder / name).unlink()
+            self.assertIn("wrote", self.encodes(self.train, self.out))
+            self.assertEqual(digest(self.folder, "out"), made)
         self.assertIn("wrote", self.encodes(self.train, self.out, "--min-frequency=2"))
 
     def assert_of_one(self, got, *wholes):
@@ -125,27 +131,6 @@ class Encode(MadeTest):
         pair = ("out", "out.vocabulary")
         if "out.vocabulary" in got:
             self.assertIn([got[name] for name in pair], [[whole[name] for name in pair] for whole in wholes])
-
-    def test_a_vocabulary_is_never_of_other_data(self):
-        """As if it were killed before each of the renames."""
-        other = self.folder / "other"
-        other.mkdir()
-        self.encodes("--convention=nvidia", self.train, other / "out")
-        self.encodes(self.train, self.out)
-        old, new = digest(other, "out"), digest(self.folder, "out")
-        for name in new:
-            folder = self.folder / f"killed_{name}"
-            shutil.copytree(other, folder)
-            (folder / name).rename(folder / "kept")
-            (folder / name / "in the way").mkdir(parents=True)
-            code, _, err = run("encode", TO, self.train, folder / "out")
-            self.assertEqual((code, err.count("\n")), (1, 1), err)
-            shutil.rmtree(folder / name)
-            (folder / "kept").rename(folder / name)
-            self.assert_of_one(digest(folder, "out"), old, new)
-            self.assertEqual((folder / "out.vocabulary").exists(), name == "out.vocabulary")
-            self.encodes(self.train, folder / "out")
-            self.assertEqual(digest(folder, "out"), new)
 
     def test_a_vocabulary_that_is_given_stays(self):
         vocabulary = self.folder / "out.vocabulary"
@@ -241,6 +226,9 @@ class Encode(MadeTest):
         for words, text in (
             ([], "[IN... OUT] is missing: got 0 paths"),
             ([self.train], "[IN... OUT] is missing: got 1 paths"),
+            ([self.train, ""], "[output] got ''"),
+            ([self.train, f"{self.folder}/"], "/', expected the name of a file or folder"),
+            ([self.train, self.train], "to read and to write, expected another OUT"),
             ([self.train, self.out, "--to=x"], "[format] got 'x', expected one of"),
             ([self.train, self.out, "--convention=x"], "[convention] got 'x', expected hotrow"),
             ([self.train, self.out, "--ids=x"], "[ids] got 'x', expected first, frequency or hash"),
@@ -265,6 +253,8 @@ class Encode(MadeTest):
         bad.write_text("".join(lines))
         torn = self.folder / "torn.vocabulary"
         self.encodes(self.train, self.out)
+        link = self.folder / "link"
+        link.symlink_to(self.out)
         torn.write_bytes((self.folder / "out.vocabulary").read_bytes()[:-5])
         for words, text in (
             ([self.folder / "none", self.out], "none]"),
@@ -272,6 +262,7 @@ class Encode(MadeTest):
             ([self.train, self.out, f"--vocabulary={torn}"], "torn.vocabulary] wrong length"),
             ([self.train, self.out, f"--vocabulary={self.folder}/none"], "none] cannot be read"),
             ([self.train, "/dev/null/out"], "cannot be made"),
+            ([self.train, link], "link] cannot be replaced: got a link"),
         ):
             code, out, err = run("encode", TO, *words)
             self.assertEqual((code, err.count("\n")), (1, 1), (words, err))

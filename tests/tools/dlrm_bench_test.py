@@ -253,7 +253,7 @@ class BadInput(unittest.TestCase):
             with tempfile.TemporaryDirectory() as folder:
                 code, out, err = run(*words, f"--json={folder}", *FAST)
                 self.assertEqual((code, out, err.count("\n")), (1, "", 1))
-                self.assertIn("cannot be written: got 'Is a directory', expected", err)
+                self.assertIn("cannot be replaced: got a folder, expected a file", err)
 
     def test_full_disk(self):
         """What stood there stays, and nothing else."""

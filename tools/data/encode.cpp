@@ -10,6 +10,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -95,6 +96,11 @@ std::string parse(EncodeOptions& options, int argc, const char* const* argv) {
   require(options.paths.size() >= 2,
           "[IN... OUT] is missing: got {} paths, expected what to read and what to write",
           options.paths.size());
+  for (const std::string& path : options.inputs()) {
+    std::error_code missing;
+    require(!std::filesystem::equivalent(path, options.output(), missing),
+            "[IN... OUT] got '{}' to read and to write, expected another OUT", path);
+  }
   require(options.source.schema_file.empty() || !flags.given("--max-ids-per-field"),
           "[--max-ids-per-field] does not go with --schema-file: got both, expected max_values in "
           "the schema");
