@@ -51,7 +51,7 @@ void linear_forward(Matrix, ConstMatrix, ConstMatrix, ConstVector, Activation, P
 }
 void activation_backward(float*, ConstMatrix, ConstMatrix, Activation, CudaStream) { refuse(); }
 void linear_backward(const LinearBackward&, GemmContext&, CudaStream) { refuse(); }
-size_t linear_workspace_bytes(int64_t, int64_t, int64_t, Precision) { refuse(); }
+size_t linear_workspace_bytes(int64_t, int64_t, int64_t, int64_t, Precision) { refuse(); }
 
 void loss_forward(float*, const float*, const float*, int64_t, const LossConfig&,
                   std::span<std::byte>, CudaStream) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "kernels/core/alignment.h"
 #include "kernels/core/check.h"
 #include "kernels/core/gemm.h"
 
@@ -30,6 +31,7 @@ class Planner {
 
   Plan run() {
     find_order();
+    find_columns();
     find_gradients();
     find_lifetimes();
     place();
@@ -54,6 +56,34 @@ class Planner {
     std::reverse(plan_.order.begin(), plan_.order.end());
     require(!plan_.order.empty(), "[plan] nothing to do: got results that no op makes");
     plan_.times = static_cast<int>(plan_.order.size()) * (training() ? 2 : 1);
+  }
+
+  // On a GPU a product wants rows of whole 16 bytes. All who read a padded var must know of it.
+  void find_columns() {
+    for (const Tape::VarInfo& info : tape_.vars()) plan_.columns.push_back(info.tensor.cols);
+    if (plan_.options.device == Device::kCpu) return;
+    for (int r : plan_.order) {
+      const Record& rec = record(r);
+      if (rec.op->pads_output && may_be_padded(rec.out[0]))
+        plan_.columns[at(rec.out[0])] = whole_row(tape_.tensor(rec.out[0]).cols);
+    }
+  }
+
+  bool may_be_padded(Var v) const {
+    const auto is_v = [&](Var other) { return other.index == v.index; };
+    return std::none_of(results_.begin(), results_.end(), is_v) &&
+           std::all_of(plan_.order.begin(), plan_.order.end(), [&](int r) {
+             const Record& rec = record(r);
+             const auto first = rec.in.begin() + (rec.op->takes_padding ? 1 : 0);
+             return std::none_of(first, rec.in.end(), is_v);
+           });
+  }
+
+  // As it lies in memory.
+  Tensor tensor(Var v) const {
+    Tensor tensor = tape_.tensor(v);
+    tensor.cols = plan_.columns[at(v)];
+    return tensor;
   }
 
   void find_gradients() {
@@ -111,13 +141,15 @@ class Planner {
 
   ScratchBytes scratch(const Record& rec) const {
     if (rec.op->scratch == nullptr) return {};
-    return rec.op->scratch(tape_.tensors(rec.in), rec.attributes, plan_.options.device);
+    std::vector<Tensor> in;
+    for (Var v : rec.in) in.push_back(tensor(v));
+    return rec.op->scratch(in, rec.attributes, plan_.options.device);
   }
 
   void use_forward(int r, int time) {
     const Record& rec = record(r);
     for (Var v : rec.in) read(v, time);
-    for (Var v : rec.out) plan_.values[at(v)] = {tape_.tensor(v).bytes(), time, time};
+    for (Var v : rec.out) plan_.values[at(v)] = {tensor(v).bytes(), time, time};
     const ScratchBytes bytes = scratch(rec);
     plan_.forward_scratch[static_cast<size_t>(r)] = {bytes.forward, time, time};
     plan_.workspace_bytes = std::max(plan_.workspace_bytes, bytes.workspace);
@@ -136,7 +168,7 @@ class Planner {
       if (!plan_.has_gradient[at(v)] || tape_.info(v).kind == Tape::Kind::kParameter) continue;
       // Later records come earlier in the backward pass: the last one seen here is the first
       // writer.
-      plan_.gradients[at(v)].bytes = gradient_bytes(tape_.tensor(v));
+      plan_.gradients[at(v)].bytes = gradient_bytes(tensor(v));
       plan_.gradients[at(v)].born = time;
     }
     plan_.backward_scratch[static_cast<size_t>(r)] = {scratch(rec).backward, time, time};

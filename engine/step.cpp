@@ -226,8 +226,9 @@ Matrix Context::matrix(const std::vector<std::byte*>& addresses, Var v) const {
   const Tensor& tensor = step_->tape_->tensor(v);
   require(tensor.dtype == DType::kFloat32, "[{}] got ids '{}', expected numbers", record_->op->name,
           step_->tape_->info(v).name);
-  return {reinterpret_cast<float*>(addresses[static_cast<size_t>(v.index)]),
-          {step_->live_rows(tensor), tensor.cols}};
+  const auto i = static_cast<size_t>(v.index);
+  return {reinterpret_cast<float*>(addresses[i]),
+          {step_->live_rows(tensor), step_->plan_.columns[i]}};
 }
 
 std::span<std::byte> Context::scratch() const {

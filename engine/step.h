@@ -97,7 +97,8 @@ class Step {
   mutable StepTimes times_;                        // value() waits
 };
 
-// What an op sees of a step: views of its record's values on the device, sized to the live rows.
+// What an op sees of a step: views of its record's values on the device, sized to the live rows,
+// and to the columns that the plan gives them.
 class Context {
  public:
   template <class T>

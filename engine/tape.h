@@ -79,6 +79,11 @@ struct Op {
   bool (*updates_tables)(const Attributes& attributes) = nullptr;
   // Gradients begin here: backward reads none of its output.
   bool is_loss = false;
+  // On a GPU the rows of its output may be longer, so that they are whole 16 bytes: what it does
+  // not use becomes 0.
+  bool pads_output = false;
+  // Its first input may have such rows, and the input's gradient with it.
+  bool takes_padding = false;
 };
 
 struct Record {

@@ -16,7 +16,9 @@
 // CUDA: matrices are aligned to 16 bytes. The products are those of kernels/core/gemm_cuda.h, with
 // its bits, and kFloat32 means what its GemmContext says; a layer of one output multiplies in fp32,
 // or rounds to bf16, by kernels of its own, without the library. Factors to be rounded are copied,
-// and so are x, w, dx and dw where K is no multiple of 4, with zeros behind each row. Bias and
+// and so are x, w, dx and dw where K is no multiple of 4, with zeros behind each row. x and dx are
+// not where both have whole_row(K) columns, of which those behind the K-th are 0 in x and
+// mean nothing in dx. Bias and
 // activation come after the product, in a pass over y: what the library can do of them on its way
 // promises neither to pass NaN on nor to take any bias. db sums every 8th row (of narrow layers
 // every 16th to 256th) in each of up to 64 parts of the batch, then those sums, then the parts; the
@@ -63,9 +65,10 @@ struct LinearBackward {
 };
 void linear_backward(const LinearBackward& args, CpuStream stream);
 
-// What both passes of a layer with K inputs and N outputs take of the workspace of `gemms`, at
-// least; some tens of MiB more serve the library best.
-size_t linear_workspace_bytes(int64_t B, int64_t K, int64_t N, Precision precision);
+// What both passes of a layer with K inputs, in x of so many columns, and N outputs take of the
+// workspace of `gemms`, at least; some tens of MiB more serve the library best.
+size_t linear_workspace_bytes(int64_t B, int64_t x_columns, int64_t K, int64_t N,
+                              Precision precision);
 void linear_backward(const LinearBackward& args, GemmContext& gemms, CudaStream stream);
 
 }  // namespace hotrow

@@ -174,7 +174,8 @@ struct LayerScratch {
   float* sums = nullptr;
   size_t bytes;
 
-  LayerScratch(const void* workspace, int64_t B, int64_t K, int64_t N, Precision precision) {
+  LayerScratch(const void* workspace, int64_t B, int64_t x_columns, int64_t K, int64_t N,
+               Precision precision) {
     Carver carver(workspace);
     const auto take = [&](int64_t numbers, int64_t size) {
       return carver.take<void>(static_cast<size_t>(numbers * size));
@@ -182,17 +183,17 @@ struct LayerScratch {
     const bool one = N == 1;
     sums = static_cast<float*>(
         take(std::max(num_parts(B) * N, one ? one_output_floats(B, K) : 0), sizeof(float)));
-    const bool bf16 = precision == Precision::kBfloat16, padded = K % 4 != 0;
-    if (!one && (bf16 || padded)) {
+    const bool bf16 = precision == Precision::kBfloat16;
+    const bool odd_x = x_columns % 4 != 0, odd_w = K % 4 != 0;
+    if (!one && (bf16 || odd_w)) {
       const int64_t size = bf16 ? sizeof(Bf16) : sizeof(float);
-      const int64_t stride = round_up(K, 16 / size), floats = round_up(K, 4);
-      x = take(std::max(B * stride * size, padded ? B * floats * int64_t{sizeof(float)} : 0), 1);
+      const int64_t stride = round_up(K, 16 / size), floats = whole_row(K);
+      const int64_t dx_bytes = odd_x ? B * floats * int64_t{sizeof(float)} : 0;
+      if (bf16 || odd_x) x = take(std::max(B * stride * size, dx_bytes), 1);
       w = take(N * stride, size);
       if (bf16) dz = take(B * round_up(N, 8), size);
-      if (padded) {
-        dx = static_cast<float*>(x);
-        dw = static_cast<float*>(take(N * floats, sizeof(float)));
-      }
+      if (odd_x) dx = static_cast<float*>(x);
+      if (odd_w) dw = static_cast<float*>(take(N * floats, sizeof(float)));
     }
     bytes = carver.scratch_bytes();
   }
@@ -203,12 +204,12 @@ class LayerProducts {
  public:
   LayerProducts(ConstMatrix x, ConstMatrix w, Precision precision, GemmContext& gemms,
                 CudaStream stream)
-      : scratch_(gemms.workspace().data(), x.rows(), x.cols(), w.rows(), precision),
+      : scratch_(gemms.workspace().data(), x.rows(), x.cols(), w.cols(), w.rows(), precision),
         bf16_(precision == Precision::kBfloat16),
         gemms_(gemms),
         stream_(stream) {
     const size_t got = gemms.workspace().size(),
-                 needed = linear_workspace_bytes(x.rows(), x.cols(), w.rows(), precision);
+                 needed = linear_workspace_bytes(x.rows(), x.cols(), w.cols(), w.rows(), precision);
     require(got >= needed, "[linear] workspace too small: got {} bytes, expected at least {}", got,
             needed);
   }
@@ -225,7 +226,7 @@ class LayerProducts {
   // c (+)= a b with k columns of a.
   void run(Matrix c, float* copy, CudaFactor a, CudaFactor b, int64_t k,
            bool accumulate = false) const {
-    const int64_t columns = copy == nullptr ? c.cols() : round_up(c.cols(), 4);
+    const int64_t columns = copy == nullptr ? c.cols() : whole_row(c.cols());
     gemms_.run({.m = c.rows(),
                 .n = columns,
                 .k = k,
@@ -262,7 +263,7 @@ void sum_down(float* sums, const float* in, int64_t rows, int64_t columns, int64
 
 void linear_forward(Matrix y, ConstMatrix x, ConstMatrix w, ConstVector bias, Activation activation,
                     Precision precision, GemmContext& gemms, CudaStream stream) {
-  check_linear_forward(y, x, w, bias);
+  check_linear_forward(y, x, w, bias, true);
   if (y.size() == 0) return;
   if (w.rows() == 1) return one_output_forward(y, x, w, bias, activation, precision, stream);
   const LayerProducts products(x, w, precision, gemms, stream);
@@ -285,12 +286,13 @@ void activation_backward(float* dz, ConstMatrix dy, ConstMatrix y, Activation ac
   }
 }
 
-size_t linear_workspace_bytes(int64_t B, int64_t K, int64_t N, Precision precision) {
-  return GemmContext::workspace_bytes(LayerScratch(nullptr, B, K, N, precision).bytes);
+size_t linear_workspace_bytes(int64_t B, int64_t x_columns, int64_t K, int64_t N,
+                              Precision precision) {
+  return GemmContext::workspace_bytes(LayerScratch(nullptr, B, x_columns, K, N, precision).bytes);
 }
 
 void linear_backward(const LinearBackward& a, GemmContext& gemms, CudaStream stream) {
-  check_linear_backward(a);
+  check_linear_backward(a, true);
   const int64_t B = a.x.rows(), N = a.w.rows();
   const LayerProducts products(a.x, a.w, a.precision, gemms, stream);
   const LayerScratch& scratch = products.scratch();

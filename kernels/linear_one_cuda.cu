@@ -31,14 +31,14 @@ __device__ float factor(float x, bool bf16) { return bf16 ? widen(round_factor(x
 // A warp has a row; its lanes take the vectors in turn, and their sums are folded.
 template <int kVec>
 __global__ void __launch_bounds__(kLinearThreads)
-    dot_rows(float* y, ConstMatrix x, const float* w, const float* bias, Activation activation,
-             bool bf16) {
-  const int64_t row = int64_t{blockIdx.x} * kWarps + warp_in_block(), columns = x.dims[1];
+    dot_rows(float* y, ConstMatrix x, const float* w, int64_t columns, const float* bias,
+             Activation activation, bool bf16) {
+  const int64_t row = int64_t{blockIdx.x} * kWarps + warp_in_block();
   if (row >= x.dims[0]) return;
   float sum = 0;
 #pragma unroll 4
   for (int64_t k = lane() * kVec; k < columns; k += kWarpSize * kVec) {
-    const Columns<kVec> a = load_read_only<kVec>(x.data + row * columns + k);
+    const Columns<kVec> a = load_read_only<kVec>(x.data + row * x.dims[1] + k);
     const Columns<kVec> b = load_read_only<kVec>(w + k);
 #pragma unroll
     for (int c = 0; c < kVec; ++c) sum = fmaf(factor(a.x[c], bf16), factor(b.x[c], bf16), sum);
@@ -53,6 +53,7 @@ template <int kVec>
 __global__ void __launch_bounds__(kLinearThreads)
     spread_rows(float* sums, LinearBackward a, MatrixCover cover, int64_t parts, bool bf16) {
   const int64_t part = blockIdx.x / cover.across, columns = cover.vectors * kVec;
+  const int64_t stride = kVec == 1 ? a.x.dims[1] : columns;  // whole vectors are whole rows
   const int64_t column = cover.vector() * kVec, end = cover.rows * (part + 1) / parts;
   const bool exists = cover.vector() < cover.vectors, wants_dx = a.dx.data != nullptr;
   Columns<kVec> sum{}, w{};
@@ -61,7 +62,7 @@ __global__ void __launch_bounds__(kLinearThreads)
 #pragma unroll 4
   for (; row < end; row += cover.height()) {
     const float dz = factor(__ldg(a.dz + row), bf16);
-    const int64_t at = row * columns + column;
+    const int64_t at = row * stride + column;
     const Columns<kVec> x = load_read_only<kVec>(a.x.data + at);
     Columns<kVec> v{};
     if (wants_dx && a.accumulate_dx) v = load_columns<kVec>(a.dx.data + at);
@@ -96,16 +97,16 @@ bool whole_vectors(int64_t columns, std::initializer_list<const float*> arrays) 
 
 void one_output_forward(Matrix y, ConstMatrix x, ConstMatrix w, ConstVector bias,
                         Activation activation, Precision precision, CudaStream stream) {
-  const bool wide = whole_vectors(x.cols(), {x.data, w.data});
+  const bool wide = whole_vectors(w.cols(), {x.data, w.data});
   launch("linear_forward", wide ? dot_rows<4> : dot_rows<1>,
-         {ceil_div(x.rows(), kWarps), kLinearThreads}, stream, y.data, x, w.data, bias.data,
-         activation, precision == Precision::kBfloat16);
+         {ceil_div(x.rows(), kWarps), kLinearThreads}, stream, y.data, x, w.data, w.cols(),
+         bias.data, activation, precision == Precision::kBfloat16);
 }
 
 int64_t one_output_floats(int64_t B, int64_t K) { return num_parts(B) * K; }
 
 void one_output_backward(const LinearBackward& a, float* sums, CudaStream stream) {
-  const int64_t B = a.x.rows(), K = a.x.cols(), parts = num_parts(B);
+  const int64_t B = a.x.rows(), K = a.w.cols(), parts = num_parts(B);
   const bool wide = whole_vectors(K, {a.x.data, a.w.data, a.dx.data, sums});
   const int vec = wide ? 4 : 1;
   const MatrixCover cover(B, K / vec);

@@ -1,13 +1,20 @@
 // The checks that all backends of kernels/linear.h make. They throw InvalidArgument.
 #pragma once
 
+#include "kernels/core/alignment.h"
 #include "kernels/core/check.h"
 #include "kernels/linear.h"
 
 namespace hotrow {
 
-inline void check_linear_forward(ConstMatrix y, ConstMatrix x, ConstMatrix w, ConstVector bias) {
-  require(y.rows() == x.rows() && y.cols() == w.rows() && x.cols() == w.cols(),
+// `padded`: the rows of x may be so.
+inline bool fits_inputs(ConstMatrix x, int64_t K, bool padded) {
+  return x.cols() == K || (padded && x.cols() == whole_row(K));
+}
+
+inline void check_linear_forward(ConstMatrix y, ConstMatrix x, ConstMatrix w, ConstVector bias,
+                                 bool padded = false) {
+  require(y.rows() == x.rows() && y.cols() == w.rows() && fits_inputs(x, w.cols(), padded),
           "[linear_forward] shapes do not fit: got x ({}, {}), w ({}, {}), y ({}, {}), expected x "
           "(B, K), w (N, K), y (B, N)",
           x.rows(), x.cols(), w.rows(), w.cols(), y.rows(), y.cols());
@@ -24,11 +31,11 @@ inline void check_activation_backward(ConstMatrix dy, ConstMatrix y, Activation 
           y.rows(), y.cols(), dy.rows(), dy.cols());
 }
 
-inline void check_linear_backward(const LinearBackward& a) {
+inline void check_linear_backward(const LinearBackward& a, bool padded = false) {
   const int64_t N = a.w.rows(), K = a.w.cols();
   const bool dx = a.dx.data == nullptr || a.dx.dims == a.x.dims;
   const bool db = a.db.data == nullptr || a.db.size() == N;
-  require(a.x.cols() == K && a.dw.dims == a.w.dims && dx && db,
+  require(fits_inputs(a.x, K, padded) && a.dw.dims == a.w.dims && dx && db,
           "[linear_backward] gradients do not fit: got dx ({}, {}), dw ({}, {}), db ({}), expected "
           "the shapes of x ({}, {}), w ({}, {}) and ({})",
           a.dx.rows(), a.dx.cols(), a.dw.rows(), a.dw.cols(), a.db.size(), a.x.rows(), a.x.cols(),

@@ -79,7 +79,8 @@ constexpr Op kDotInteraction{.name = "dot_interaction",
                              .forward = forward_dot,
                              .backward = backward_dot,
                              .saves = {.inputs = true},
-                             .add_lists = add_lists_dot};
+                             .add_lists = add_lists_dot,
+                             .pads_output = true};
 
 std::vector<Tensor> infer_concat(std::span<const Tensor> in, const Attributes&) {
   require(!in.empty(), "[concat] got no part, expected at least one");

@@ -87,7 +87,7 @@ ScratchBytes scratch(std::span<const Tensor> in, const Attributes& attributes, D
   if (!a.feeds_linear)
     bytes.backward = static_cast<size_t>(linear_dz_floats(batch, outputs)) * sizeof(float);
   if (device == Device::kCuda)
-    bytes.workspace = linear_workspace_bytes(batch, inputs, outputs, a.precision);
+    bytes.workspace = linear_workspace_bytes(batch, in[0].cols, inputs, outputs, a.precision);
   return bytes;
 }
 
@@ -96,7 +96,8 @@ constexpr Op kLinear{.name = "linear",
                      .forward = forward,
                      .backward = backward,
                      .saves = {.inputs = true, .outputs = true},
-                     .scratch = scratch};
+                     .scratch = scratch,
+                     .takes_padding = true};
 
 }  // namespace
 

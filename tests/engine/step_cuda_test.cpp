@@ -216,6 +216,48 @@ TEST(CudaStep, MovesWithItsMemory) {
   EXPECT_TRUE(same_bits(a.state(), b.state()));
 }
 
+// 5 features have 10 pairs: rows of 14 numbers, on a GPU with 2 more behind them, unless somebody
+// sees them who does not know.
+TEST(CudaStep, PadsTheRowsThatALayerReads) {
+  constexpr int64_t kDim = 4;
+  struct Dots : Rig {
+    Dots(Device where, bool shown) : Rig(kBatch, DType::kInt32, where) {
+      const Var x = input("x", 3);
+      std::vector<Var> parts;
+      for (const char* name : {"a", "b", "c", "d", "e"})
+        parts.push_back(layer(name, x, kDim, Activation::kRelu));
+      z = dot_interaction(tape, parts, kDim, false);
+      head(layer("top", z, 7, Activation::kRelu));
+      finish({}, kExact);
+      if (!shown) return;
+      step.emplace(tape, make_plan(tape, {result, prediction, z}, {.device = where}), kExact);
+      set_rows(kBatch);
+    }
+    int64_t columns() const { return step->plan().columns[static_cast<size_t>(z.index)]; }
+    std::vector<float> train() {
+      for (int64_t rows : {kBatch, int64_t{5}, kBatch, kBatch}) {
+        set_rows(rows, static_cast<uint32_t>(rows));
+        step->forward();
+        step->backward({.learning_rate = 0.1});
+      }
+      return state();
+    }
+    Var z;
+  };
+  Dots padded(Device::kCuda, false), shown(Device::kCuda, true), cpu(Device::kCpu, false);
+  EXPECT_EQ(padded.columns(), 16);
+  EXPECT_EQ(shown.columns(), 14);
+  EXPECT_EQ(cpu.columns(), 14);
+  const std::vector<float> state = padded.train();
+  EXPECT_TRUE(same_bits(state, shown.train()));
+  expect_near(state, cpu.train());
+
+  PlainDlrm other(kBatch, Device::kCuda);  // where a concatenation reads the pairs
+  other.finish();
+  for (size_t v = 0; v < other.tape.vars().size(); ++v)
+    EXPECT_EQ(other.step->plan().columns[v], other.tape.vars()[v].tensor.cols) << v;
+}
+
 TEST(CudaStep, NamesTheMemoryThatItTakes) {
   PlainDlrm rig(kBatch, Device::kCuda);
   rig.finish();

@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
 #include <vector>
 
+#include "kernels/core/alignment.h"
 #include "kernels/linear.h"
 #include "tests/reference/linear_ref.h"
 #include "tests/support/bounds.h"
@@ -51,6 +53,7 @@ struct DeviceLayer {
   size_t spare = 0;  // bytes of workspace beyond what a layer needs
   Precision precision = Precision::kFloat32;
   bool wants_dx = true, accumulate_dx = false, dx_is_dz = false;
+  bool whole_rows = false;  // of x and dx
   std::vector<float> x, w, bias, dy, dx_before;
   std::vector<float> y, dz, dx, dw, db;  // results
 
@@ -67,11 +70,26 @@ struct DeviceLayer {
     GemmContext gemms;
 
     explicit Context(const DeviceLayer& layer)
-        : workspace(linear_workspace_bytes(layer.B, layer.K, layer.N, layer.precision) +
-                    layer.spare),
+        : workspace(
+              linear_workspace_bytes(layer.B, layer.columns(), layer.K, layer.N, layer.precision) +
+              layer.spare),
           gemms({.workspace = {workspace.data(), workspace.size()},
                  .strict_fp32 = layer.strict_fp32}) {}
   };
+  int64_t columns() const { return whole_rows ? whole_row(K) : K; }
+  // The rows of x or dx as they lie on the device, and back.
+  std::vector<float> to_rows(const std::vector<float>& values, float behind) const {
+    std::vector<float> rows(static_cast<size_t>(B * columns()), behind);
+    for (int64_t b = 0; b < B; ++b)
+      std::copy_n(values.begin() + b * K, K, rows.begin() + b * columns());
+    return rows;
+  }
+  std::vector<float> from_rows(const std::vector<float>& rows) const {
+    std::vector<float> values(static_cast<size_t>(B * K));
+    for (int64_t b = 0; b < B; ++b)
+      std::copy_n(rows.begin() + b * columns(), K, values.begin() + b * K);
+    return values;
+  }
   const float* bias_or_null() const { return has_bias ? bias.data() : nullptr; }
   ConstMatrix mx() const { return {x.data(), {B, K}}; }
   ConstMatrix mw() const { return {w.data(), {N, K}}; }
@@ -80,30 +98,30 @@ struct DeviceLayer {
 
   void forward() {
     Context context(*this);
-    const DeviceVector<float> on_x(x), on_w(w), on_bias(bias);
+    const DeviceVector<float> on_x(to_rows(x, 0)), on_w(w), on_bias(bias);
     DeviceOutput out(B * N);
-    linear_forward({out.data(), {B, N}}, {on_x.data(), {B, K}}, {on_w.data(), {N, K}},
+    linear_forward({out.data(), {B, N}}, {on_x.data(), {B, columns()}}, {on_w.data(), {N, K}},
                    {has_bias ? on_bias.data() : nullptr, {N}}, activation, precision, context.gemms,
                    CudaStream{});
     y = out.get();
   }
   void backward() {
     Context context(*this);
-    const DeviceVector<float> on_x(x), on_w(w), on_y(y), on_dy(dy);
-    DeviceOutput to_dz(B * N), to_dx(dx_before), to_dw(N * K), to_db(N);
+    const DeviceVector<float> on_x(to_rows(x, 0)), on_w(w), on_y(y), on_dy(dy);
+    DeviceOutput to_dz(B * N), to_dx(to_rows(dx_before, 77)), to_dw(N * K), to_db(N);
     activation_backward(to_dz.data(), {on_dy.data(), {B, N}}, {on_y.data(), {B, N}}, activation,
                         CudaStream{});
-    linear_backward({.dx = {wants_dx ? to_dx.data() : nullptr, {B, K}},
+    linear_backward({.dx = {wants_dx ? to_dx.data() : nullptr, {B, columns()}},
                      .accumulate_dx = accumulate_dx,
                      .dx_is_dz = dx_is_dz,
                      .dw = {to_dw.data(), {N, K}},
                      .db = {has_bias ? to_db.data() : nullptr, {N}},
                      .dz = to_dz.data(),
-                     .x = {on_x.data(), {B, K}},
+                     .x = {on_x.data(), {B, columns()}},
                      .w = {on_w.data(), {N, K}},
                      .precision = precision},
                     context.gemms, CudaStream{});
-    dz = to_dz.get(), dx = to_dx.get(), dw = to_dw.get(), db = to_db.get();
+    dz = to_dz.get(), dx = from_rows(to_dx.get()), dw = to_dw.get(), db = to_db.get();
   }
   reference::LinearGradients want_backward() const {
     return reference::linear_backward(mdy(), my(), mx(), mw(), activation,

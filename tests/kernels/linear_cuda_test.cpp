@@ -310,6 +310,40 @@ TEST(LinearCuda, BitsDoNotDependOnTheOrderOfThreads) {
   }
 }
 
+// Neither x nor dx is copied then, and no bit changes, but where the library adds to dx: in one
+// rounding instead of two.
+TEST(LinearCuda, TakesRowsOfWhole16Bytes) {
+  for (Precision precision : {Precision::kFloat32, Precision::kBfloat16}) {
+    for (int64_t K : {13, 14, 15, 16}) {
+      for (int64_t N : {1, 6}) {
+        for (bool accumulate : {false, true}) {
+          Layer plain(33, K, N, Activation::kSigmoid);
+          plain.precision = precision;
+          plain.accumulate_dx = accumulate;
+          Layer whole = plain;
+          whole.whole_rows = true;
+          for (Layer* layer : {&plain, &whole}) {
+            layer->forward();
+            layer->backward();
+          }
+          SCOPED_TRACE(plain.name());
+          EXPECT_EQ(whole.y, plain.y);
+          EXPECT_EQ(whole.dw, plain.dw);
+          EXPECT_EQ(whole.db, plain.db);
+          for (size_t i = 0; i < plain.dx.size(); ++i) {
+            const float bound = accumulate ? 1e-6f * (1 + std::abs(plain.dx[i])) : 0.0f;
+            EXPECT_TRUE(std::abs(whole.dx[i] - plain.dx[i]) <= bound) << i;
+          }
+        }
+      }
+    }
+  }
+  const auto bytes = [](int64_t columns) {
+    return linear_workspace_bytes(1000, columns, 367, 2, Precision::kFloat32);
+  };
+  EXPECT_GE(bytes(367) - bytes(368), size_t{1000 * 368 * 4}) << "room for a copy of x";
+}
+
 TEST(LinearCuda, RejectsShapesThatDoNotFit) {
   GemmContext without({.workspace = {}});
   const Matrix x{nullptr, {4, 3}}, w{nullptr, {2, 3}};
@@ -323,6 +357,9 @@ TEST(LinearCuda, RejectsShapesThatDoNotFit) {
   EXPECT_EQ(forward({nullptr, {3, 2}}, x, w),
             "[linear_forward] shapes do not fit: got x (4, 3), w (2, 3), y (3, 2), expected x (B, "
             "K), w (N, K), y (B, N)");
+  for (int64_t columns : {2, 5, 8})  // 4 would be whole rows
+    EXPECT_TRUE(forward({nullptr, {4, 2}}, {nullptr, {4, columns}}, w)
+                    .starts_with("[linear_forward] shapes do not fit: got x (4, "));
   const auto backward = [&](const LinearBackward& args) {
     return test::error_text([&] { linear_backward(args, without, CudaStream{}); });
   };
@@ -339,14 +376,14 @@ TEST(LinearCuda, RejectsShapesThatDoNotFit) {
   args.x = x;
   const std::string too_small =
       fmt::format("[linear] workspace too small: got 0 bytes, expected at least {}",
-                  linear_workspace_bytes(4, 3, 2, Precision::kFloat32));
+                  linear_workspace_bytes(4, 3, 3, 2, Precision::kFloat32));
   EXPECT_EQ(forward({nullptr, {4, 2}}, x, w), too_small);
   EXPECT_EQ(backward(args), too_small);
 }
 
 TEST(LinearCuda, RejectsMatricesThatAreNotAligned) {
   DeviceVector<float> memory(100);
-  DeviceVector<std::byte> workspace(linear_workspace_bytes(4, 4, 2, Precision::kFloat32));
+  DeviceVector<std::byte> workspace(linear_workspace_bytes(4, 4, 4, 2, Precision::kFloat32));
   GemmContext gemms({.workspace = {workspace.data(), workspace.size()}});
   const ConstMatrix odd{memory.data() + 1, {4, 4}}, w{memory.data() + 20, {2, 4}};
   const std::string error = test::error_text([&] {

@@ -47,6 +47,16 @@ def test_losses_of_the_cpu():
     near(("--dtype=bf16",), 1e-3, "--use-gpu")
 
 
+def test_no_limit_on_tables_features_and_columns():
+    few = ("--data-size=24", "--mini-batch-size=3", "--num-indices-per-lookup=3")
+    hundred = "-".join(str(1 + 7 * t % 29) for t in range(100))
+    for sizes in ((f"--arch-embedding-size={hundred}", "--arch-mlp-bot=5-8"),
+                  (f"--arch-embedding-size={hundred[:hundred.index('-29-')]}", "--arch-mlp-bot=5-8"),
+                  ("--arch-sparse-feature-size=512", "--arch-mlp-bot=5-512"),
+                  ("--arch-sparse-feature-size=600", "--arch-mlp-bot=5-600", "--arch-interaction-op=cat")):
+        near((*few, *sizes), 1e-5, *EXACT)
+
+
 def test_same_bits_from_run_to_run():
     flags = (*SMALL, "--use-gpu", "--debug-mode", "--print-precision=9", "--test-freq=3")
     outputs = [trains(*flags, f"--num-threads={n}") for n in (1, 3)]
@@ -72,7 +82,7 @@ def test_memory():
     with open(path("memory.json")) as f:
         memory = next(e for e in map(json.loads, f) if e["event"] == "memory")["bytes"]
     check(memory.get("embedding tables") == 153 * 8 * 4, f"memory of tables: {memory}")
-    check(memory.get("training: workspace of matrix products", 0) > 1000, f"memory of the workspace: {memory}")
+    check(memory.get("training: workspace of matrix products", 0) > 0, f"memory of the workspace: {memory}")
     refused(WORLD, ("[device] out of memory on cuda:0: got ", "for the rows of table emb_l.0.weight"), *EXACT,
             "--arch-embedding-size=2000000000", "--arch-sparse-feature-size=512", "--arch-mlp-bot=4-512")
 

@@ -88,7 +88,7 @@ void dispatch_layer(const Suite& suite, GpuStep* gpu, const Body& body) {
 
 std::unique_ptr<GpuStep> make_gpu(const Suite& suite, const Layer& l) {
   const bool cpu = suite.stream.device() == Device::kCpu;
-  return make_gpu(suite, cpu ? 0 : linear_workspace_bytes(l.B, l.K, l.N, l.precision));
+  return make_gpu(suite, cpu ? 0 : linear_workspace_bytes(l.B, l.K, l.K, l.N, l.precision));
 }
 
 void time_linear_forward(benchmark::State& state, const Suite& suite, Layer l) {
