@@ -173,6 +173,22 @@ bool Report::test_finished(const Metrics& metrics) {
   return best;
 }
 
+void Report::inference_started() {
+  print(kLatencyHead);
+  start_ = config_.now();
+}
+
+void Report::inference(const InferenceLatency& l) {
+  print(latency_line(l));
+  log({{"event", "inference_benchmark"},
+       {"batch", l.batch},
+       {"calls", l.calls},
+       {"mean_ms", 1000 * l.mean},
+       {"p50_ms", 1000 * l.p50},
+       {"p99_ms", 1000 * l.p99},
+       {"samples_per_second", l.samples_per_second}});
+}
+
 void Report::finished(const PhaseSeconds& seconds, bool interrupted) {
   const double total = config_.now() - start_;
   print(summary(seconds, total, interrupted));

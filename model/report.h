@@ -9,6 +9,7 @@
 //   config, preparing (any number of times), memory, started,
 //   for each iteration: step, then train_line where --print-freq or a test asks for it,
 //     for each test pass: test_started, test_finished,
+//   or inference_started, then inference for each batch size,
 //   finished (once, also after Ctrl-C).
 #pragma once
 
@@ -59,6 +60,13 @@ struct Position {
   int64_t iteration = 0, iterations = kUnknownCount, epoch = 0;
 };
 
+// What timing batches of one size gave; times in seconds.
+struct InferenceLatency {
+  int64_t batch = 0, calls = 0;
+  double mean = 0, p50 = 0, p99 = 0;
+  double samples_per_second = 0;
+};
+
 class Report {
  public:
   using Settings = std::span<const std::pair<std::string, std::string>>;
@@ -94,6 +102,9 @@ class Report {
   // " accuracy 53.125 %, best 53.125 %", then a line of ours with AUC and the rest. True if this
   // pass has the best accuracy so far (the first one always has).
   bool test_finished(const Metrics& metrics);
+  // The head of a table of latencies, and its lines.
+  void inference_started();
+  void inference(const InferenceLatency& latency);
   double best_accuracy() const { return best_accuracy_.value_or(0); }
   // Best AUC so far; absent before the first pass that has one.
   std::optional<double> best_auc() const { return best_auc_; }

@@ -73,6 +73,12 @@ std::string metrics_line(const Metrics& m) {
       with_commas(m.samples));
 }
 
+std::string latency_line(const InferenceLatency& l) {
+  return fmt::format("  {:>10}  {:>10.4f}  {:>10.4f}  {:>10.4f}  {:>14}  {:>7}",
+                     with_commas(l.batch), 1000 * l.mean, 1000 * l.p50, 1000 * l.p99,
+                     with_commas(std::llround(l.samples_per_second)), with_commas(l.calls));
+}
+
 std::string memory_table(std::span<const MemoryUse> items) {
   std::string text = "\nmemory by purpose:";
   const bool gpu =

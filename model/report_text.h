@@ -39,6 +39,12 @@ inline constexpr std::string_view kConstantScores =
     "single "
     "samples (a learning rate out of scale?)";
 
+// A table of latencies in milliseconds.
+inline constexpr std::string_view kLatencyHead =
+    "Benchmarking inference\n  batch size     mean ms      p50 ms      p99 ms       samples/s    "
+    "calls";
+std::string latency_line(const InferenceLatency& l);
+
 // Purposes, bytes and their sum, a line each, after a blank line; no newline at the end. Memory of
 // a GPU and of the host apart, with a sum each.
 std::string memory_table(std::span<const MemoryUse> items);

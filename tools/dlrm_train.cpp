@@ -1,11 +1,14 @@
 // Trains a DLRM from the command line; see README.md.
 #include <atomic>
+#include <chrono>
 #include <cstdio>
+#include <vector>
 
 #include "engine/topology.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 #include "kernels/core/precision.h"
+#include "model/inference_benchmark.h"
 #include "model/trainer.h"
 #include "tools/cli/debug_output.h"
 #include "tools/cli/flag_set.h"
@@ -141,6 +144,25 @@ void print_device(const TrainOptions& options, const PrintLine& print) {
   }
 }
 
+void print_memory(const Dlrm& model, const std::vector<MemoryUse>& steps, const Readers& readers,
+                  Report& report) {
+  std::vector<MemoryUse> memory = model.memory();
+  memory.insert(memory.end(), steps.begin(), steps.end());
+  memory.push_back({"batches read ahead, at most", static_cast<size_t>(max_bytes(readers))});
+  report.memory(memory);
+}
+
+void benchmark(const TrainOptions& options, Dlrm& model, const TrainerConfig& config,
+               const Readers& readers, Report& report, const std::atomic<bool>& stop) {
+  InferenceBenchmark timed(model, *readers.test, options.training.inference_batch_sizes,
+                           config.plan, config.step);
+  print_memory(model, timed.memory(), readers, report);
+  const auto start = std::chrono::steady_clock::now();
+  timed.run(report, stop);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  report.finished({.test = seconds.count()}, stop);
+}
+
 void run(const TrainOptions& options, const std::atomic<bool>& stop) {
   start_threads(options.training);
   Report report(report_config(options));
@@ -167,12 +189,10 @@ void run(const TrainOptions& options, const std::atomic<bool>& stop) {
     print_parameters("initial", model, options.output.print_precision, print);
 
   read_ahead(readers, options);
-  const MemoryUse ahead{"batches read ahead, at most", static_cast<size_t>(max_bytes(readers))};
+  if (!options.training.inference_batch_sizes.empty())
+    return benchmark(options, model, config, readers, report, stop);
   Trainer trainer(model, config, *readers.train, readers.test.get(), report, stop);
-  std::vector<MemoryUse> memory = model.memory();
-  for (const MemoryUse& use : trainer.memory()) memory.push_back(use);
-  memory.push_back(ahead);
-  report.memory(memory);
+  print_memory(model, trainer.memory(), readers, report);
   if (options.training.inference_only) {
     report.started();
     trainer.test(std::nullopt);

@@ -68,6 +68,7 @@ TEST(Flags, HaveTheNamesAndDefaultsOfTheReference) {
       {"sync-dense-params", "True"},
       {"optimizer", "sgd"},
       {"inference-only", "False"},
+      {"inference-benchmark-batch-sizes", ""},
       {"print-freq", "1"},
       {"test-freq", "-1"},
       {"test-mini-batch-size", "1"},  // -1 stands for that of training

@@ -9,6 +9,7 @@
 
 #include "kernels/core/parallel.h"
 #include "kernels/core/table_rows.h"
+#include "model/quantile.h"
 #include "tools/bench/cost.h"
 #include "tools/bench/onednn_gemm.h"
 #include "tools/bench/suite.h"
@@ -29,14 +30,6 @@ std::vector<double> time_steps(Workload& workload, int warmup, int iters) {
   }
   workload.wait();
   return ms;
-}
-
-// Linear between the neighbours.
-double quantile(const std::vector<double>& sorted, double q) {
-  const double at = q * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<size_t>(at);
-  const size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
 double rounded(double value, int digits) {

@@ -227,6 +227,14 @@ void add_training_flags(FlagSet& flags, TrainingOptions& t) {
   flags.boolean("--use-gpu", t.use_gpu, "Train on the first GPU of CUDA_VISIBLE_DEVICES");
   flags.boolean("--strict-fp32", t.strict_fp32, "Multiply in fp32 on a GPU, not in TF32");
   flags.boolean("--inference-only", t.inference_only, "Test, do not train");
+  flags.add({"--inference-benchmark-batch-sizes", "N,N,...",
+             "... but time batches of these sizes instead: latency and samples a second",
+             [&t](const std::string& text) {
+               t.inference_batch_sizes =
+                   parse_list("--inference-benchmark-batch-sizes", text, kMaxBatch);
+             },
+             [&t] { return fmt::format("{}", fmt::join(t.inference_batch_sizes, ",")); }});
+  flags.also("--inference-benchmark-batch-sizes", "--inference_benchmark_batch_sizes");
   flags.integer("--test-freq", t.test_freq, {.min = -1}, "Iterations between tests; -1: no tests");
   flags.integer("--test-mini-batch-size", t.test_mini_batch_size,
                 {.min = 1, .max = kMaxBatch, .unset = -1}, "-1: as in training");

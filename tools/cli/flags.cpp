@@ -222,6 +222,13 @@ void check_gpu(const TrainingOptions& t, const ModelOptions& m) {
           "[--strict-fp32] does not go with --dtype=bf16: got both, expected one of them");
 }
 
+void check_inference(const TrainingOptions& t) {
+  require(
+      t.inference_only || t.inference_batch_sizes.empty(),
+      "[--inference-benchmark-batch-sizes] does not go alone: got no --inference-only, expected "
+      "both");
+}
+
 // Where a flag stands for "as another one".
 void resolve(TrainingOptions& t, DataOptions& d) {
   if (t.test_mini_batch_size < 0) t.test_mini_batch_size = t.mini_batch_size;
@@ -256,6 +263,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   check_log(options.output, options.data);
   check_update(options.training);
   check_gpu(options.training, options.model);
+  check_inference(options.training);
   resolve(options.training, options.data);
   options.settings = flags.settings();
   return options;

@@ -105,20 +105,21 @@ struct DataOptions {
 struct TrainingOptions {
   enum class Optimizer { kSgd, kAdagrad, kRwsAdagrad, kAdam };
 
-  int64_t mini_batch_size = 1;            // --mini-batch-size
-  int64_t accumulate = 1;                 // --mlperf-grad-accum-iter
-  int64_t epochs = 1;                     // --nepochs
-  Optimizer optimizer = Optimizer::kSgd;  // --optimizer
-  double learning_rate = 0.01;            // --learning-rate
-  int64_t lr_warmup_steps = 0;            // --lr-num-warmup-steps
-  int64_t lr_decay_start_step = 0;        // --lr-decay-start-step
-  int64_t lr_decay_steps = 0;             // --lr-num-decay-steps
-  uint32_t seed = 123;                    // --numpy-rand-seed
-  bool inference_only = false;            // --inference-only
-  int64_t test_freq = -1;                 // --test-freq, <= 0: never
-  int64_t test_mini_batch_size = 1;       // --test-mini-batch-size; unset: that of training
-  double accuracy_threshold = 0;          // --mlperf-acc-threshold in [0, 1], 0: off
-  double auc_threshold = 0;               // --mlperf-auc-threshold in [0, 1], 0: off
+  int64_t mini_batch_size = 1;                 // --mini-batch-size
+  int64_t accumulate = 1;                      // --mlperf-grad-accum-iter
+  int64_t epochs = 1;                          // --nepochs
+  Optimizer optimizer = Optimizer::kSgd;       // --optimizer
+  double learning_rate = 0.01;                 // --learning-rate
+  int64_t lr_warmup_steps = 0;                 // --lr-num-warmup-steps
+  int64_t lr_decay_start_step = 0;             // --lr-decay-start-step
+  int64_t lr_decay_steps = 0;                  // --lr-num-decay-steps
+  uint32_t seed = 123;                         // --numpy-rand-seed
+  bool inference_only = false;                 // --inference-only
+  std::vector<int64_t> inference_batch_sizes;  // --inference-benchmark-batch-sizes; empty: a test
+  int64_t test_freq = -1;                      // --test-freq, <= 0: never
+  int64_t test_mini_batch_size = 1;            // --test-mini-batch-size; unset: that of training
+  double accuracy_threshold = 0;               // --mlperf-acc-threshold in [0, 1], 0: off
+  double auc_threshold = 0;                    // --mlperf-auc-threshold in [0, 1], 0: off
   int num_threads = 1;       // --num-threads; unset: the physical cores that we may use
   bool pin_threads = false;  // --pin-threads
   bool use_gpu = false;      // --use-gpu

@@ -23,13 +23,13 @@ Parsed parse_number(std::string_view text, T& out) {
   return error == std::errc() ? Parsed::kOk : Parsed::kForeign;
 }
 
-std::vector<std::string_view> split_at_dashes(std::string_view text) {
+std::vector<std::string_view> split_at(char separator, std::string_view text) {
   std::vector<std::string_view> parts;
   for (;;) {
-    const size_t dash = text.find('-');
-    parts.push_back(text.substr(0, dash));
-    if (dash == std::string_view::npos) return parts;
-    text.remove_prefix(dash + 1);
+    const size_t at = text.find(separator);
+    parts.push_back(text.substr(0, at));
+    if (at == std::string_view::npos) return parts;
+    text.remove_prefix(at + 1);
   }
 }
 
@@ -68,6 +68,22 @@ T parse_within(std::string_view flag, std::string_view text, const Range& range,
   return value;
 }
 
+std::vector<int64_t> parse_separated(std::string_view flag, std::string_view text, int64_t max,
+                                     char separator, std::string_view word) {
+  std::vector<int64_t> sizes;
+  for (std::string_view part : split_at(separator, text)) {
+    int64_t size = 0;
+    const bool good = parse_number(part, size) == Parsed::kOk && size >= 1 && size <= max;
+    require(
+        good,
+        "[{}] is not a list of sizes: got '{}' as part {} of '{}', expected integers from 1 to {} "
+        "with one {} between them, as in 4{}3{}2",
+        flag, part, sizes.size() + 1, text, max, word, separator, separator);
+    sizes.push_back(size);
+  }
+  return sizes;
+}
+
 }  // namespace
 
 int64_t parse_integer(std::string_view flag, std::string_view text, const IntRange& range) {
@@ -90,26 +106,20 @@ bool parse_bool(std::string_view flag, std::string_view text) {
 
 std::vector<int64_t> parse_sizes(std::string_view flag, std::string_view text, int64_t max,
                                  int64_t min_count) {
-  std::vector<int64_t> sizes;
-  for (std::string_view part : split_at_dashes(text)) {
-    int64_t size = 0;
-    const bool good = parse_number(part, size) == Parsed::kOk && size >= 1 && size <= max;
-    require(
-        good,
-        "[{}] is not a list of sizes: got '{}' as part {} of '{}', expected integers from 1 to {} "
-        "with one dash between them, as in 4-3-2",
-        flag, part, sizes.size() + 1, text, max);
-    sizes.push_back(size);
-  }
+  std::vector<int64_t> sizes = parse_separated(flag, text, max, '-', "dash");
   require(std::ssize(sizes) >= min_count,
           "[{}] has too few sizes: got '{}', expected at least {} of them, as in 4-3-2", flag, text,
           min_count);
   return sizes;
 }
 
+std::vector<int64_t> parse_list(std::string_view flag, std::string_view text, int64_t max) {
+  return parse_separated(flag, text, max, ',', "comma");
+}
+
 std::vector<double> parse_reals(std::string_view flag, std::string_view text, int64_t count) {
   std::vector<double> numbers;
-  for (std::string_view part : split_at_dashes(text)) {
+  for (std::string_view part : split_at('-', text)) {
     double number = 0;
     const bool good = parse_number(part, number) == Parsed::kOk && std::isfinite(number);
     require(

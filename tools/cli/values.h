@@ -38,6 +38,8 @@ bool parse_bool(std::string_view flag, std::string_view text);
 // "4-3-2": sizes in [1, max], at least `min_count` of them.
 std::vector<int64_t> parse_sizes(std::string_view flag, std::string_view text, int64_t max,
                                  int64_t min_count);
+// "1,64,4096": at least one integer in [1, max].
+std::vector<int64_t> parse_list(std::string_view flag, std::string_view text, int64_t max);
 // "1.0-2.5": exactly `count` finite numbers of at least 0.
 std::vector<double> parse_reals(std::string_view flag, std::string_view text, int64_t count);
 
