@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "engine/profile_range.h"
 #include "kernels/core/check.h"
 #include "kernels/sparse_route.h"
 
@@ -142,12 +143,15 @@ void Step::poison(int time) {
 void Step::queue_forward() {
   for (size_t i = 0; i < plan_.order.size(); ++i) {
     const int r = plan_.order[i];
-    tape_->records()[static_cast<size_t>(r)].op->forward(Context(*this, r, nullptr));
+    const Op& op = *tape_->records()[static_cast<size_t>(r)].op;
+    const ProfileRange range(op.name);
+    op.forward(Context(*this, r, nullptr));
     if (options_.poison) poison(plan_.forward_time(static_cast<int>(i)));
   }
 }
 
 void Step::forward() {
+  const ProfileRange range("forward");
   Laps laps;
   kept_.upload(0, plan_.input_bytes, *stream_);
   inputs_taken_ = stream_->mark();
@@ -167,10 +171,12 @@ void Step::queue_backward(const UpdateRule& rule) {
     const int r = plan_.order[i];
     const Record& record = tape_->records()[static_cast<size_t>(r)];
     if (!plan_.runs_backward[static_cast<size_t>(r)]) continue;
+    const ProfileRange range(record.op->name);
     record.op->backward(Context(*this, r, &rule));
     laps.add_to(updates_tables(record) ? times_.update : times_.backward);
     if (options_.poison) poison(plan_.backward_time(static_cast<int>(i)));
   }
+  const ProfileRange range("dense_update");
   dispatch(*stream_, [&](auto stream) {
     if constexpr (std::is_same_v<decltype(stream), CudaStream>) {
       tape_->parameters().update(rule.kind, gpu_->constants(), stream);
@@ -184,6 +190,7 @@ void Step::queue_backward(const UpdateRule& rule) {
 void Step::backward(const UpdateRule& rule) {
   require(plan_.options.mode == Mode::kTrain,
           "[step] backward: got a plan for serving, expected one for training");
+  const ProfileRange range("backward");
   if (gpu_ != nullptr) gpu_->set_rule(rule, *stream_);
   if (gpu_ != nullptr && replays()) {
     gpu_->backward().queue(*stream_, [&] { queue_backward(rule); });
@@ -198,6 +205,7 @@ ConstMatrix Step::value(Var v) const {
           "[step] '{}' is not kept: expected numbers that are a result of the plan",
           tape_->info(v).name);
   if (gpu_ != nullptr) {
+    const ProfileRange range("wait for results");
     Laps laps;
     stream_->wait_for(results_there_);
     laps.add_to(times_.forward);

@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "engine/profile_range.h"
 #include "kernels/core/check.h"
 #include "kernels/core/parallel.h"
 
@@ -139,6 +140,7 @@ void DlrmStep::require_good_ids(std::span<const Batch> group, size_t t) const {
 }
 
 void DlrmStep::feed(std::span<const Batch> group) {
+  const ProfileRange range("feed");
   check_group(group);
   step_.set_rows(count_rows(group));
   fed_ = group.size();

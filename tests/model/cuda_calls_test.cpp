@@ -1,6 +1,7 @@
 // What a step asks of CUDA once it runs: nothing is allocated, and full batches are graphs.
 #include <gtest/gtest.h>
 
+#include <string>
 #include <vector>
 
 #include "model/dlrm_step.h"
@@ -60,6 +61,24 @@ TEST(CudaCalls, FullBatchesAreTwoGraphsFromTheThirdOn) {
     EXPECT_EQ(of_short.launches, first.launches);
     EXPECT_EQ(of_short.graphs, 0);
   }
+}
+
+// What a profiler shows of a step: queued call by call, recorded and replayed.
+TEST(CudaCalls, RangesNameThePartsOfAStep) {
+  Training training(small_config(), {});
+  cuda_on_host::take_ranges();
+  const std::string forward =
+      "linear()linear()embedding_bag()dot_interaction()linear()linear()loss()";
+  const std::string backward =
+      "loss()linear()linear()dot_interaction()embedding_bag()linear()linear()dense_update()";
+  const std::string queued =
+      "feed()forward(" + forward + ")wait for results()backward(" + backward + ")";
+  for (int i = 0; i < 2; ++i) {
+    training.step(kBatch);
+    EXPECT_EQ(cuda_on_host::take_ranges(), queued) << i;
+  }
+  training.step(kBatch);
+  EXPECT_EQ(cuda_on_host::take_ranges(), "feed()forward()wait for results()backward()");
 }
 
 TEST(CudaCalls, NoGraphWhereItIsSwitchedOffOrAnOpCountsIds) {

@@ -33,6 +33,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace hotrow::cuda_on_host {
 
@@ -47,5 +48,9 @@ struct RuntimeCalls {
   int64_t graphs = 0;       // launched
 };
 RuntimeCalls runtime_calls();
+
+// Ranges for a profiler since the last call; the first call begins to keep them. "a(b()c())": b,
+// then c, inside of a.
+std::string take_ranges();
 
 }  // namespace hotrow::cuda_on_host
