@@ -44,6 +44,8 @@ void interaction_backward(std::span<const FeatureGrad>, ConstMatrix, std::span<c
 struct GemmContext::Library {};
 GemmContext::GemmContext(const Options& options) : options_(options) { refuse(); }
 GemmContext::~GemmContext() = default;
+size_t GemmContext::workspace_bytes(size_t) { refuse(); }
+void GemmContext::run(const CudaGemm&, CudaStream) { refuse(); }
 
 void linear_forward(Matrix, ConstMatrix, ConstMatrix, ConstVector, Activation, Precision,
                     GemmContext&, CudaStream) {
