@@ -4,10 +4,9 @@
 
 namespace hotrow {
 
-std::string quoted_excerpt(std::string_view bytes) {
-  constexpr size_t kMaxExcerpt = 32;
+std::string quoted_excerpt(std::string_view bytes, size_t most) {
   std::string text = "'";
-  for (char c : bytes.substr(0, kMaxExcerpt)) {
+  for (char c : bytes.substr(0, most)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x20 && byte < 0x7f) {
       text += c;
@@ -15,7 +14,7 @@ std::string quoted_excerpt(std::string_view bytes) {
       text += fmt::format("\\x{:02x}", byte);
     }
   }
-  text += bytes.size() > kMaxExcerpt ? "'..." : "'";
+  text += bytes.size() > most ? "'..." : "'";
   return text;
 }
 

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdio>
 
+#include "data/excerpt.h"
 #include "data/npy.h"
 #include "kernels/core/check.h"
 
@@ -31,6 +32,8 @@ constexpr std::array<TypeRow, 12> kTypes = {{
     {NpyType::kFloat32, "float32", "<f4", 4},
     {NpyType::kFloat64, "float64", "<f8", 8},
 }};
+
+constexpr size_t kShownHeader = 200;
 
 // Scans the header's dictionary: three keys in any order, each once.
 class HeaderScanner {
@@ -74,9 +77,9 @@ class HeaderScanner {
  private:
   [[noreturn]] void fail(std::string_view found) const {
     throw DataError(
-        fmt::format("[{}] bad .npy header: got {} in \"{}\", expected a dictionary with "
-                    "descr, fortran_order and shape",
-                    source_, found, text_.substr(0, 200)));
+        fmt::format("[{}] bad .npy header: got {} in {}, expected a dictionary with descr, "
+                    "fortran_order and shape",
+                    source_, found, quoted_excerpt(text_, kShownHeader)));
   }
 
   void skip_spaces() {
@@ -158,9 +161,9 @@ class HeaderScanner {
     const bool is_text = std::sscanf(copy.c_str(), "<U%9d%n", &length, &used) == 1 &&
                          used == static_cast<int>(copy.size()) && length >= 0;
     require<DataError>(is_text,
-                       "[{}] values of an unsupported type: got '{}', expected little-endian bool, "
+                       "[{}] values of an unsupported type: got {}, expected little-endian bool, "
                        "integers, f2, f4, f8 or text",
-                       source_, descr);
+                       source_, quoted_excerpt(descr));
     header.type = NpyType::kText;
     header.item_bytes = 4 * int64_t{length};
   }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "data/excerpt.h"
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -62,6 +63,17 @@ std::vector<int64_t> read_list(ColumnFacts& facts, const NpzReader& npz, std::st
   return values;
 }
 
+// A number from 0 to `high`; nothing without such an array.
+std::optional<int64_t> read_number(const NpzReader& npz, std::string_view name,
+                                   std::string_view what, int64_t high) {
+  if (!npz.contains(name)) return std::nullopt;
+  const std::vector<int64_t> found = npz.read(name).cast<int64_t>();
+  require<DataError>(found.size() == 1 && found[0] >= 0 && found[0] <= high,
+                     "[{}] {}: got {}, expected one number from 0 to {}", npz.open(name).source(),
+                     what, fmt::join(found, " "), high);
+  return found[0];
+}
+
 ColumnFacts read_facts(const std::string& path) {
   ColumnFacts facts;
   facts.path = path;
@@ -71,19 +83,13 @@ ColumnFacts read_facts(const std::string& path) {
   const std::vector<int64_t> variable = read_list(facts, npz, "variable", 0, 1);
   facts.variable.assign(variable.begin(), variable.end());
   facts.key_begin = read_list(facts, npz, "key_begin", 0, kMaxKey);
-  if (npz.contains("num_dense")) {
-    const std::vector<int64_t> found = npz.read("num_dense").cast<int64_t>();
-    require<DataError>(found.size() == 1 && found[0] >= 0 && found[0] <= kMaxDense,
-                       "[{}: array 'num_dense'] numerical columns: got {}, expected one number "
-                       "from 0 to {}",
-                       facts.path, fmt::join(found, " "), kMaxDense);
-    facts.num_dense = found[0];
-  }
+  facts.num_dense = read_number(npz, "num_dense", "numerical columns", kMaxDense);
+  facts.rows = read_number(npz, "rows", "samples", kMaxCount);
   if (npz.contains("dense_type")) {
     const std::string name = npz.read("dense_type").text();
     require<DataError>(name == "int32" || name == "float32",
-                       "[{}: array 'dense_type'] type: got '{}', expected int32 or float32",
-                       facts.path, name);
+                       "[{}: array 'dense_type'] type: got {}, expected int32 or float32",
+                       facts.path, quoted_excerpt(name));
     facts.dense_type = parse_column_type(name);
   }
   return facts;
@@ -129,7 +135,8 @@ NpzWriter write_column_facts(const std::string& path, const ColumnFacts& facts) 
   const bool fits = std::equal(narrow.begin(), narrow.end(), facts.counts.begin());
   const std::string type(name_of(facts.dense_type.value_or(ColumnType::kInt32)));
   const std::u32string text(type.begin(), type.end());
-  const std::vector<int64_t> num_dense = {facts.num_dense.value_or(0)};
+  const std::vector<int64_t> num_dense = {facts.num_dense.value_or(0)},
+                             rows = {facts.rows.value_or(0)};
 
   NpzWriter npz(own_path(path));
   if (fits) {
@@ -142,6 +149,7 @@ NpzWriter write_column_facts(const std::string& path, const ColumnFacts& facts) 
           std::as_bytes(std::span(facts.variable)));
   npz.add("key_begin", facts.key_begin, {tables});
   npz.add("num_dense", num_dense, {});
+  if (facts.rows) npz.add("rows", rows, {});
   npz.add("dense_type", {NpyType::kText, std::ssize(text) * 4, {}, false},
           std::as_bytes(std::span(text)));
   npz.write();

@@ -7,6 +7,7 @@
 //   key_begin   int64 (T)            stored key of id 0; without it 0
 //   num_dense   int64 ()             numerical columns
 //   dense_type  text ()              how they are stored: "int32" or "float32"
+//   rows        int64 ()             samples of a file of records, so that one cut short is noticed
 //
 // Each may be missing; then the data or a schema file tells it, or what a format says of its own.
 #pragma once
@@ -31,6 +32,7 @@ struct ColumnFacts {
   std::vector<int64_t> key_begin;  // each from 0 to 2^62
   std::optional<int64_t> num_dense;
   std::optional<ColumnType> dense_type;
+  std::optional<int64_t> rows;  // B
 
   // Of the columns of a schema; sizes that it does not know are 0.
   static ColumnFacts of(const Schema& schema);
@@ -45,8 +47,9 @@ std::optional<ColumnFacts> find_column_facts(const std::string& path);
 // under the name of its raw data. DataError also if they are of another number of tables.
 std::vector<int64_t> find_table_sizes(const std::string& path, int64_t num_tables);
 
-// Writes DIR/x_fea_count.npz for DIR/x.bin, with all arrays, each size known; it has its name once
-// it is published. Sizes of 2^31 and more are written as int64.
+// Writes DIR/x_fea_count.npz for DIR/x.bin, with all arrays but that of rows that are not
+// known, each size known; it has its name once it is published. Sizes of 2^31 and more are written
+// as int64.
 [[nodiscard]] NpzWriter write_column_facts(const std::string& path, const ColumnFacts& facts);
 
 }  // namespace hotrow

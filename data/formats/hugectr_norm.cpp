@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/excerpt.h"
 #include "data/formats/column_facts.h"
 #include "data/formats/norm_file.h"
 #include "data/parse_number.h"
@@ -38,9 +39,9 @@ std::vector<std::string> read_list(const std::string& path) {
   int64_t count = -1;
   const std::string_view first = lines[0];
   require<DataError>(parse_number(first, count) && count >= 1 && count < std::ssize(lines),
-                     "[{}:1] number of files: got '{}', expected a number up to {}, the lines that "
+                     "[{}:1] number of files: got {}, expected a number up to {}, the lines that "
                      "follow",
-                     path, first.substr(0, 32), lines.size() - 1);
+                     path, quoted_excerpt(first), lines.size() - 1);
   return {lines.begin() + 1, lines.begin() + 1 + count};
 }
 

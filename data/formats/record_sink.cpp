@@ -209,6 +209,7 @@ class RecordSink : public RowSink {
   const std::vector<std::string>& losses() const override { return losses_; }
   // What the last call made is written beside.
   void write(const Rows& rows) override {
+    rows_ += rows.rows;
     packer_.pack(rows, [this] { file_.write(std::as_bytes(std::span(packed_))); });
     packer_.swap(packed_);
   }
@@ -217,6 +218,7 @@ class RecordSink : public RowSink {
     ColumnFacts facts = ColumnFacts::of(packer_.schema());
     facts.counts = packer_.table_sizes();
     facts.dense_type = layout_.dense_type;
+    facts.rows = rows_;
     file_.close();
     facts_file_.emplace(write_column_facts(file_.path(), facts));
     for (std::string& loss : packer_.losses()) losses_.push_back(std::move(loss));
@@ -229,6 +231,7 @@ class RecordSink : public RowSink {
   std::vector<std::string> losses_;
   BinaryOutput file_;
   std::optional<NpzWriter> facts_file_;
+  int64_t rows_ = 0;
   std::vector<uint32_t> packed_;  // records that are not written yet
 };
 

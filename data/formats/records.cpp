@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "data/batch_rows.h"
+#include "data/formats/column_facts.h"
 #include "data/formats/record_decode.h"
 #include "kernels/core/check.h"
 
@@ -43,6 +45,12 @@ class RecordSource : public RowSource {
             "[{}] columns: got {} numerical and {} categorical, expected {} and {}", path,
             schema.num_dense(), schema.num_tables(), layout.num_dense, layout.hotness.size());
     for (const NumericalColumn& column : schema.numerical) transforms_.emplace_back(column);
+    const std::optional<ColumnFacts> facts = find_column_facts(path);
+    const int64_t expected = facts ? facts->rows.value_or(num_rows()) : num_rows();
+    require<DataError>(num_rows() == expected,
+                       "[{}] samples: got {}, expected {} as {} has (an incomplete copy, or facts "
+                       "of other data?)",
+                       path, num_rows(), expected, facts->path);
   }
 
   const Schema& schema() const override { return schema_; }

@@ -11,6 +11,7 @@ TEST(QuotedExcerpt, IsShortAndPrintable) {
   EXPECT_EQ(quoted_excerpt("a\x01\x7f\xff"), "'a\\x01\\x7f\\xff'");
   EXPECT_EQ(quoted_excerpt(std::string(32, 'z')), "'" + std::string(32, 'z') + "'");
   EXPECT_EQ(quoted_excerpt(std::string(33, 'z')), "'" + std::string(32, 'z') + "'...");
+  EXPECT_EQ(quoted_excerpt("a\nbc", 3), "'a\\x0ab'...");
 }
 
 }  // namespace

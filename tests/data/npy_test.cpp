@@ -114,7 +114,9 @@ TEST_F(NpyTest, WrongTypeOrShapeIsNamed) {
 TEST_F(NpyTest, BadHeaders) {
   const auto error = [&](const std::string& image) {
     write("x.npy", image);
-    return error_text<DataError>([&] { read_npy(path("x.npy")); });
+    const std::string text = error_text<DataError>([&] { read_npy(path("x.npy")); });
+    EXPECT_EQ(text.find('\n'), std::string::npos) << text;
+    return text;
   };
   const auto dictionary = [&](const std::string& text) {
     return error(npy_image(text, "12345678"));

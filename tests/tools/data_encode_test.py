@@ -106,6 +106,20 @@ class Encode(MadeTest):
         expected = [tuple(ids.get(int(field or "0", 16), 1) for ids, field in zip(maps, line)) for line in lines]
         self.assertEqual([row[14:] for row in read_flat(second)], expected)
 
+    def test_parts_share_a_vocabulary(self):
+        folder = self.folder / "parts"
+        self.assertEqual(run("encode", self.train, folder)[0], 0)
+        for part in ("test", "val"):
+            code, _, err = run("encode", self.test, folder, f"--part={part}")
+            self.assertEqual((code, err), (
+                2, f"dlrm_data: [--part] {part} with ids of its own: got no --vocabulary, expected that of the "
+                "training data (or --ids=hash)\n"))
+            self.assertEqual(run("encode", self.test, folder, f"--part={part}", f"--vocabulary={folder}.vocabulary")[0],
+                             0)
+        self.assertEqual({f.name for f in folder.iterdir()}, {"train.hotrow", "test.hotrow", "val.hotrow"})
+        hashed = self.folder / "hashed"
+        self.assertEqual(run("encode", self.test, hashed, "--part=test", "--ids=hash", "--hash-size=9")[0], 0)
+
     def test_the_same_for_any_threads_and_memory(self):
         self.encodes(self.train, self.out, "--num-threads=1")
         expected = digest(self.folder, "out")

@@ -119,6 +119,19 @@ class TextData(FolderTest):
         self.assertEqual((code, "left out" in text), (0, False), text)
         self.assertEqual(out.read_bytes(), (self.folder / "good.hotrow").read_bytes())
 
+    def test_stats_bad_lines(self):
+        schema = f"--schema-file={self.write('ids.yaml', HASHED)}"
+        code, _, err = run("stats", schema, self.bad_file())
+        self.assertEqual(code, 1)
+        self.assertIn("bad.csv:11:5] rating: got 'x', expected a number", err)
+        good = json.loads(run("stats", schema, self.data, "--json")[1])
+        code, text, err = run("stats", schema, "--on-error=skip", self.bad_file(), "--json")
+        self.assertEqual((code, err), (0, ""))
+        found = json.loads(text)
+        self.assertTrue(found.pop("skipped").startswith("2 bad lines: 1 wrong number of fields, 1 label; ["))
+        self.assertEqual(found, good)
+        self.assertIn("\nleft out 2 bad lines: ", run("stats", schema, "--on-error=skip", self.bad_file())[1])
+
     def test_labels_that_are_numbers(self):
         schema = self.write("rating.yaml", HASHED.replace("at_least: 4", "type: float"))
         out = self.folder / "out.hotrow"

@@ -133,6 +133,11 @@ void complete_config(EncodeOptions& options, const Schema& schema, const Format&
   if (!options.ids.empty()) config.scheme.order = parse_id_order(options.ids);
   require((config.scheme.order == IdOrder::kHash) == (hash_rows > 0),
           "[--hash-size] belongs to --ids=hash: got one without the other, expected both");
+  require(
+      options.sink.part == "train" || !config.vocabulary.empty() || hash_rows > 0,
+      "[--part] {} with ids of its own: got no --vocabulary, expected that of the training data "
+      "(or --ids=hash)",
+      options.sink.part);
   config.min_frequency =
       parse_min_frequencies(options.min_frequency, schema, config.scheme.min_frequency);
   const std::string& file = options.source.schema_file;

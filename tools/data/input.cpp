@@ -9,6 +9,19 @@
 #include "tools/cli/error_flags.h"
 
 namespace hotrow {
+namespace {
+
+// Whether the parts of a data set of this format can be chosen at `path`. A file is one part, but
+// for the description of a folder. What is not there may be the common beginning of the names of
+// several files.
+bool has_parts(const Format& format, const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return true;
+  const bool one_file = std::filesystem::is_regular_file(path, ignored) && !path.ends_with(".yaml");
+  return format.parts && !one_file;
+}
+
+}  // namespace
 
 void DataInput::add_flags(FlagSet& flags) {
   flags.word("IN", path, "File or folder to read");
@@ -53,15 +66,6 @@ void print_losses(std::span<const std::string> losses) {
 void add_part_flag(FlagSet& flags, std::string& part) {
   flags.choice<std::string>("--part", part, {{"train", "train"}, {"test", "test"}, {"val", "val"}},
                             "Of a data set in parts");
-}
-
-// A file is one part, but for the description of a folder. What is not there may be the common
-// beginning of the names of several files.
-bool has_parts(const Format& format, const std::string& path) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return true;
-  const bool one_file = std::filesystem::is_regular_file(path, ignored) && !path.ends_with(".yaml");
-  return format.parts && !one_file;
 }
 
 void require_parts(bool has, const std::string& part, std::string_view what) {

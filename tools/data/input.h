@@ -39,8 +39,6 @@ void print_losses(std::span<const std::string> losses);
 
 // --part=train, test or val.
 void add_part_flag(FlagSet& flags, std::string& part);
-// Whether the parts of a data set of this format can be chosen at `path`.
-bool has_parts(const Format& format, const std::string& path);
 // InvalidArgument for another part than train of `what`, unless it has parts.
 void require_parts(bool has, const std::string& part, std::string_view what);
 

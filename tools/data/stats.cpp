@@ -24,8 +24,8 @@ namespace {
 constexpr int64_t kBlockRows = 8192;
 
 struct StatsOptions {
-  std::string in, from = "auto", cache = "0.1,1,10";
-  SourceOptions source;
+  DataInput input;
+  std::string cache = "0.1,1,10";
   AccessConfig access;
   bool json = false;
 };
@@ -49,11 +49,7 @@ std::string parse(StatsOptions& options, int argc, const char* const* argv) {
                 "dlrm_data (Hotrow) " HOTROW_VERSION);
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
   flags.group("Stats");
-  flags.word("IN", options.in, "File or folder to read");
-  flags.text("--from", options.from, "Format of IN; auto: known by its first bytes");
-  add_part_flag(flags, options.source.part);
-  flags.text("--schema-file", options.source.schema_file,
-             "Columns of a format that does not tell them");
+  options.input.add_flags(flags);
   flags.integer("--batch-size", options.access.batch_size, {1, kMost},
                 "Samples of a batch, whose different rows are counted");
   flags.text("--cache", options.cache, "Sizes of a cache, in % of a table's rows");
@@ -62,7 +58,7 @@ std::string parse(StatsOptions& options, int argc, const char* const* argv) {
   flags.boolean("--json", options.json, "Print JSON, with all histograms");
   std::string info = flags.parse(argc, argv);
   if (!info.empty()) return info;
-  require(!options.in.empty(), "[IN] is missing: got nothing, expected what to read");
+  options.input.check();
   options.access.shares = parse_shares(options.cache);
   return "";
 }
@@ -89,7 +85,8 @@ nlohmann::ordered_json json_of(const TableAccesses& table, const std::vector<dou
   return json;
 }
 
-void print_json(const AccessStats& stats, const StatsOptions& options, int64_t samples) {
+void print_json(const AccessStats& stats, const StatsOptions& options, int64_t samples,
+                const std::string& left_out) {
   nlohmann::ordered_json json = {{"samples", samples},
                                  {"batch_size", options.access.batch_size},
                                  {"tables", nlohmann::ordered_json::array()},
@@ -97,6 +94,7 @@ void print_json(const AccessStats& stats, const StatsOptions& options, int64_t s
   for (const TableAccesses& table : stats.tables()) {
     json["tables"].push_back(json_of(table, options.access.shares));
   }
+  if (!left_out.empty()) json["skipped"] = left_out;
   // Names are bytes of a file and need not be UTF-8.
   fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
@@ -127,7 +125,8 @@ std::string histogram_text(const std::vector<int64_t>& counts, int64_t all, bool
   return text;
 }
 
-void print_text(const AccessStats& stats, const StatsOptions& options, int64_t samples) {
+void print_text(const AccessStats& stats, const StatsOptions& options, int64_t samples,
+                const std::string& left_out) {
   const AccessConfig& access = options.access;
   fmt::print("{} samples, batches of {}; hits in % of a cache of ", with_commas(samples),
              with_commas(access.batch_size));
@@ -149,6 +148,7 @@ void print_text(const AccessStats& stats, const StatsOptions& options, int64_t s
   fmt::print("\nids of a bag:{}\n", histogram_text(all.pooling, all.bags, false));
   fmt::print("rows from one access of a row to its next, itself included:{}\n",
              histogram_text(all.distances, all.measured, true));
+  if (!left_out.empty()) fmt::print("left out {}\n", left_out);
 }
 
 }  // namespace
@@ -156,9 +156,10 @@ void print_text(const AccessStats& stats, const StatsOptions& options, int64_t s
 int run_stats(int argc, const char* const* argv) {
   StatsOptions options;
   if (show_info(parse(options, argc, argv))) return 0;
-  const Format& from = choose_format(options.from, options.in, options.source.schema_file);
-  require_parts(has_parts(from, options.in), options.source.part, from.name);
-  const std::unique_ptr<RowSource> source = from.open(options.in, options.source);
+  const DataInput& input = options.input;
+  const Format& from = input.format();
+  input.check_part(from);
+  const std::unique_ptr<RowSource> source = from.open(input.path, input.source);
   AccessStats stats(source->schema(), options.access);
 
   const auto& stop = stop_on_signals();
@@ -170,7 +171,7 @@ int run_stats(int argc, const char* const* argv) {
     done += rows.rows;
     line.show("reading", share_of(done, source->num_rows()), done, "rows");
   }
-  (options.json ? print_json : print_text)(stats, options, done);
+  (options.json ? print_json : print_text)(stats, options, done, source->left_out());
   return 0;
 }
 

@@ -106,6 +106,16 @@ TEST_F(BadFiles, ShrinkingWhileRead) {
   EXPECT_THAT(error_text<DataError>([&] { read_all(*source); }), HasSubstr("cut short"));
 }
 
+TEST_F(BadFiles, RecordsThatAreNotAllThere) {
+  for (const char* name : {"mlperf-bin", "hugectr-raw"}) {
+    const Schema schema = sized_criteo_schema();
+    write_all(*find_format(name).create(path("a.bin"), schema, {}), sample_rows(schema, 9));
+    std::filesystem::resize_file(path("a.bin"), 8 * 160);
+    EXPECT_THAT(error(name, "a.bin"), HasSubstr("a.bin] samples: got 8, expected 9 as " +
+                                                path("a_fea_count.npz") + " has"));
+  }
+}
+
 TEST_F(BadFiles, ColumnFacts) {
   const auto facts = [&](const std::vector<int64_t>& counts, const std::vector<int64_t>& hotness) {
     NpzWriter npz(path("a_fea_count.npz"));
