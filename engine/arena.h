@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,27 +18,27 @@ class Arena {
  public:
   Arena() = default;
   explicit Arena(size_t bytes, Device device = Device::kCpu, std::string_view purpose = "an arena");
-  ~Arena();
-  Arena(Arena&& other) noexcept;
-  Arena& operator=(Arena&& other) noexcept;
 
   // Writes the pages from all threads, in parts of the order of memory: on a machine with several
   // memory nodes they come to lie on all that the threads run on, and taking a large block from the
   // system is shared work. The bytes stay what they were. A GPU has one memory: nothing to do.
   void spread() const;
 
-  Device device() const { return device_; }
-  std::byte* data() const { return data_; }  // an address of the device
-  size_t size() const { return size_; }
+  Device device() const { return data_.get_deleter().device; }
+  std::byte* data() const { return data_.get(); }  // an address of the device
+  size_t size() const { return data_ == nullptr ? 0 : data_.get_deleter().bytes; }
   template <class T>
   T* as(size_t offset = 0) const {
-    return reinterpret_cast<T*>(data_ + offset);
+    return reinterpret_cast<T*>(data() + offset);
   }
 
  private:
-  Device device_ = Device::kCpu;
-  std::byte* data_ = nullptr;
-  size_t size_ = 0;
+  struct Release {  // the CPU and 0 by default
+    Device device;
+    size_t bytes;
+    void operator()(std::byte* memory) const noexcept { driver(device).release(memory, bytes); }
+  };
+  std::unique_ptr<std::byte, Release> data_;
 };
 
 // One line of the table of memory that is printed before training starts.

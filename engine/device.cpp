@@ -1,7 +1,5 @@
 #include "engine/device.h"
 
-#include <utility>
-
 #include "kernels/core/check.h"
 
 namespace hotrow {
@@ -18,48 +16,29 @@ const DeviceDriver& driver(Device device) {
   return device == Device::kCpu ? cpu_driver() : cuda_driver();
 }
 
-DeviceStream::DeviceStream(Device device)
-    : device_(device), native_(driver(device).make_stream()) {}
+std::string_view device_name(Device device) { return device == Device::kCpu ? "the CPU" : "a GPU"; }
 
-DeviceStream::~DeviceStream() {
-  if (native_ != nullptr) driver(device_).destroy_stream(native_);
+DeviceStream::DeviceStream(Device device) : native_(driver(device).make_stream(), {device}) {}
+
+void DeviceStream::wait() const { driver(device()).wait(native()); }
+
+void DeviceStream::hold_for(const DeviceEvent& event) const {
+  if (event.native_ != nullptr) driver(device()).hold_for_event(native(), event.native_.get());
 }
 
-DeviceStream::DeviceStream(DeviceStream&& other) noexcept
-    : device_(other.device_),
-      native_(std::exchange(other.native_, nullptr)),
-      marks_(other.marks_),
-      seen_(other.seen_) {}
+DeviceEvent::DeviceEvent(Device device) : native_(driver(device).make_event(), {device}) {}
 
-DeviceStream& DeviceStream::operator=(DeviceStream&& other) noexcept {
-  std::swap(device_, other.device_);
-  std::swap(native_, other.native_);
-  std::swap(marks_, other.marks_);
-  std::swap(seen_, other.seen_);
-  return *this;
+void DeviceEvent::record(const DeviceStream& stream) const {
+  if (native_ != nullptr) driver(stream.device()).record_event(native_.get(), stream.native());
 }
 
-void DeviceStream::wait() const {
-  driver(device_).wait(native_);
-  seen_ = marks_;
-}
-
-DeviceGraph::~DeviceGraph() {
-  if (graph_ != nullptr) driver(device_).destroy_graph(graph_);
-}
-
-DeviceGraph::DeviceGraph(DeviceGraph&& other) noexcept
-    : device_(other.device_), graph_(std::exchange(other.graph_, nullptr)) {}
-
-DeviceGraph& DeviceGraph::operator=(DeviceGraph&& other) noexcept {
-  std::swap(device_, other.device_);
-  std::swap(graph_, other.graph_);
-  return *this;
+void DeviceEvent::wait() const {
+  if (native_ != nullptr) driver(native_.get_deleter().device).wait_for_event(native_.get());
 }
 
 void DeviceGraph::record(const DeviceStream& stream, const std::function<void()>& work) {
-  device_ = stream.device();
-  const DeviceDriver& device = driver(device_);
+  require(!recorded(), "[device] a graph is recorded once: got a second call");
+  const DeviceDriver& device = driver(stream.device());
   device.begin_graph(stream.native());
   try {
     work();
@@ -70,11 +49,11 @@ void DeviceGraph::record(const DeviceStream& stream, const std::function<void()>
     }
     throw;
   }
-  graph_ = device.end_graph(stream.native());
+  graph_ = {device.end_graph(stream.native()), {stream.device()}};
 }
 
 void DeviceGraph::replay(const DeviceStream& stream) const {
-  driver(device_).replay(graph_, stream.native());
+  driver(stream.device()).replay(graph_.get(), stream.native());
 }
 
 }  // namespace hotrow

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -42,6 +43,13 @@ class DeviceDriver {
   virtual void destroy_stream(void* stream) const noexcept = 0;
   virtual void wait(void* stream) const = 0;
 
+  // See DeviceEvent. The CPU has none: null.
+  virtual void* make_event() const = 0;
+  virtual void destroy_event(void* event) const noexcept = 0;
+  virtual void record_event(void* event, void* stream) const = 0;
+  virtual void wait_for_event(void* event) const = 0;
+  virtual void hold_for_event(void* stream, void* event) const = 0;
+
   // Each side may be the device's memory or the host's.
   virtual void copy(void* to, const void* from, size_t bytes, void* stream) const = 0;
   // `memory` is the device's.
@@ -63,51 +71,64 @@ const DeviceDriver& cuda_driver();
 void check_compute_capability(std::string_view name, int major, int minor);
 
 const DeviceDriver& driver(Device device);
+std::string_view device_name(Device device);  // in a sentence
 
-// A stream of its own. Its owner may move it; one thread uses it.
+// What a driver has made, given back when its owner goes.
+template <auto kGiveBack>
+struct GiveBack {
+  Device device = Device::kCpu;
+  void operator()(void* made) const noexcept { (driver(device).*kGiveBack)(made); }
+};
+template <auto kGiveBack>
+using DeviceHandle = std::unique_ptr<void, GiveBack<kGiveBack>>;
+
+class DeviceEvent;
+
+// A stream of its own. One thread uses it.
 class DeviceStream {
  public:
   explicit DeviceStream(Device device);
-  ~DeviceStream();
-  DeviceStream(DeviceStream&& other) noexcept;
-  DeviceStream& operator=(DeviceStream&& other) noexcept;
 
-  Device device() const { return device_; }
-  void* native() const { return native_; }
+  Device device() const { return native_.get_deleter().device; }
+  void* native() const { return native_.get(); }
   void wait() const;
-
-  // A point in the work: wait_for(mark()) returns when all that is queued so far is done, at once
-  // where a wait since then has seen to it.
-  uint64_t mark() { return ++marks_; }
-  void wait_for(uint64_t mark) const {
-    if (mark > seen_) wait();
-  }
+  // What is queued from now on begins when what lies before the event's point is done.
+  void hold_for(const DeviceEvent& event) const;
 
  private:
-  Device device_;
-  void* native_;
-  uint64_t marks_ = 0;
-  mutable uint64_t seen_ = 0;  // all up to this mark is done
+  DeviceHandle<&DeviceDriver::destroy_stream> native_;
+};
+
+// A point in the work of a stream. Before the first record() nobody waits for it, and on the CPU,
+// where all is done at once, never.
+class DeviceEvent {
+ public:
+  explicit DeviceEvent(Device device);
+
+  // Moves the point to behind all that is queued on `stream`.
+  void record(const DeviceStream& stream) const;
+  // Returns when all before the point is done, whatever lies behind it.
+  void wait() const;
+
+ private:
+  friend class DeviceStream;
+  DeviceHandle<&DeviceDriver::destroy_event> native_;
 };
 
 // Work of a GPU's stream, recorded call by call and then queued as a whole, again and again, with
 // the sizes and addresses that it had when it was recorded; what memory holds is read anew.
 class DeviceGraph {
  public:
-  DeviceGraph() = default;
-  ~DeviceGraph();
-  DeviceGraph(DeviceGraph&& other) noexcept;
-  DeviceGraph& operator=(DeviceGraph&& other) noexcept;
-
   bool recorded() const { return graph_ != nullptr; }
-  // Records what work() queues on `stream`, without doing it. Once only; work() must not wait, nor
-  // take memory of the device. What it throws comes through, and nothing is recorded.
+  // Records what work() queues on `stream`, and on streams that hold for an event which it records
+  // there, as long as `stream` holds for them at the end, without doing it. work() must not wait,
+  // nor take memory of the device. What it throws comes through, and nothing is recorded. Throws
+  // InvalidArgument where a graph is recorded already.
   void record(const DeviceStream& stream, const std::function<void()>& work);
   void replay(const DeviceStream& stream) const;
 
  private:
-  Device device_ = Device::kCpu;
-  void* graph_ = nullptr;
+  DeviceHandle<&DeviceDriver::destroy_graph> graph_;
 };
 
 }  // namespace hotrow

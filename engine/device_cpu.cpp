@@ -46,6 +46,12 @@ class CpuDriver final : public DeviceDriver {
   void destroy_stream(void*) const noexcept override {}
   void wait(void*) const override {}
 
+  void* make_event() const override { return nullptr; }
+  void destroy_event(void*) const noexcept override {}
+  void record_event(void*, void*) const override {}
+  void wait_for_event(void*) const override {}
+  void hold_for_event(void*, void*) const override {}
+
   void copy(void* to, const void* from, size_t bytes, void*) const override {
     std::memcpy(to, from, bytes);
   }

@@ -89,6 +89,32 @@ class CudaDriver final : public DeviceDriver {
                "cudaStreamSynchronize");
   }
 
+  void* make_event() const override {
+    cudaEvent_t event = nullptr;
+    check_cuda(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), kOp,
+               "cudaEventCreateWithFlags");
+    return event;
+  }
+
+  void destroy_event(void* event) const noexcept override {
+    forget(cudaEventDestroy(static_cast<cudaEvent_t>(event)));
+  }
+
+  void record_event(void* event, void* stream) const override {
+    check_cuda(cudaEventRecord(static_cast<cudaEvent_t>(event), static_cast<cudaStream_t>(stream)),
+               kOp, "cudaEventRecord");
+  }
+
+  void wait_for_event(void* event) const override {
+    check_cuda(cudaEventSynchronize(static_cast<cudaEvent_t>(event)), kOp, "cudaEventSynchronize");
+  }
+
+  void hold_for_event(void* stream, void* event) const override {
+    check_cuda(
+        cudaStreamWaitEvent(static_cast<cudaStream_t>(stream), static_cast<cudaEvent_t>(event), 0),
+        kOp, "cudaStreamWaitEvent");
+  }
+
   void copy(void* to, const void* from, size_t bytes, void* stream) const override {
     check_cuda(
         cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, static_cast<cudaStream_t>(stream)), kOp,

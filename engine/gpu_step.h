@@ -2,7 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <utility>
+#include <string>
 
 #include "engine/arena.h"
 #include "engine/device.h"
@@ -13,14 +13,34 @@
 namespace hotrow {
 
 // Work that a step queues again and again: call by call at first, when libraries make their
-// choices; then it is recorded, and from then on replayed.
+// choices; then it is recorded, and from then on replayed. Where the device refuses to record it,
+// or to make a graph of it, call by call for good.
 class RepeatedWork {
  public:
+  // work() queues the same at every call, as DeviceGraph::record() wants it. Throws what it throws,
+  // but for the DeviceError of a refusal.
   void queue(const DeviceStream& stream, const std::function<void()>& work);
+  // Why there is no graph; empty while nobody has refused one.
+  const std::string& refusal() const { return refusal_; }
 
  private:
   bool queued_once_ = false;
+  std::string refusal_;
   DeviceGraph graph_;
+};
+
+// A stream beside that of a step.
+class SideStream {
+ public:
+  // What is queued on the stream that it gives begins when all that `main` has so far is done.
+  const DeviceStream& fork(const DeviceStream& main);
+  // What is queued on `main` from now on begins when all that was forked off is done.
+  void join(const DeviceStream& main);
+
+ private:
+  DeviceStream stream_{Device::kCuda};
+  DeviceEvent forked_{Device::kCuda}, done_{Device::kCuda};
+  bool open_ = false;
 };
 
 class GpuStep {
@@ -35,19 +55,25 @@ class GpuStep {
   size_t workspace_bytes() const { return workspace_.size(); }
 
   // What changes from step to step lies in memory, so that a graph follows it: set_rule() queues
-  // the copy of a rule's constants to constants(). Throws InvalidArgument for a rule out of range.
-  void set_rule(const UpdateRule& rule, DeviceStream& stream);
+  // the copy of a rule's constants to constants(). Waits for that of the call before, no more.
+  // Throws InvalidArgument for a rule out of range.
+  void set_rule(const UpdateRule& rule, const DeviceStream& stream);
   const UpdateConstants* constants() const { return constants_.as<const UpdateConstants>(); }
 
+  SideStream& side() { return side_; }
   RepeatedWork& forward() { return forward_; }
-  // The backward pass with the rule that was set last: kernels are the kind's own.
+  // The backward pass with the rule that was set last: kernels are the kind's own, so those of
+  // another kind are recorded anew.
   RepeatedWork& backward();
+  // Of either pass; see RepeatedWork.
+  const std::string& refusal() const;
 
  private:
   Arena workspace_, constants_;
   Mirror host_constants_;
-  uint64_t constants_taken_ = 0;  // mark of the stream
+  DeviceEvent constants_taken_{Device::kCuda};
   GemmContext gemms_;
+  SideStream side_;
   UpdateKind kind_ = UpdateKind::kSgd, recorded_kind_ = UpdateKind::kSgd;
   RepeatedWork forward_, backward_;
 };

@@ -126,6 +126,7 @@ class Planner {
     plan_.kept.resize(tape_.vars().size());
     plan_.forward_scratch.resize(tape_.records().size());
     plan_.backward_scratch.resize(tape_.records().size());
+    plan_.prepared.resize(tape_.records().size());
     for (size_t v = 0; v < plan_.values.size(); ++v) {
       const Tape::VarInfo& info = tape_.vars()[v];
       if (info.kind == Tape::Kind::kInput)
@@ -134,7 +135,7 @@ class Planner {
     for (int i = 0; i < static_cast<int>(plan_.order.size()); ++i) {
       const int r = plan_.order[static_cast<size_t>(i)];
       use_forward(r, plan_.forward_time(i));
-      if (plan_.runs_backward[static_cast<size_t>(r)]) use_backward(r, plan_.backward_time(i));
+      if (plan_.runs_backward[static_cast<size_t>(r)]) use_backward(r, i);
     }
     for (Var v : results_) plan_.values[at(v)].dies = plan_.times - 1;
   }
@@ -155,8 +156,9 @@ class Planner {
     plan_.workspace_bytes = std::max(plan_.workspace_bytes, bytes.workspace);
   }
 
-  void use_backward(int r, int time) {
+  void use_backward(int r, int position) {
     const Record& rec = record(r);
+    const int time = plan_.backward_time(position);
     if (rec.op->saves.inputs) {
       for (Var v : rec.in) read(v, time);
     }
@@ -171,7 +173,9 @@ class Planner {
       plan_.gradients[at(v)].bytes = gradient_bytes(tensor(v));
       plan_.gradients[at(v)].born = time;
     }
-    plan_.backward_scratch[static_cast<size_t>(r)] = {scratch(rec).backward, time, time};
+    const ScratchBytes bytes = scratch(rec);
+    plan_.backward_scratch[static_cast<size_t>(r)] = {bytes.backward, time, time};
+    plan_.prepared[static_cast<size_t>(r)] = {bytes.prepared, plan_.forward_time(position), time};
   }
 
   void read(Var v, int time) {
@@ -210,7 +214,8 @@ class Planner {
         slots.push_back(&slot);
       }
     }
-    for (auto* list : {&plan_.gradients, &plan_.forward_scratch, &plan_.backward_scratch}) {
+    for (auto* list :
+         {&plan_.gradients, &plan_.forward_scratch, &plan_.backward_scratch, &plan_.prepared}) {
       for (Slot& slot : *list) {
         if (slot.bytes > 0) slots.push_back(&slot);
       }

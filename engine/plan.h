@@ -36,7 +36,7 @@ struct Plan {
       accumulate;                       // a record, an input: add to the gradient, don't overwrite
   std::vector<Slot> values, gradients;  // a var
   std::vector<int64_t> columns;  // a var: of its memory, more than its own where it is padded
-  std::vector<Slot> forward_scratch, backward_scratch;  // a record
+  std::vector<Slot> forward_scratch, backward_scratch, prepared;  // a record
   std::vector<bool> kept;  // a var: an input or a result, which lives for the whole step
   int times = 0;
   // The arena begins with the inputs, side by side, then the results: one copy carries each.

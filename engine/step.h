@@ -3,11 +3,13 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/arena.h"
 #include "engine/dispatch.h"
 #include "engine/gpu_step.h"
+#include "engine/inbox.h"
 #include "engine/lists.h"
 #include "engine/mirror.h"
 #include "engine/plan.h"
@@ -29,8 +31,9 @@ struct StepOptions {
   bool strict_fp32 = false;
 };
 
-// Seconds since construction or the last take_times(). With a GPU they are the host's: to queue
-// work, and in `forward` to wait for results, so for all that was queued before them.
+// Seconds since construction or the last take_times(). With a GPU they are the host's, and only
+// their sum tells something: `forward` holds what it takes to queue the pass and to wait for
+// results, so for the backward pass before, the others what it takes to queue that.
 struct StepTimes {
   double forward = 0, backward = 0, update = 0;
 };
@@ -43,7 +46,8 @@ class Step {
  public:
   Step(const Tape& tape, Plan plan, StepOptions options = {});
 
-  // Begins a batch of this many samples, at most the tape's batch: inputs are written after it.
+  // Begins a batch of this many samples, at most the tape's batch: inputs are written after it. On
+  // a GPU it waits until the batch before has left the host's memory, not for the work on it.
   void set_rows(int64_t rows);
   int64_t rows() const { return rows_; }
   // Where the caller writes an input's live rows before forward(): memory of the host.
@@ -54,14 +58,21 @@ class Step {
   int64_t set_bags(SparseVar v, std::span<const int64_t> offsets, std::span<const int64_t> ids,
                    int64_t table_rows);
 
+  // On a GPU the batch goes up beside the step before, and what backward needs of ids alone is made
+  // beside this forward pass.
   void forward();
-  // Also updates tables, in place, as their gradients arrive, and last the dense parameters.
+  // Also updates tables, in place, as their gradients arrive, and last the dense parameters. Throws
+  // InvalidArgument for a rule out of range, and nothing has changed.
   void backward(const UpdateRule& rule);
 
-  // A result of the plan as the last forward() made it, in memory of the host.
+  // A result of the plan as the last forward() made it, in memory of the host; valid until the next
+  // forward().
   ConstMatrix value(Var v) const;
   // Returns when all that was queued is done. Throws DeviceError for what went wrong in it.
   void wait() const { stream_->wait(); }
+  // Why full batches are queued call by call although StepOptions::graph is on; empty where they
+  // are not.
+  std::string graph_refusal() const { return gpu_ == nullptr ? "" : gpu_->refusal(); }
   StepTimes take_times();
   const Plan& plan() const { return plan_; }
   // All that the step takes on its device and the host, but for short lists.
@@ -69,12 +80,18 @@ class Step {
 
  private:
   friend class Context;
+  class Laps;
   void bind(size_t v);
   void make_lists();
   void poison(int time);
+  std::span<const ByteRange> live_inputs();
   void queue_forward();
-  void queue_backward(const UpdateRule& rule);
-  bool replays() const { return options_.graph && !counts_ids_ && rows_ == tape_->batch(); }
+  void queue_backward(const UpdateRule& rule, Laps& laps);
+  void update_parameters(const UpdateRule& rule, CpuStream);
+  void update_parameters(const UpdateRule& rule, CudaStream stream);
+  bool replays() const {
+    return gpu_ != nullptr && options_.graph && !counts_ids_ && rows_ == tape_->batch();
+  }
   int64_t live_rows(const Tensor& tensor) const;
   std::byte* address(const Slot& slot) const {
     return slot.bytes == 0 ? nullptr : arena_.data() + slot.offset;
@@ -85,16 +102,18 @@ class Step {
   StepOptions options_;
   DeviceStream* stream_;  // that of the parameters
   Arena arena_;
-  Mirror kept_;  // inputs and results
+  Inbox inbox_;
+  Mirror results_;
   Lists lists_;
   std::vector<size_t> first_list_;  // a record: its first in lists_
   std::unique_ptr<GpuStep> gpu_;    // null on the CPU
   bool counts_ids_ = false;         // some op's work grows with the ids of a batch
   int64_t rows_ = 0;
-  std::vector<int64_t> id_counts_;                 // a sparse input: live ids
-  std::vector<std::byte*> values_, gradients_;     // a var: addresses of the device
-  uint64_t inputs_taken_ = 0, results_there_ = 0;  // marks of stream_
-  mutable StepTimes times_;                        // value() waits
+  std::vector<int64_t> id_counts_;              // a sparse input: live ids
+  std::vector<ByteRange> live_;                 // of the inputs
+  std::vector<std::byte*> values_, gradients_;  // a var: addresses of the device
+  DeviceEvent results_there_;
+  mutable StepTimes times_;  // value() waits
 };
 
 // What an op sees of a step: views of its record's values on the device, sized to the live rows,
@@ -105,8 +124,10 @@ class Context {
   T attributes() const {
     return record_->attributes.as<T>();
   }
-  const DeviceStream& stream() const { return *step_->stream_; }
-  const UpdateRule& rule() const { return *rule_; }  // in backward only
+  const DeviceStream& stream() const { return *stream_; }
+  // In backward only; rule() on the CPU only, a GPU has constants().
+  const UpdateRule& rule() const;
+  UpdateKind update_kind() const { return rule_->kind; }
 
   size_t inputs() const { return record_->in.size(); }
   const Tensor& tensor(size_t i) const { return step_->tape_->tensor(record_->in[i]); }
@@ -131,14 +152,16 @@ class Context {
   Id* out_ids(size_t i) const {
     return reinterpret_cast<Id*>(address(record_->out[i]));
   }
-  int64_t in_rows(size_t i) const { return step_->live_rows(tensor(i)); }
+  int64_t in_rows(size_t i) const { return live_rows(record_->in[i]); }
 
   // The op's list i, in the order of Op::add_lists.
   template <class T>
   std::span<const T> list(size_t i) const {
     return step_->lists_.get<T>(step_->first_list_[static_cast<size_t>(index_)] + i);
   }
+  // Of forward, or of backward.
   std::span<std::byte> scratch() const;
+  std::span<std::byte> prepared() const { return bytes(step_->plan_.prepared); }
 
   // On a GPU only.
   GemmContext& gemms() const { return step_->gpu_->gemms(); }
@@ -146,14 +169,18 @@ class Context {
 
  private:
   friend class Step;
-  Context(const Step& step, int index, const UpdateRule* rule);
+  // `rule` null: a forward pass.
+  Context(const Step& step, int index, const UpdateRule* rule, const DeviceStream& stream);
+  int64_t live_rows(Var v) const;
+  std::span<std::byte> bytes(const std::vector<Slot>& slots) const;
   Matrix matrix(const std::vector<std::byte*>& addresses, Var v) const;
   std::byte* address(Var v) const { return step_->values_[static_cast<size_t>(v.index)]; }
 
   const Step* step_;
   int index_;
   const Record* record_;
-  const UpdateRule* rule_;  // null: a forward pass
+  const UpdateRule* rule_;
+  const DeviceStream* stream_;
 };
 
 }  // namespace hotrow

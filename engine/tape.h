@@ -49,10 +49,10 @@ struct Saves {
   bool outputs = false;
 };
 
-// What an op needs to itself while it runs, and of a GPU's workspace for matrix products, which all
-// share.
+// What an op needs to itself: while it runs, from prepare to the end of backward, and of a GPU's
+// workspace for matrix products, which all share.
 struct ScratchBytes {
-  size_t forward = 0, backward = 0, workspace = 0;
+  size_t forward = 0, backward = 0, prepared = 0, workspace = 0;
 };
 
 // An op is a few plain pointers and no state. Contract of the functions:
@@ -62,6 +62,11 @@ struct ScratchBytes {
 // - backward reads the gradients of its outputs, which it may overwrite, and for each input i whose
 //   in_grad(i) has data overwrites it or, where accumulate(i) says so, adds to it. Null: no
 //   gradient flows.
+// On a GPU the functions queue work, and what they queue for a full batch is recorded once and then
+// replayed. So they neither wait nor take memory of the device, and queue the same at every call:
+// of the rule they see its kind, and the rest as constants() on the device; launches follow from
+// the capacity of an input whose rows are ids, never from how many it has, unless an output of the
+// op has as many rows (then nobody replays the step). Context throws where it can tell.
 struct Op {
   const char* name;
   std::vector<Tensor> (*infer)(std::span<const Tensor> in, const Attributes& attributes);
@@ -71,6 +76,10 @@ struct Op {
   // Null: none.
   ScratchBytes (*scratch)(std::span<const Tensor> in, const Attributes& attributes,
                           Device device) = nullptr;
+  // Of a GPU, where backward runs: queues what depends on ids and offsets alone, on the stream of
+  // this context, beside the forward pass from here on. It writes prepared(), which backward reads,
+  // and reads what backward may read too. Null: nothing.
+  void (*prepare)(const Context& context) = nullptr;
   // Adds the lists that its kernels take, once the step has its memory; Context::list() finds them
   // in that order. Null: none.
   void (*add_lists)(const Context& context, Lists& lists) = nullptr;

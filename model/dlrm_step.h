@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "data/batch.h"
@@ -33,6 +34,7 @@ class DlrmStep {
   std::span<const float> losses() const;  // the mean of each batch fed; in training only
 
   void wait() const { step_.wait(); }  // for all that was queued
+  std::string graph_refusal() const { return step_.graph_refusal(); }
   StepTimes take_times() { return step_.take_times(); }
   std::vector<MemoryUse> memory() const { return step_.memory(); }
 

@@ -63,8 +63,8 @@ void add_lists_of(const Context& c, const LookupAttributes& a, Lists& lists) {
   for (int64_t t = 0; t < a.count; ++t) {
     Table& table = *a.tables[t];
     require(table.device() == c.stream().device(),
-            "[embedding_bag] table '{}' lies on another device than the step: expected both on one",
-            table.name());
+            "[embedding_bag] table '{}' lies on another device than the step: got {}, expected {}",
+            table.name(), device_name(table.device()), device_name(c.stream().device()));
     table.pin();
     lookups.push_back({table.stored(), bags<Id>(c, a, t)});
     updates.push_back({table.stored(), table.state(), bags<Id>(c, a, t), table.rounding()});
@@ -135,6 +135,10 @@ UpdateSizes update_sizes(const LookupAttributes& a, int64_t batch, const Capacit
   return sizes;
 }
 
+UpdateSizes update_sizes(const Context& c, const LookupAttributes& a) {
+  return update_sizes(a, c.out().rows(), [&](size_t i) { return c.tensor(i).rows; });
+}
+
 template <class Id>
 void update(const Context& c, const LookupAttributes& a, CpuStream stream) {
   embedding_update<Id>(c.list<TableUpdate<Id>>(1), c.out_grad(), 0, a.pooling, c.rule(),
@@ -143,12 +147,19 @@ void update(const Context& c, const LookupAttributes& a, CpuStream stream) {
 
 template <class Id>
 void update(const Context& c, const LookupAttributes& a, CudaStream stream) {
-  const auto tables = c.list<TableUpdate<Id>>(1);
-  const UpdateSizes sizes =
-      update_sizes(a, c.out_grad().rows(), [&](size_t i) { return c.tensor(i).rows; });
-  embedding_update_prepare<Id>(tables, sizes, c.scratch(), stream);
-  embedding_update_apply<Id>(tables, c.out_grad(), 0, a.pooling, c.rule().kind, c.constants(),
-                             sizes, c.scratch(), stream);
+  embedding_update_apply<Id>(c.list<TableUpdate<Id>>(1), c.out_grad(), 0, a.pooling,
+                             c.update_kind(), c.constants(), update_sizes(c, a), c.prepared(),
+                             stream);
+}
+
+void prepare(const Context& c) {
+  const auto a = c.attributes<LookupAttributes>();
+  if (!a.tables[0]->trainable()) return;
+  dispatch_ids(c.tensor(a.ids_input(0)).dtype, [&](auto zero) {
+    using Id = decltype(zero);
+    embedding_update_prepare<Id>(c.list<TableUpdate<Id>>(1), update_sizes(c, a), c.prepared(),
+                                 CudaStream{c.stream().native()});
+  });
 }
 
 void backward(const Context& c) {
@@ -157,7 +168,7 @@ void backward(const Context& c) {
     using Id = decltype(zero);
     weight_gradients<Id>(c, a);
     if (!a.tables[0]->trainable()) return;
-    for (int64_t t = 0; t < a.count; ++t) check_state(*a.tables[t], c.rule().kind);
+    for (int64_t t = 0; t < a.count; ++t) check_state(*a.tables[t], c.update_kind());
     dispatch(c.stream(), [&](auto stream) { update<Id>(c, a, stream); });
   });
 }
@@ -172,7 +183,7 @@ ScratchBytes scratch(std::span<const Tensor> in, const Attributes& attributes, D
   const auto capacity = [&](size_t i) { return in[i].rows; };
   if (device == Device::kCuda) {
     const UpdateSizes sizes = update_sizes(a, capacity(0), capacity);
-    return {.backward = embedding_update_scratch_bytes(a.count, sizes)};
+    return {.prepared = embedding_update_scratch_bytes(a.count, sizes)};
   }
   std::vector<int64_t> max_ids;
   for (int64_t t = 0; t < a.count; ++t) max_ids.push_back(capacity(a.ids_input(t)));
@@ -185,6 +196,7 @@ constexpr Op kEmbeddingBag{.name = "embedding_bag",
                            .backward = backward,
                            .saves = {.inputs = true},
                            .scratch = scratch,
+                           .prepare = prepare,
                            .add_lists = add_lists,
                            .updates_tables = trains};
 constexpr Op kGather{.name = "gather",
@@ -193,6 +205,7 @@ constexpr Op kGather{.name = "gather",
                      .backward = backward,
                      .saves = {.inputs = true},
                      .scratch = scratch,
+                     .prepare = prepare,
                      .add_lists = add_lists,
                      .updates_tables = trains};
 

@@ -16,6 +16,7 @@
 #include "engine/mirror.h"
 #include "engine/table.h"
 #include "kernels/core/check.h"
+#include "tests/support/cuda_on_host/cuda_on_host.h"
 #include "tests/support/error_text.h"
 
 namespace hotrow {
@@ -106,20 +107,30 @@ TEST(CudaDriver, ForgetsWhatFailsWhereNobodyCanBeTold) {
   EXPECT_EQ(cudaGetLastError(), cudaSuccess);
 }
 
-TEST(CudaDeviceStream, WaitsForAMark) {
-  DeviceStream stream(Device::kCuda);
-  const Arena from(1000, Device::kCuda);
-  std::vector<uint8_t> host(1000, 77);
-  cuda_driver().copy(host.data(), from.data(), host.size(), stream.native());
-  const uint64_t first = stream.mark();
-  stream.wait_for(first);
-  EXPECT_EQ(host, std::vector<uint8_t>(1000));
-  EXPECT_LT(first, stream.mark());
-  cuda_driver().fill(from.data(), 1, 1000, stream.native());
-  cuda_driver().copy(host.data(), from.data(), host.size(), stream.native());
-  DeviceStream moved(std::move(stream));
-  moved.wait_for(moved.mark());
-  EXPECT_EQ(host, std::vector<uint8_t>(1000, 1));
+// For the host and for other streams.
+TEST(DeviceEvent, IsAPointInTheWork) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    cuda_on_host::set_schedule_seed(seed);
+    DeviceStream stream(Device::kCuda);
+    const DeviceStream other(Device::kCuda);
+    const DeviceEvent event(Device::kCuda);
+    event.wait();  // no point yet
+    other.hold_for(event);
+    const Arena from(1000, Device::kCuda);
+    std::vector<uint8_t> host(1000, 77), next(1000, 77), held(1000, 77);
+    cuda_driver().copy(host.data(), from.data(), host.size(), stream.native());
+    event.record(stream);
+    cuda_driver().copy(next.data(), from.data(), next.size(), stream.native());
+    other.hold_for(event);
+    cuda_driver().copy(held.data(), host.data(), held.size(), other.native());
+    event.wait();
+    EXPECT_EQ(host, std::vector<uint8_t>(1000));
+    other.wait();
+    EXPECT_EQ(held, host);
+    const DeviceStream moved(std::move(stream));
+    moved.wait();
+    EXPECT_EQ(next, host);
+  }
 }
 
 TEST(DeviceGraph, DoesNothingWhileItIsRecordedAndAllOfItWhenReplayed) {
@@ -155,17 +166,27 @@ TEST(DeviceGraph, LeavesTheStreamFitForUseWhenTheWorkFails) {
   EXPECT_EQ(to_host<uint8_t>(a.data(), 4, stream), std::vector<uint8_t>(4));
 }
 
+TEST(DeviceGraph, IsRecordedOnce) {
+  const DeviceStream stream(Device::kCuda);
+  DeviceGraph graph;
+  graph.record(stream, [] {});
+  EXPECT_EQ(test::error_text([&] { graph.record(stream, [] {}); }),
+            "[device] a graph is recorded once: got a second call");
+  graph = {};
+  graph.record(stream, [] {});
+}
+
 TEST(Mirror, CopiesPartsBothWays) {
   const DeviceStream stream(Device::kCuda);
   const Arena arena(100, Device::kCuda);
-  Mirror mirror(arena, 60, "a test");
+  Mirror mirror(Device::kCuda, arena.data(), 60, "a test");
   EXPECT_NE(mirror.as<std::byte>(), arena.data());
   std::fill_n(mirror.as<uint8_t>(), 60, uint8_t{5});
   mirror.upload(10, 30, stream);
   std::vector<uint8_t> want(100);
   std::fill_n(want.begin() + 10, 20, uint8_t{5});
   EXPECT_EQ(to_host<uint8_t>(arena.data(), 100, stream), want);
-  Mirror other(arena, 0, "a test");
+  Mirror other(Device::kCuda, arena.data(), 0, "a test");
   other = std::move(mirror);
   other.download(20, 60, stream);
   stream.wait();

@@ -65,8 +65,8 @@ void for_plans(const std::function<void(const Tape&, const Plan&)>& test) {
 
 std::vector<Slot> slots_of(const Plan& plan) {
   std::vector<Slot> all;
-  for (const std::vector<Slot>* list :
-       {&plan.values, &plan.gradients, &plan.forward_scratch, &plan.backward_scratch}) {
+  for (const std::vector<Slot>* list : {&plan.values, &plan.gradients, &plan.forward_scratch,
+                                        &plan.backward_scratch, &plan.prepared}) {
     std::copy_if(list->begin(), list->end(), std::back_inserter(all),
                  [](const Slot& slot) { return slot.bytes > 0; });
   }

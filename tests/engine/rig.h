@@ -77,10 +77,13 @@ class Rig {
   explicit Rig(int64_t batch, DType id_type = DType::kInt32, Device where = Device::kCpu)
       : device(where), tape(parameters, batch, id_type) {}
 
+  static constexpr int64_t kMaxBag = 4;
+
   Device device;
   Parameters parameters;
   Tape tape;
   std::deque<Table> tables;
+  std::vector<SparseVar> bags;  // of sparse_input()
 
   Var input(const std::string& name, int64_t cols) {
     return inputs_.emplace_back(tape.input(name, cols));
@@ -90,6 +93,11 @@ class Rig {
         tables.emplace_back(name, rows, dim, trainable, TableType::kFloat32, RoundingKey{}, device);
     fill_there(added.weights(), static_cast<uint32_t>(100 + tables.size()));
     return added;
+  }
+  // A sparse input that feed_all() fills with ids below `table_rows`.
+  SparseVar sparse_input(const std::string& name, int64_t table_rows) {
+    bag_rows_.push_back(table_rows);
+    return bags.emplace_back(tape.sparse_input(name, tape.batch() * kMaxBag));
   }
   // A layer whose parameters are "`name`.w" and "`name`.b".
   Var layer(const std::string& name, Var x, int64_t out, Activation activation) {
@@ -139,8 +147,23 @@ class Rig {
       for (int64_t b = 0; b < rows; ++b) m.data[b] = m.data[b] > 0 ? 1.0f : 0.0f;
     }
   }
-  void feed(SparseVar v, const BagList& bags, int64_t table_rows) {
-    EXPECT_EQ(step->set_bags(v, bags.offsets, bags.ids, table_rows), -1);
+  void feed(SparseVar v, const BagList& list, int64_t table_rows) {
+    EXPECT_EQ(step->set_bags(v, list.offsets, list.ids, table_rows), -1);
+  }
+
+  // Another batch for each seed.
+  void feed_all(int64_t rows, uint32_t seed) {
+    set_rows(rows, seed);
+    for (size_t t = 0; t < bags.size(); ++t) {
+      const uint32_t own = 10 * seed + static_cast<uint32_t>(t);
+      feed(bags[t], make_bags(rows, tape.batch() * kMaxBag, bag_rows_[t], own), bag_rows_[t]);
+    }
+  }
+  // The rate is another in each step: a graph has to follow it.
+  void train(int64_t rows, uint32_t seed, UpdateKind kind = UpdateKind::kAdagrad) {
+    feed_all(rows, seed);
+    step->forward();
+    step->backward({.kind = kind, .learning_rate = 0.1 / (1 + seed), .step = int64_t{seed} + 1});
   }
 
   // Everything that a step changes.
@@ -222,6 +245,7 @@ class Rig {
   }
 
   std::vector<Var> inputs_;
+  std::vector<int64_t> bag_rows_;
   LossConfig loss_config_;
   Activation head_ = Activation::kNone;
 };

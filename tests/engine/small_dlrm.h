@@ -14,15 +14,14 @@ namespace hotrow::test {
 
 class SmallDlrm : public Rig {
  public:
-  static constexpr int64_t kDim = 5, kMaxBag = 4, kTableRows = 11, kCollisions = 4;
+  static constexpr int64_t kDim = 5, kTableRows = 11, kCollisions = 4;
 
   explicit SmallDlrm(int64_t batch, DType id_type = DType::kInt32, Device where = Device::kCpu)
       : Rig(batch, id_type, where) {
     const Var x = layer("bottom", layer("first", input("x", 3), 7, Activation::kRelu), kDim,
                         Activation::kRelu);
-    for (const char* name : {"a", "b", "weighted", "qr", "projected"}) {
-      bags.push_back(tape.sparse_input(name, batch * kMaxBag));
-    }
+    for (const char* name : {"a", "b", "weighted", "qr", "projected"})
+      sparse_input(name, kTableRows);
     const std::vector<Lookup> plain{{&table("ta", kTableRows, kDim), bags[0]},
                                     {&table("tb", kTableRows, kDim), bags[1]}};
     const Var pair = embedding_bag(tape, plain, Pooling::kMean);
@@ -36,22 +35,6 @@ class SmallDlrm : public Rig {
         tape, {x, pair, weighted, combined(), linear(tape, narrow, projection)}, kDim, false);
     head(layer("top", concat(tape, {z, x}), 9, Activation::kSigmoid), {.kind = LossKind::kBce});
   }
-
-  // Another batch for each seed.
-  void feed_all(int64_t rows, uint32_t seed) {
-    set_rows(rows, seed);
-    for (size_t t = 0; t < bags.size(); ++t) {
-      const uint32_t own = 10 * seed + static_cast<uint32_t>(t);
-      feed(bags[t], make_bags(rows, tape.batch() * kMaxBag, kTableRows, own), kTableRows);
-    }
-  }
-  void train(int64_t rows, uint32_t seed, UpdateKind kind = UpdateKind::kAdagrad) {
-    feed_all(rows, seed);
-    step->forward();
-    step->backward({.kind = kind, .learning_rate = 0.1});
-  }
-
-  std::vector<SparseVar> bags;
 
  private:
   Var combined() {

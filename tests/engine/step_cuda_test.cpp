@@ -4,15 +4,19 @@
 #include <cmath>
 #include <utility>
 
+#include "tests/engine/plain_dlrm.h"
 #include "tests/engine/small_dlrm.h"
 #include "tests/support/cuda_on_host/cuda_on_host.h"
+#include "tests/support/expect_near.h"
 
 namespace hotrow {
 namespace {
 using cuda_on_host::set_schedule_seed;
 using test::copy_of;
 using test::error_text;
+using test::expect_near;
 using test::make_bags;
+using test::PlainDlrm;
 using test::Rig;
 using test::same_bits;
 using test::SmallDlrm;
@@ -20,41 +24,6 @@ using test::SmallDlrm;
 constexpr int64_t kBatch = 12;
 constexpr UpdateKind kKind = UpdateKind::kAdagrad;
 constexpr StepOptions kExact{.strict_fp32 = true};
-
-// Without ops whose work grows with the ids: full batches replay graphs.
-class PlainDlrm : public Rig {
- public:
-  static constexpr int64_t kDim = 4, kTableRows = 9;
-
-  PlainDlrm(int64_t batch, Device where, DType id_type = DType::kInt32)
-      : Rig(batch, id_type, where) {
-    const Var x = layer("bottom", input("x", 3), kDim, Activation::kRelu);
-    std::vector<Lookup> lookups;
-    for (const char* name : {"a", "b"}) {
-      bags.push_back(tape.sparse_input(name, batch * 4));
-      lookups.push_back({&table(name, kTableRows, kDim), bags.back()});
-    }
-    const Var pooled = embedding_bag(tape, lookups, Pooling::kMean);
-    head(concat(tape, {dot_interaction(tape, {x, pooled}, kDim, false), x}),
-         {.kind = LossKind::kBce});
-  }
-
-  void feed_all(int64_t rows, uint32_t seed) {
-    set_rows(rows, seed);
-    for (size_t t = 0; t < bags.size(); ++t) {
-      const uint32_t own = 10 * seed + static_cast<uint32_t>(t);
-      feed(bags[t], make_bags(rows, tape.batch() * 4, kTableRows, own), kTableRows);
-    }
-  }
-  // The rate is another in each step: a graph has to follow it.
-  void train(int64_t rows, uint32_t seed, UpdateKind kind = kKind) {
-    feed_all(rows, seed);
-    step->forward();
-    step->backward({.kind = kind, .learning_rate = 0.1 * (1 + seed), .step = int64_t{seed} + 1});
-  }
-
-  std::vector<SparseVar> bags;
-};
 
 // Full batches often enough to record and replay, with a short and an empty one between.
 template <class Dlrm>
@@ -65,14 +34,7 @@ std::vector<float> train(Dlrm& rig, UpdateKind kind) {
   return rig.state();
 }
 
-// Sums run in other orders.
-void expect_near(const std::vector<float>& got, const std::vector<float>& want) {
-  ASSERT_EQ(got.size(), want.size());
-  for (size_t i = 0; i < got.size(); ++i) {
-    const float bound = 1e-4f * (1 + std::abs(want[i]));
-    EXPECT_TRUE(std::abs(got[i] - want[i]) <= bound) << i << ": " << got[i] << ", " << want[i];
-  }
-}
+constexpr float kNear = 1e-4f;  // sums run in other orders
 
 TEST(CudaStep, TrainsAsTheCpuDoes) {
   for (UpdateKind kind :
@@ -81,7 +43,7 @@ TEST(CudaStep, TrainsAsTheCpuDoes) {
     PlainDlrm cpu(kBatch, Device::kCpu), gpu(kBatch, Device::kCuda);
     cpu.finish({}, {}, kind);
     gpu.finish({}, kExact, kind);
-    expect_near(train(gpu, kind), train(cpu, kind));
+    expect_near(train(gpu, kind), train(cpu, kind), kNear);
   }
 }
 
@@ -91,7 +53,7 @@ TEST(CudaStep, TrainsEveryOpAsTheCpuDoes) {
     SmallDlrm cpu(kBatch, ids), gpu(kBatch, ids, Device::kCuda);
     cpu.finish({}, {}, kKind);
     gpu.finish({}, kExact, kKind);
-    expect_near(train(gpu, kKind), train(cpu, kKind));
+    expect_near(train(gpu, kKind), train(cpu, kKind), kNear);
   }
 }
 
@@ -153,57 +115,6 @@ TEST(CudaStep, AShortBatchEqualsAStepOfThatSize) {
   }
 }
 
-// One step after the other on what they share, and nobody waits between them.
-TEST(CudaStep, StepsThatShareParametersFollowEachOther) {
-  const auto run = [](uint64_t seed, bool wait) {
-    set_schedule_seed(seed);
-    PlainDlrm rig(kBatch, Device::kCuda);
-    rig.finish({}, kExact, kKind);
-    Step serve(
-        rig.tape,
-        make_plan(rig.tape, {rig.prediction}, {.mode = Mode::kServe, .device = Device::kCuda}),
-        kExact);
-    std::vector<float> seen;
-    for (uint32_t i = 0; i < 5; ++i) {
-      rig.train(kBatch, i);
-      if (wait) rig.parameters.stream().wait();
-      serve.set_rows(kBatch);
-      test::fill(serve.input(rig.tape.records()[0].in[0]), i);
-      for (const SparseVar& bags : rig.bags) {
-        const test::BagList list = make_bags(kBatch, kBatch * 4, PlainDlrm::kTableRows, i);
-        EXPECT_EQ(serve.set_bags(bags, list.offsets, list.ids, PlainDlrm::kTableRows), -1);
-      }
-      serve.forward();
-      const ConstMatrix p = serve.value(rig.prediction);
-      seen.insert(seen.end(), p.data, p.data + p.size());
-    }
-    return seen;
-  };
-  const std::vector<float> want = run(0, true);
-  for (uint64_t seed : {1, 2, 3, 4}) EXPECT_TRUE(same_bits(run(seed, false), want)) << seed;
-}
-
-// The batch after is written only when this one has been taken.
-TEST(CudaStep, MayBeFedWhileItWorks) {
-  const auto run = [](uint64_t seed, bool wait) {
-    set_schedule_seed(seed);
-    PlainDlrm rig(kBatch, Device::kCuda);
-    Step& step = rig.finish({}, kExact, kKind);
-    std::vector<float> seen;
-    for (uint32_t i = 0; i < 6; ++i) {
-      rig.feed_all(kBatch, i);
-      step.forward();
-      if (wait) rig.parameters.stream().wait();
-      rig.feed_all(kBatch, 100 + i);
-      const ConstMatrix p = step.value(rig.prediction);
-      seen.insert(seen.end(), p.data, p.data + p.size());
-    }
-    return seen;
-  };
-  const std::vector<float> want = run(0, true);
-  for (uint64_t seed = 1; seed < 9; ++seed) EXPECT_TRUE(same_bits(run(seed, false), want)) << seed;
-}
-
 TEST(CudaStep, MovesWithItsMemory) {
   PlainDlrm a(kBatch, Device::kCuda), b(kBatch, Device::kCuda);
   for (PlainDlrm* rig : {&a, &b}) {
@@ -250,7 +161,7 @@ TEST(CudaStep, PadsTheRowsThatALayerReads) {
   EXPECT_EQ(cpu.columns(), 14);
   const std::vector<float> state = padded.train();
   EXPECT_TRUE(same_bits(state, shown.train()));
-  expect_near(state, cpu.train());
+  expect_near(state, cpu.train(), kNear);
 
   PlainDlrm other(kBatch, Device::kCuda);  // where a concatenation reads the pairs
   other.finish();
@@ -262,13 +173,15 @@ TEST(CudaStep, NamesTheMemoryThatItTakes) {
   PlainDlrm rig(kBatch, Device::kCuda);
   rig.finish();
   const std::vector<MemoryUse> memory = rig.step->memory();
-  ASSERT_EQ(memory.size(), 4u);
-  EXPECT_EQ(memory[2].purpose, "workspace of matrix products");
-  EXPECT_GE(memory[2].bytes, GemmContext::workspace_bytes(0));
-  EXPECT_EQ(memory[3].purpose, "batch and results, pinned");
-  EXPECT_GT(memory[3].bytes, memory[0].bytes);
-  for (size_t i = 0; i < 4; ++i)
-    EXPECT_EQ(memory[i].device, i < 3 ? Device::kCuda : Device::kCpu) << i;
+  ASSERT_EQ(memory.size(), 5u);
+  EXPECT_EQ(memory[2].purpose, "the next batch");
+  EXPECT_EQ(memory[2].bytes, rig.step->plan().input_bytes);
+  EXPECT_EQ(memory[3].purpose, "workspace of matrix products");
+  EXPECT_GE(memory[3].bytes, GemmContext::workspace_bytes(0));
+  EXPECT_EQ(memory[4].purpose, "batch and results, pinned");
+  EXPECT_GT(memory[4].bytes, memory[0].bytes);
+  for (size_t i = 0; i < 5; ++i)
+    EXPECT_EQ(memory[i].device, i < 4 ? Device::kCuda : Device::kCpu) << i;
   for (const MemoryUse& use : rig.parameters.memory()) EXPECT_EQ(use.device, Device::kCuda);
 }
 
@@ -277,11 +190,12 @@ TEST(CudaStep, NeedsParametersAndTablesOfItsDevice) {
   const Plan on_cpu = make_plan(rig.tape, {rig.result});
   rig.parameters.allocate(true, kKind, Device::kCuda);
   EXPECT_EQ(error_text([&] { Step(rig.tape, on_cpu); }),
-            "[step] parameters lie on another device than the step: expected both on one");
+            "[step] parameters lie on another device than the step: got a GPU, expected the CPU");
   PlainDlrm other(kBatch, Device::kCpu);
   other.device = Device::kCuda;  // of all but the tables, which are there already
   EXPECT_EQ(error_text([&] { other.finish(); }),
-            "[embedding_bag] table 'a' lies on another device than the step: expected both on one");
+            "[embedding_bag] table 'a' lies on another device than the step: got the CPU, expected "
+            "a GPU");
 }
 
 TEST(CudaStep, ParametersAreUpdatedWhereTheyLie) {

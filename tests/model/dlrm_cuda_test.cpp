@@ -11,6 +11,7 @@
 #include "kernels/embedding_update.h"
 #include "model/dlrm_step.h"
 #include "tests/support/dlrm_harness.h"
+#include "tests/support/expect_near.h"
 
 namespace hotrow::test {
 namespace {
@@ -61,12 +62,7 @@ Trained train(const DlrmConfig& c, Device device, int64_t mini_batches = 1,
   return result;
 }
 
-void expect_near(const std::vector<float>& got, const std::vector<float>& want) {
-  ASSERT_EQ(got.size(), want.size());
-  for (size_t i = 0; i < got.size(); ++i)
-    EXPECT_TRUE(std::abs(got[i] - want[i]) <= 2e-5f * (1 + std::abs(want[i])))
-        << i << ": " << got[i] << ", expected " << want[i];
-}
+constexpr float kNear = 2e-5f;  // sums run in other orders
 
 TEST(CudaDlrm, StartsFromTheBitsOfTheCpu) {
   DlrmConfig split = config(), pooled = config(), mixed = config();
@@ -97,15 +93,15 @@ TEST(CudaDlrm, TrainsAsOnTheCpu) {
   mixed.mixed_dimensions = MixedDimensionConfig{.threshold = 20};
   for (const DlrmConfig& c : {config(), split, pooled, mixed}) {
     const Trained cpu = train(c, Device::kCpu), gpu = train(c, Device::kCuda);
-    expect_near(gpu.losses, cpu.losses);
-    expect_near(gpu.values, cpu.values);
+    expect_near(gpu.losses, cpu.losses, kNear);
+    expect_near(gpu.values, cpu.values, kNear);
   }
 }
 
 TEST(CudaDlrm, AddsUpMiniBatchesAsOnTheCpu) {
   const Trained cpu = train(config(), Device::kCpu, 3), gpu = train(config(), Device::kCuda, 3);
-  expect_near(gpu.losses, cpu.losses);
-  expect_near(gpu.values, cpu.values);
+  expect_near(gpu.losses, cpu.losses, kNear);
+  expect_near(gpu.values, cpu.values, kNear);
 }
 
 // Every kind of bad input that a batch can hold.
@@ -215,8 +211,8 @@ TEST(CudaDlrm, HasNoLimitOnTablesFeaturesAndColumns) {
     const Trained cpu = train(c, Device::kCpu, 1, UpdateKind::kSgd);
     const Trained gpu = train(c, Device::kCuda, 1, UpdateKind::kSgd);
     SCOPED_TRACE(tables);
-    expect_near(gpu.losses, cpu.losses);
-    expect_near(gpu.values, cpu.values);
+    expect_near(gpu.losses, cpu.losses, kNear);
+    expect_near(gpu.values, cpu.values, kNear);
   }
 }
 

@@ -41,6 +41,9 @@ namespace hotrow::cuda_on_host {
 // the calls since this one.
 void set_schedule_seed(uint64_t seed);
 
+// Whether graphs can be instantiated; at first they can.
+void set_graphs_refused(bool refused);
+
 // Calls of the runtime since the start.
 struct RuntimeCalls {
   int64_t allocations = 0;  // of device memory and of pinned memory

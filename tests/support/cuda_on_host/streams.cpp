@@ -33,6 +33,7 @@ struct Capture {
   std::unique_ptr<CUgraph_st> graph = std::make_unique<CUgraph_st>();
 };
 std::atomic<int> refusing_captures = 0;
+std::atomic<bool> graphs_refused = false;
 
 }  // namespace
 }  // namespace hotrow::cuda_on_host
@@ -127,6 +128,8 @@ void end_capture(Capture& capture) {
 }  // namespace
 
 bool is_capturing() { return refusing_captures > 0; }
+
+void set_graphs_refused(bool refused) { graphs_refused = refused; }
 
 cudaError_t launch_kernel(const cudaLaunchConfig_t& config, const void* kernel,
                           std::function<void()> thread) {
@@ -288,6 +291,7 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* 
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+  if (graphs_refused) return report(cudaErrorMemoryAllocation);
   *exec = new CUgraphExec_st{graph->tasks};
   return cudaSuccess;
 }
