@@ -57,10 +57,17 @@ nlohmann::json to_json(const Metrics& m) {
 }
 
 nlohmann::json to_json(const PhaseSeconds& s, double total) {
-  return {{"total", total},         {"data", s.data},
-          {"feed", s.feed},         {"forward", s.forward},
-          {"backward", s.backward}, {"update", s.update},
-          {"test", s.test},         {"other", other_seconds(s, total)}};
+  nlohmann::json seconds = {{"total", total},
+                            {"data", s.data},
+                            {"feed", s.feed},
+                            {"test", s.test},
+                            {"other", other_seconds(s, total)}};
+  if (s.on_gpu) {
+    seconds["gpu_step"] = s.step();
+  } else {
+    seconds.update({{"forward", s.forward}, {"backward", s.backward}, {"update", s.update}});
+  }
+  return seconds;
 }
 
 }  // namespace

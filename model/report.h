@@ -35,6 +35,11 @@ struct PhaseSeconds {
   double data = 0;  // training waited for the next batch
   double feed = 0;  // batches were checked and copied into the step
   double forward = 0, backward = 0, update = 0, test = 0;
+  // Host and GPU work beside each other: what it takes to queue the three passes and to wait for
+  // them is told as one sum.
+  bool on_gpu = false;
+
+  double step() const { return forward + backward + update; }
 };
 
 // Largest resident memory of this process so far, in bytes; 0 where the system does not say.
@@ -89,7 +94,8 @@ class Report {
   // "time/loss/accuracy (if enabled):"; the clock of samples/s and ETA starts here.
   void started();
 
-  // One iteration is done: `rows` samples, their mean loss, seconds of forward to update.
+  // One iteration is done: `rows` samples, their mean loss, seconds of forward to update; on a GPU
+  // of feed to update, as the feed runs beside the update before.
   void step(const Position& at, int64_t rows, double loss, double seconds);
   // "Finished training it 3/8 of epoch 0, -1.00 ms/it, loss 0.049903": mean over the samples since
   // the last such line. Requires a step since then.

@@ -104,7 +104,7 @@ std::string memory_table(std::span<const MemoryUse> items) {
 }
 
 double other_seconds(const PhaseSeconds& s, double total) {
-  return std::max(0.0, total - s.data - s.feed - s.forward - s.backward - s.update - s.test);
+  return std::max(0.0, total - s.data - s.feed - s.step() - s.test);
 }
 
 std::string time_table(const PhaseSeconds& s, double total) {
@@ -115,9 +115,13 @@ std::string time_table(const PhaseSeconds& s, double total) {
   };
   row("data wait", s.data);
   row("feed", s.feed);
-  row("forward", s.forward);
-  row("backward", s.backward);
-  row("update", s.update);
+  if (s.on_gpu) {
+    row("GPU step", s.step());
+  } else {
+    row("forward", s.forward);
+    row("backward", s.backward);
+    row("update", s.update);
+  }
   row("test", s.test);
   row("other", other_seconds(s, total));
   return text;

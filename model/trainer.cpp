@@ -31,6 +31,7 @@ bool every(int64_t frequency, int64_t iteration) {
 Trainer::Trainer(Dlrm& model, const TrainerConfig& config, Reader& train, Reader* test,
                  Report& report, const std::atomic<bool>& stop)
     : config_(config), train_reader_(&train), test_reader_(test), report_(&report), stop_(&stop) {
+  seconds_.on_gpu = config.plan.device == Device::kCuda;
   if (config.plan.mode == Mode::kTrain) {
     require(config.accumulate >= 1,
             "[train] mini-batches of an update: got {}, expected at least 1", config.accumulate);
@@ -57,7 +58,9 @@ void Trainer::train() {
   for (int64_t k = 0; k < config_.epochs; ++k) {
     if (!epoch(k)) break;
   }
+  Stopwatch clock;
   train_step_->wait();  // the last update is queued: what goes wrong in it must not go unnoticed
+  seconds_.update += clock.lap();
 }
 
 // False: training is over before its last epoch.
@@ -68,8 +71,9 @@ bool Trainer::epoch(int64_t k) {
   for (auto group = next_group(at); !group.empty(); group = next_group(at)) {
     seconds_.data += clock.lap();
     train_step_->feed(group);
-    seconds_.feed += clock.lap();
-    if (!step(group, at)) return false;
+    const double feed = clock.lap();
+    seconds_.feed += feed;
+    if (!step(group, at, seconds_.on_gpu ? feed : 0)) return false;
     clock.lap();
   }
   require<DataError>(at.iteration > 0,
@@ -88,8 +92,9 @@ std::span<const Batch> Trainer::next_group(const Position& at) {
   return {group_.data(), static_cast<size_t>(size)};
 }
 
-// One update, and the iterations that it is made of. False: training is over.
-bool Trainer::step(std::span<const Batch> group, Position& at) {
+// One update, and the iterations that it is made of, which took `before` seconds so far. False:
+// training is over.
+bool Trainer::step(std::span<const Batch> group, Position& at, double before) {
   train_step_->forward();
   check_losses(group, at);
   const double forward = train_step_->take_times().forward;
@@ -97,7 +102,7 @@ bool Trainer::step(std::span<const Batch> group, Position& at) {
   for (size_t m = 0; m < group.size(); ++m) {
     ++at.iteration;
     ++iterations_;
-    double seconds = forward / static_cast<double>(group.size());
+    double seconds = (before + forward) / static_cast<double>(group.size());
     if (m + 1 == group.size()) seconds += update();
     report_->step(at, group[m].rows, train_step_->losses()[m], seconds);
     if (!stop_->load() && !after_step(at, at.iteration == at.iterations)) return false;
@@ -126,9 +131,18 @@ double Trainer::update() {
   rule.learning_rate = config_.learning_rate.at(updates_);
   train_step_->backward(rule);
   const StepTimes times = train_step_->take_times();
+  tell_of_refused_graphs(*train_step_);
   seconds_.backward += times.backward;
   seconds_.update += times.update;
   return times.backward + times.update;
+}
+
+void Trainer::tell_of_refused_graphs(const DlrmStep& step) {
+  if (told_of_graphs_) return;
+  const std::string why = step.graph_refusal();
+  told_of_graphs_ = !why.empty();
+  if (told_of_graphs_)
+    report_->line(fmt::format("No CUDA graphs, steps are queued call by call: {}", why));
 }
 
 // Lines and tests that are due. False: a threshold has been reached.
@@ -172,6 +186,7 @@ void Trainer::test(std::optional<Position> at) {
     test_step_->forward();
     metrics_.add(test_step_->predictions(), test_batch_.labels);
     report_->test_step(iteration, test_reader_->num_batches());
+    tell_of_refused_graphs(*test_step_);
   }
   require<DataError>(metrics_.samples() > 0 || stop_->load(),
                      "[test] the test data is empty: got no sample, expected at least one");

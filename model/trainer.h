@@ -53,11 +53,12 @@ class Trainer {
  private:
   bool epoch(int64_t epoch);
   std::span<const Batch> next_group(const Position& at);
-  bool step(std::span<const Batch> group, Position& at);
+  bool step(std::span<const Batch> group, Position& at, double before);
   void check_losses(std::span<const Batch> group, const Position& at) const;
   double update();
   bool after_step(const Position& at, bool last);
   bool reached_threshold() const;
+  void tell_of_refused_graphs(const DlrmStep& step);
   int64_t iterations() const;
 
   TrainerConfig config_;
@@ -72,6 +73,7 @@ class Trainer {
   PhaseSeconds seconds_;
   int64_t updates_ = 0, iterations_ = 0;     // of the run
   int64_t last_line_ = -1, last_test_ = -1;  // iterations_ when the last of each was
+  bool told_of_graphs_ = false;
 };
 
 }  // namespace hotrow

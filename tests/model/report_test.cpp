@@ -337,6 +337,22 @@ TEST_F(ReportTest, LogsOneJsonObjectALine) {
   EXPECT_EQ(log[4]["test"]["log_loss"], 0.45231);
 }
 
+TEST_F(ReportTest, LogsTheStepOfAGpuAsOne) {
+  const PhaseSeconds seconds{
+      .data = 1, .forward = 0.5, .backward = 0.75, .update = 0.25, .on_gpu = true};
+  log_to_file();
+  {
+    Report report(config_);
+    report.started();
+    now_ += 5;
+    report.finished(seconds, false);
+  }
+  const nlohmann::json logged = events().at(0)["seconds"];
+  EXPECT_EQ(logged["gpu_step"], 1.5);
+  EXPECT_EQ(logged["other"], 2.5);
+  EXPECT_FALSE(logged.contains("backward"));
+}
+
 TEST_F(ReportTest, AJsonLogThatCannotBeWritten) {
   ReportConfig config = config_;  // the fixture removes only files of its own
   config.json_log = "/no/such/folder/log.json";
@@ -360,36 +376,6 @@ TEST_F(ReportTest, AJsonLogThatCannotBeWritten) {
                  "[--json-log] writing failed: got an error on '/dev/full', expected all events in "
                  "it (is the disk full?)");
   }
-}
-
-TEST(ReportText, Numbers) {
-  EXPECT_EQ(with_commas(0), "0");
-  EXPECT_EQ(with_commas(999), "999");
-  EXPECT_EQ(with_commas(1000), "1,000");
-  EXPECT_EQ(with_commas(-123456), "-123,456");
-  EXPECT_EQ(with_commas(1234567), "1,234,567");
-  EXPECT_EQ(human_bytes(1023), "1023 B");
-  EXPECT_EQ(human_bytes(1024), "1.0 KiB");
-  EXPECT_EQ(human_bytes((1 << 20) - 1), "1.0 MiB");
-  EXPECT_EQ(human_bytes(int64_t{5} << 50), "5120.0 TiB");
-  EXPECT_EQ(hours_minutes(0), "0:00");
-  EXPECT_EQ(hours_minutes(59.6), "1:00");
-  EXPECT_EQ(hours_minutes(3723.4), "1:02:03");
-}
-
-TEST(ReportText, PeakMemoryIsThatOfThisProcess) {
-  const int64_t before = peak_memory_bytes();
-  ASSERT_GT(before, 0);
-  constexpr size_t kMore = size_t{64} << 20;
-  std::vector<char> touched(kMore, 1);
-  EXPECT_GE(peak_memory_bytes(), static_cast<int64_t>(kMore));
-  EXPECT_EQ(touched[kMore - 1], 1);
-}
-
-TEST(ReportText, ATemporaryFileIsNoTerminal) {
-  std::FILE* file = std::tmpfile();
-  EXPECT_FALSE(is_terminal(file));
-  std::fclose(file);
 }
 
 }  // namespace

@@ -19,26 +19,45 @@ std::vector<float> rows_now(const Dlrm::Named& table) {
   return rows;
 }
 
-TEST(CudaTrainer, ReturnsWhenTheLastUpdateIsDone) {
+class CudaTrainer : public TrainerTest {
+ protected:
+  CudaTrainer() : TrainerTest(Device::kCuda) {}
+  ~CudaTrainer() override { cuda_on_host::set_graphs_refused(false); }
+};
+
+TEST_F(CudaTrainer, ReturnsWhenTheLastUpdateIsDone) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     cuda_on_host::set_schedule_seed(seed);
-    Dlrm model(trainer_config(), Mode::kTrain, UpdateKind::kSgd, Device::kCuda);
-    NumpyRandom stream(1);
-    model.initialise(stream, InitOrder::kDefault);
     FakeReader reader(4);
-    TrainerConfig config;
-    config.plan.device = Device::kCuda;
-    std::FILE* out = std::tmpfile();
-    Report report({.out = out, .json_log = {}, .now = {}});
-    const std::atomic<bool> stop{false};
-    Trainer trainer(model, config, reader, nullptr, report, stop);
-    trainer.train();
-    for (const Dlrm::Named& p : model.named_parameters()) {
+    train(reader);
+    for (const Dlrm::Named& p : model_.named_parameters()) {
       const std::vector<float> now = rows_now(p);
       EXPECT_EQ(now, p.floats()) << p.name << ", seed " << seed;
     }
-    std::fclose(out);
   }
+}
+
+TEST_F(CudaTrainer, TellsOfHostAndGpuAsOne) {
+  FakeReader reader(4);
+  train(reader);
+  EXPECT_TRUE(seconds_.on_gpu);
+  EXPECT_GT(seconds_.step(), 0);
+}
+
+TEST_F(CudaTrainer, SaysOnceThatThereAreNoGraphs) {
+  FakeReader reader(6), test(4);
+  config_.test_freq = 5;
+  train(reader, &test);
+  const std::vector<float> want = parameters();
+  EXPECT_EQ(count(output(), "No CUDA graphs"), 0);
+
+  initialise();
+  cuda_on_host::set_graphs_refused(true);
+  train(reader, &test);
+  EXPECT_EQ(parameters(), want);
+  EXPECT_EQ(count(output(),
+                  "No CUDA graphs, steps are queued call by call: [device] cudaGraphInstantiate"),
+            1);
 }
 
 }  // namespace

@@ -60,7 +60,11 @@ class FakeReader final : public Reader {
 // One run into a temporary file.
 class TrainerTest : public ::testing::Test {
  protected:
-  TrainerTest() { initialise(); }
+  explicit TrainerTest(Device device = Device::kCpu)
+      : model_(trainer_config(), Mode::kTrain, UpdateKind::kSgd, device) {
+    config_.plan.device = device;
+    initialise();
+  }
   ~TrainerTest() override { std::fclose(out_); }
 
   void initialise() {
@@ -101,7 +105,7 @@ class TrainerTest : public ::testing::Test {
     return all;
   }
 
-  Dlrm model_{trainer_config(), Mode::kTrain, UpdateKind::kSgd};
+  Dlrm model_;
   TrainerConfig config_;
   std::atomic<bool> stop_{false};
   PhaseSeconds seconds_;
