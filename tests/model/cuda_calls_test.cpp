@@ -1,4 +1,5 @@
 // What a step asks of CUDA once it runs: nothing is allocated, and full batches are graphs.
+#include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -36,6 +37,26 @@ class Training {
     now.launches -= before.launches;
     now.graphs -= before.graphs;
     return now;
+  }
+
+  // Whether a batch has left the host before the update that was queued before it is done.
+  bool sends_beside_the_update() {
+    const Batch batch = random_batch(config_, kBatch, kMaxIdsPerBag, ++seed_);
+    step_.feed(batch);
+    step_.forward();
+    step_.backward({.learning_rate = 0.1});
+    cudaEvent_t updated = nullptr;
+    EXPECT_EQ(cudaEventCreate(&updated), cudaSuccess);
+    EXPECT_EQ(
+        cudaEventRecord(updated, static_cast<cudaStream_t>(model_.parameters().stream().native())),
+        cudaSuccess);
+    step_.feed(batch);
+    step_.forward();
+    step_.feed(batch);  // returns when the one before has gone
+    const cudaError_t state = cudaEventQuery(updated);
+    EXPECT_EQ(cudaEventDestroy(updated), cudaSuccess);
+    step_.wait();
+    return state == cudaErrorNotReady;
   }
 
  private:
@@ -79,6 +100,17 @@ TEST(CudaCalls, RangesNameThePartsOfAStep) {
   }
   training.step(kBatch);
   EXPECT_EQ(cuda_on_host::take_ranges(), "feed()forward()wait for results()backward()");
+}
+
+TEST(CudaCalls, TheNextBatchGoesUpBesideTheUpdate) {
+  int beside = 0;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    cuda_on_host::set_schedule_seed(seed);
+    Training training(small_config(), {});
+    training.step(kBatch);
+    beside += training.sends_beside_the_update();
+  }
+  EXPECT_GT(beside, 3);
 }
 
 TEST(CudaCalls, NoGraphWhereItIsSwitchedOffOrAnOpCountsIds) {
