@@ -123,6 +123,17 @@ class GpuCheck(unittest.TestCase):
         code, record, _ = check("--only=sanitizers", compute_sanitizer=None)
         self.assertEqual((code, record["sanitizers"]["not_installed"]), (0, "no compute-sanitizer in PATH"))
 
+    def test_programs_that_are_missing_or_print_something_else(self):
+        code, record, _ = check("--only=machine|tests|ceilings", nvidia_smi=None, nvcc=None, ctest=None)
+        self.assertEqual(code, 1)
+        for part, program in (("machine", "nvidia-smi"), ("tests", "ctest")):
+            self.assertEqual(record[part]["failed"], f"exit 127: cannot run {program}: No such file or directory")
+        self.assertEqual(record["ceilings"]["fp32"], {"copy_gb_s": 4000.0})
+        code, record, _ = check("--only=inference|torch", dlrm_train=TRAIN.replace('"event": "memory"}', '"event": '))
+        self.assertEqual(code, 1)
+        self.assertTrue(record["inference"]["failed"].startswith("JSONDecodeError: "), record)
+        self.assertEqual(record["torch"]["left_out"], "no --peer")
+
     def test_what_hangs_is_ended(self):
         with tempfile.TemporaryFile("w+") as log:
             session, start = gpu_check.Session(log), time.monotonic()

@@ -62,7 +62,8 @@ def test_other_spelling():
 def test_ctrl_c():
     process = subprocess.Popen([program.binary, *SMALL, f"{FLAG}=" + ",".join(["1"] * 30)], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
-    time.sleep(2.5)
+    while "batch size" not in process.stdout.readline() and process.poll() is None:
+        pass
     process.send_signal(2)
     start = time.monotonic()
     output, error = process.communicate(timeout=60)
