@@ -1,9 +1,10 @@
 // NVTX, as a profiler that keeps names in memory.
+#include <nvtx3/nvToolsExt.h>
+
 #include <mutex>
 #include <string>
 #include <utility>
 
-#include "nvtx3/nvToolsExt.h"
 #include "tests/support/cuda_on_host/cuda_on_host.h"
 
 namespace {
