@@ -110,6 +110,17 @@ TEST(StepErrors, BackwardOfAPlanForServing) {
             "[step] backward: got a plan for serving, expected one for training");
 }
 
+// The words of a GPU, before any part of the pass has run.
+TEST(StepErrors, ARuleOutOfRange) {
+  SmallDlrm rig(kBatch);
+  Step& step = rig.finish({}, {}, UpdateKind::kAdagrad);
+  rig.train(kBatch, 1);
+  const std::vector<float> before = rig.state();
+  EXPECT_EQ(error_text([&] { step.backward({.kind = UpdateKind::kAdagrad, .learning_rate = -1}); }),
+            "[step] bad learning rate: got -1, expected a finite number >= 0");
+  EXPECT_TRUE(test::same_bits(rig.state(), before));
+}
+
 // What `record` puts on the tape is refused with this text: when the step is made, or by its
 // backward pass.
 template <class Record>
