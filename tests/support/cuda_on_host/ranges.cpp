@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "tests/support/cuda_on_host/cuda_on_host.h"
+#include "tests/support/cuda_on_host/include/nvtx3/nvToolsExt.h"
 
 namespace {
 
