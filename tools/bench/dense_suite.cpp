@@ -86,13 +86,29 @@ void dispatch_layer(const Suite& suite, GpuStep* gpu, const Body& body) {
   });
 }
 
+// Of x and dx: on a GPU an interaction gives rows of whole 16 bytes, with zeros behind.
+int64_t input_columns(const Suite& suite, const Layer& l) {
+  return l.dx && suite.stream.device() == Device::kCuda ? whole_row(l.K) : l.K;
+}
+
 std::unique_ptr<GpuStep> make_gpu(const Suite& suite, const Layer& l) {
   const bool cpu = suite.stream.device() == Device::kCpu;
-  return make_gpu(suite, cpu ? 0 : linear_workspace_bytes(l.B, l.K, l.K, l.N, l.precision));
+  const int64_t columns = input_columns(suite, l);
+  return make_gpu(suite, cpu ? 0 : linear_workspace_bytes(l.B, columns, l.K, l.N, l.precision));
+}
+
+Values make_input(const Suite& suite, const Layer& l) {
+  return Values(suite, l.B, input_columns(suite, l), [&](const TableRows& host, int64_t) {
+    fill_quickly(host, 0.1f);
+    for (int64_t b = 0; b < host.rows(); ++b)
+      std::fill(host.as<float>() + b * host.cols() + l.K, host.as<float>() + (b + 1) * host.cols(),
+                0.0f);
+  });
 }
 
 void time_linear_forward(benchmark::State& state, const Suite& suite, Layer l) {
-  const Values x(suite, l.B, l.K), w(suite, l.N, l.K), bias(suite, l.N, 1), y(suite, l.B, l.N);
+  const Values x = make_input(suite, l);
+  const Values w(suite, l.N, l.K), bias(suite, l.N, 1), y(suite, l.B, l.N);
   const auto gpu = make_gpu(suite, l);
   const Floor floor = sum_floor(linear_forward_cost(l.B, l.K, l.N, l.precision), suite.machine);
   time_op(state, suite, floor, [&] {
@@ -105,9 +121,12 @@ void time_linear_forward(benchmark::State& state, const Suite& suite, Layer l) {
 
 // As inside a chain: dz comes from the layer above and, with dx, goes to the one below.
 void time_linear_backward(benchmark::State& state, const Suite& suite, Layer l) {
-  const Values x(suite, l.B, l.K), w(suite, l.N, l.K), dw(suite, l.N, l.K), db(suite, l.N, 1);
-  const Values dz(suite, 1, linear_dz_floats(l.B, l.N)), dx(suite, 1, linear_dz_floats(l.B, l.K));
-  const LinearBackward args{.dx = l.dx ? Matrix{dx.data(), {l.B, l.K}} : Matrix{},
+  const int64_t columns = input_columns(suite, l);
+  const Values x = make_input(suite, l);
+  const Values w(suite, l.N, l.K), dw(suite, l.N, l.K), db(suite, l.N, 1);
+  const Values dz(suite, 1, linear_dz_floats(l.B, l.N)),
+      dx(suite, 1, linear_dz_floats(l.B, columns));
+  const LinearBackward args{.dx = l.dx ? Matrix{dx.data(), {l.B, columns}} : Matrix{},
                             .dx_is_dz = l.dx,
                             .dw = dw.matrix(),
                             .db = db.vector(),
