@@ -64,9 +64,9 @@ PendingFile::~PendingFile() {
 void PendingFile::publish() const { check(std::rename(partial_.c_str(), path_.c_str()) == 0); }
 
 void publish_all(std::span<const PendingFile* const> files) {
-  if (files.size() > 1) {
-    const PendingFile& last = *files.back();
-    last.check(std::remove(last.path().c_str()) == 0 || errno == ENOENT);
+  for (size_t i = files.size(); files.size() > 1 && i-- > 0;) {
+    const PendingFile& file = *files[i];
+    file.check(std::remove(file.path().c_str()) == 0 || errno == ENOENT);
   }
   for (const PendingFile* file : files) file->publish();
 }

@@ -45,9 +45,9 @@ class PendingFile {
   bool stays_ = false;
 };
 
-// publish() of the files of one data set, in order. Where there are several, what stood under the
-// last name is gone before the first one appears: killed in between, this leaves a data set without
-// that file, which a reader notices, and none of old and new files.
+// publish() of the files of one data set, in order. Where there are several, what stood under their
+// names is gone before the first one appears: killed in between, this leaves a part of one data set,
+// and none of old and new files.
 void publish_all(std::span<const PendingFile* const> files);
 
 }  // namespace hotrow

@@ -23,7 +23,9 @@ constexpr int64_t kMaxDense = 1 << 20;
 std::string own_path(const std::string& path) {
   fs::path stem(path);
   if (!stem.has_filename()) stem = stem.parent_path();
-  return stem.replace_extension().string() + std::string(kEnding);
+  // Of no other ending: day.1 and day.2 have facts of their own.
+  if (stem.extension() == ".bin" || stem.extension() == ".txt") stem.replace_extension();
+  return stem.string() + std::string(kEnding);
 }
 
 // The only file of its kind beside or in `path`; empty if there is none, or more than one.

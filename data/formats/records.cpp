@@ -46,11 +46,11 @@ class RecordSource : public RowSource {
             schema.num_dense(), schema.num_tables(), layout.num_dense, layout.hotness.size());
     for (const NumericalColumn& column : schema.numerical) transforms_.emplace_back(column);
     const std::optional<ColumnFacts> facts = find_column_facts(path);
-    const int64_t expected = facts ? facts->rows.value_or(num_rows()) : num_rows();
-    require<DataError>(num_rows() == expected,
+    if (!facts || !facts->rows) return;
+    require<DataError>(num_rows() == *facts->rows,
                        "[{}] samples: got {}, expected {} as {} has (an incomplete copy, or facts "
                        "of other data?)",
-                       path, num_rows(), expected, facts->path);
+                       path, num_rows(), *facts->rows, facts->path);
   }
 
   const Schema& schema() const override { return schema_; }

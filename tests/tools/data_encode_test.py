@@ -243,6 +243,8 @@ class Encode(MadeTest):
             ([self.train, ""], "[output] got ''"),
             ([self.train, f"{self.folder}/"], "/', expected the name of a file or folder"),
             ([self.train, self.train], "to read and to write, expected another OUT"),
+            (["--vocabulary", self.train, "/dev/null", self.train], "to read and to write, expected another OUT"),
+            (["--schema-file", self.train, "/dev/null", self.train], "to read and to write, expected another OUT"),
             ([self.train, self.out, "--to=x"], "[format] got 'x', expected one of"),
             ([self.train, self.out, "--convention=x"], "[convention] got 'x', expected hotrow"),
             ([self.train, self.out, "--ids=x"], "[ids] got 'x', expected first, frequency or hash"),

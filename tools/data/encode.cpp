@@ -96,10 +96,13 @@ std::string parse(EncodeOptions& options, int argc, const char* const* argv) {
   require(options.paths.size() >= 2,
           "[IN... OUT] is missing: got {} paths, expected what to read and what to write",
           options.paths.size());
-  for (const std::string& path : options.inputs()) {
+  std::vector<std::string> read = options.inputs();
+  read.insert(read.end(), {options.config.vocabulary, options.source.schema_file});
+  for (const std::string& path : read) {
     std::error_code missing;
     require(!std::filesystem::equivalent(path, options.output(), missing),
-            "[IN... OUT] got '{}' to read and to write, expected another OUT", path);
+            "[IN... OUT] OUT would be lost: got '{}' to read and to write, expected another OUT",
+            path);
   }
   require(options.source.schema_file.empty() || !flags.given("--max-ids-per-field"),
           "[--max-ids-per-field] does not go with --schema-file: got both, expected max_values in "

@@ -113,6 +113,13 @@ TEST_F(BadFiles, RecordsThatAreNotAllThere) {
     std::filesystem::resize_file(path("a.bin"), 8 * 160);
     EXPECT_THAT(error(name, "a.bin"), HasSubstr("a.bin] samples: got 8, expected 9 as " +
                                                 path("a_fea_count.npz") + " has"));
+    std::filesystem::resize_file(path("a.bin"), 10 * 160);
+    EXPECT_THAT(error(name, "a.bin"), HasSubstr("a.bin] samples: got 10, expected 9 as "));
+    // Facts of one file are not those of another.
+    for (const auto& [file, rows] : {std::pair{"day.1", 3}, std::pair{"day.2", 5}})
+      write_all(*find_format(name).create(path(file), schema, {}), sample_rows(schema, rows));
+    EXPECT_EQ(find_format(name).open(path("day.1"), {})->num_rows(), 3);
+    EXPECT_EQ(find_format(name).open(path("day.2"), {})->num_rows(), 5);
   }
 }
 
