@@ -14,8 +14,11 @@
 namespace hotrow {
 namespace {
 
-// Named for a moment: not every file system knows files that never had a name.
+// Never with a name where the file system knows such files, else for a moment: killed in it, this
+// leaves an empty file.
 int open_nameless(const std::string& folder) {
+  const int nameless = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (nameless >= 0) return nameless;
   std::string name = folder + "/hotrow-spill-XXXXXX";
   const int file = mkostemp(name.data(), O_CLOEXEC);
   if (file >= 0) unlink(name.c_str());
