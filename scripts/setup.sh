@@ -21,7 +21,7 @@ elif [ $# -gt 0 ]; then
 fi
 is_new_enough_cmake cmake || needed+=(cmake)
 nvcc_wheels=(nvidia-cuda-nvcc==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-cuda-runtime==13.0.96
-             nvidia-cuda-cccl==13.0.85 nvidia-cublas==13.1.0.3)
+             nvidia-cuda-cccl==13.0.85 nvidia-nvtx==13.0.85 nvidia-cublas==13.1.0.3)
 
 # The packages among the arguments that are not installed.
 missing() {

@@ -34,7 +34,7 @@ def test_table_and_log():
     for size, mean, p50, p99, rate, calls in rows:
         check(0 < p50 <= p99 and 0 < mean, f"times: {rows}")
         check(abs(rate * mean / size / 1e3 - 1) < 0.06, f"samples a second: {rows}")
-        check(calls >= 100, f"calls: {rows}")
+        check(calls >= 100 or mean * calls >= 9500, f"neither 100 calls nor ten seconds of them: {rows}")
         check(mean * calls >= 900, f"less than a second of calls: {rows}")
     with open(path("log.json")) as f:
         events = [e for e in map(json.loads, f) if e["event"] == "inference_benchmark"]
