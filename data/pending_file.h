@@ -46,8 +46,8 @@ class PendingFile {
 };
 
 // publish() of the files of one data set, in order. Where there are several, what stood under their
-// names is gone before the first one appears: killed in between, this leaves a part of one data set,
-// and none of old and new files.
+// names is gone before the first one appears: killed in between, this leaves a part of one data
+// set, and none of old and new files.
 void publish_all(std::span<const PendingFile* const> files);
 
 }  // namespace hotrow

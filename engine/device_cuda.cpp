@@ -4,6 +4,7 @@
 
 #include "engine/device.h"
 #include "kernels/core/check.h"
+#include "kernels/core/gemm_cuda.h"
 #include "kernels/core/launch.cuh"
 
 namespace hotrow {
@@ -27,6 +28,7 @@ class CudaDriver final : public DeviceDriver {
                          error == cudaSuccess ? "none" : cudaGetErrorString(error));
     check_cuda(cudaGetDeviceProperties(&properties_, 0), kOp, "cudaGetDeviceProperties");
     check_compute_capability(name(), properties_.major, properties_.minor);
+    GemmContext::open_library();
   }
 
   std::string name() const override { return fmt::format("cuda:0 ({})", properties_.name); }

@@ -3,37 +3,54 @@
 #include <cublasLt.h>
 #include <dlfcn.h>
 
-#include <string>
+#include <array>
+#include <vector>
 
 #include "kernels/core/check.h"
+#include "kernels/core/cublaslt_open.h"
+#include "kernels/core/gemm_cuda.h"
 
 namespace {
 
-using hotrow::DeviceError;
-using hotrow::require;
-
 // Where the loader finds it by itself, or where it was at build time.
-void* open_library() {
+void* library() {
   const std::string name = fmt::format("libcublasLt.so.{}", CUBLAS_VER_MAJOR);
-  for (const std::string& path : {name, HOTROW_CUDA_LIBRARIES "/" + name}) {
-    if (void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return library;
-  }
-  throw DeviceError(fmt::format(
-      "[gemm] cannot open cuBLASLt: got {}, expected the library of CUDA {} (LD_LIBRARY_PATH can "
-      "name its folder)",
-      dlerror(), CUBLAS_VER_MAJOR));
+  static void* const opened =
+      hotrow::open_library(std::array{name, HOTROW_CUDA_LIBRARIES "/" + name});
+  return opened;
 }
 
 template <class Function>
 Function* find(const char* name) {
-  static void* const library = open_library();
-  void* found = dlsym(library, name);
-  require<DeviceError>(found != nullptr, "[gemm] cuBLASLt lacks {}: got {}, expected CUDA {}", name,
-                       found, CUBLAS_VER_MAJOR);
-  return reinterpret_cast<Function*>(found);
+  return reinterpret_cast<Function*>(hotrow::find_function(library(), name));
 }
 
 }  // namespace
+
+namespace hotrow {
+
+void* open_library(std::span<const std::string> paths) {
+  std::vector<std::string> reasons;
+  for (const std::string& path : paths) {
+    if (void* opened = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return opened;
+    reasons.emplace_back(dlerror());
+  }
+  throw DeviceError(fmt::format(
+      "[gemm] cannot open cuBLASLt: got '{}', expected the library of CUDA {} (LD_LIBRARY_PATH can "
+      "name its folder)",
+      fmt::join(reasons, "' and '"), CUBLAS_VER_MAJOR));
+}
+
+void* find_function(void* opened, const char* name) {
+  void* found = dlsym(opened, name);
+  require<DeviceError>(found != nullptr, "[gemm] cuBLASLt lacks {}: got '{}', expected CUDA {}",
+                       name, found == nullptr ? dlerror() : "", CUBLAS_VER_MAJOR);
+  return found;
+}
+
+void GemmContext::open_library() { library(); }
+
+}  // namespace hotrow
 
 extern "C" {
 

@@ -11,9 +11,9 @@ namespace hotrow {
 namespace {
 
 void check(cublasStatus_t status, const char* statement) {
-  require<DeviceError>(status == CUBLAS_STATUS_SUCCESS,
-                       "[gemm] {} failed: got {}, expected success", statement,
-                       cublasLtGetStatusString(status));
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  throw DeviceError(fmt::format("[gemm] {} failed: got {}, expected success", statement,
+                                cublasLtGetStatusString(status)));
 }
 
 // Of every matrix, at least; more would let bits depend on where a matrix happens to lie.

@@ -67,6 +67,8 @@ class GemmContext {
   // Bytes of workspace with which the product can run after `taken`: what the library may use is
   // always the same, so that its choice, and with it the bits, depends on the product alone.
   static size_t workspace_bytes(size_t taken);
+  // Throws DeviceError where the library is not there, which a product would tell much later.
+  static void open_library();
   // Between products others of the stream may use it.
   std::span<std::byte> workspace() const { return options_.workspace; }
   void run(const CudaGemm& product, CudaStream stream);

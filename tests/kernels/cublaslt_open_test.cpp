@@ -1,6 +1,15 @@
 // The functions of cuBLASLt that products call are found where there is no GPU too.
 #include <cublasLt.h>
+#include <dlfcn.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+
+#include "kernels/core/check.h"
+#include "kernels/core/cublaslt_open.h"
+#include "tests/support/error_text.h"
 
 namespace {
 
@@ -35,6 +44,19 @@ TEST(CublasLt, OpensTheLibraryAndFindsItsFunctions) {
   if (cublasLtCreate(&handle) == CUBLAS_STATUS_SUCCESS) {
     EXPECT_EQ(cublasLtDestroy(handle), CUBLAS_STATUS_SUCCESS);
   }
+}
+
+TEST(CublasLt, SaysWhereItLooked) {
+  const std::string text = hotrow::test::error_text<hotrow::DeviceError>([] {
+    hotrow::open_library(std::array<std::string, 2>{"libnone.so.13", "/none/libnone.so"});
+  });
+  EXPECT_THAT(text, ::testing::HasSubstr("[gemm] cannot open cuBLASLt: got 'libnone.so.13: "));
+  EXPECT_THAT(text, ::testing::HasSubstr("' and '/none/libnone.so: "));
+  void* self = dlopen(nullptr, RTLD_NOW);
+  EXPECT_THAT(hotrow::test::error_text<hotrow::DeviceError>(
+                  [&] { hotrow::find_function(self, "cublasLtNone"); }),
+              ::testing::HasSubstr("undefined symbol: cublasLtNone', expected CUDA "));
+  dlclose(self);
 }
 
 }  // namespace
