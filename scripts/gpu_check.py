@@ -28,7 +28,7 @@ import gpu_passed
 
 TOTAL_S = 570  # the rest is for what comes before and after
 BUILD = "build/release"
-TARGETS = ["dlrm_bench", "dlrm_train", "golden_steps", "run_on_gpu", "cuda_kernels_gpu_test", "cuda_model_gpu_test"]
+TARGETS = ["dlrm_bench", "gpu_tests"]
 SANITIZERS = ("memcheck", "racecheck", "initcheck", "synccheck")
 # Most rows of a table of the model "mlperf", by the GiB that a GPU has for it.
 MAX_ROWS = ((120, 40_000_000), (70, 20_000_000), (35, 8_000_000), (0, 1_000_000))

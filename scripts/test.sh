@@ -13,7 +13,6 @@ parts=("$@")
 [ $# -gt 0 ] || parts=(format cuda release plain asan tsan clang)
 unit_tests=(kernels_test engine_test data_test formats_test text_test encode_test model_test tools_test
             cuda_on_host_test cuda_kernels_test cuda_model_test)
-gpu_tests=(hotrow_cuda cuda_kernels_gpu_test cuda_model_gpu_test golden_steps dlrm_train run_on_gpu)
 sanitized_programs=("${unit_tests[@]}" golden_steps golden_steps_on_host make_native dlrm_train dlrm_train_on_host
                     dlrm_data)
 threaded_tests=(kernels_test engine_test text_test encode_test model_test)
@@ -42,7 +41,7 @@ part_cuda() {
   fi
   say "cuda: build with nvcc"
   configure release release -DHOTROW_CUDA=ON
-  build release "${gpu_tests[@]}"
+  build release gpu_tests
   say "cuda: registers and spills, tests on a GPU where there is one"
   quietly ctest-cuda ctest --test-dir build/release --verbose --no-tests=error -L '^(cuda|gpu)$'
   grep -oE '(skipped: |cuda resources ok).*' "$LOGS/ctest-cuda.log"

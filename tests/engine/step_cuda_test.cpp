@@ -12,10 +12,8 @@
 namespace hotrow {
 namespace {
 using cuda_on_host::set_schedule_seed;
-using test::copy_of;
 using test::error_text;
 using test::expect_near;
-using test::make_bags;
 using test::PlainDlrm;
 using test::Rig;
 using test::same_bits;

@@ -13,7 +13,6 @@
 namespace hotrow {
 namespace {
 using cuda_on_host::set_schedule_seed;
-using test::copy_of;
 using test::error_text;
 using test::make_bags;
 using test::PlainDlrm;

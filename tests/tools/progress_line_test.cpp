@@ -2,19 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <limits>
-#include "model/report_text.h"
-
 namespace hotrow::test {
 namespace {
 
 TEST(ProgressLine, Numbers) {
-  EXPECT_EQ(with_commas(0), "0");
-  EXPECT_EQ(with_commas(999), "999");
-  EXPECT_EQ(with_commas(1000), "1,000");
-  EXPECT_EQ(with_commas(-1234567), "-1,234,567");
-  EXPECT_EQ(with_commas(-123), "-123");
-  EXPECT_EQ(with_commas(std::numeric_limits<int64_t>::max()), "9,223,372,036,854,775,807");
   EXPECT_EQ(short_number(950), "950");
   EXPECT_EQ(short_number(12345), "12.3 k");
   EXPECT_EQ(short_number(4.56e6), "4.56 M");
